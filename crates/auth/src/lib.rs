@@ -1,0 +1,10 @@
+//! Who is calling, and what they may do: SigV4 verification, access policies, participant tokens, and seals for what
+//! clients carry back to us. Pure functions over bytes and `Now`.
+//!
+//! What is absent: the list of access keys (the caller looks one up), bans and stages (`stage`), HTTP replies (`api`).
+
+pub mod participant_id;
+pub mod policy;
+pub mod seal;
+pub mod sigv4;
+pub mod token;

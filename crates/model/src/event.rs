@@ -1,0 +1,99 @@
+//! Participant events, as `ListParticipantEvents` returns them.
+
+use jiff::Timestamp;
+
+use crate::{ParticipantId, SessionId, StageArn};
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$vdoc])* $variant,)* }
+
+        impl $name {
+            /// Every value.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The API's word for it.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+
+            /// Reads the API's word.
+            pub fn parse(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.as_str() == word)
+            }
+        }
+    };
+}
+
+words! {
+    /// What happened (`EventName` of the API model).
+    EventName {
+        /// Joined the stage.
+        Joined = "JOINED",
+        /// Left, was disconnected or timed out.
+        Left = "LEFT",
+        /// Its media began to flow.
+        PublishStarted = "PUBLISH_STARTED",
+        /// Its media ended.
+        PublishStopped = "PUBLISH_STOPPED",
+        /// Began to receive one publisher.
+        SubscribeStarted = "SUBSCRIBE_STARTED",
+        /// Stopped receiving one publisher.
+        SubscribeStopped = "SUBSCRIBE_STOPPED",
+        /// A publish was refused or killed.
+        PublishError = "PUBLISH_ERROR",
+        /// A subscribe was refused or killed.
+        SubscribeError = "SUBSCRIBE_ERROR",
+        /// A join was refused.
+        JoinError = "JOIN_ERROR",
+    }
+}
+
+words! {
+    /// Why (`EventErrorCode` of the API model).
+    ErrorCode {
+        /// The token lacks the capability.
+        InsufficientCapabilities = "INSUFFICIENT_CAPABILITIES",
+        /// Publishers or subscribers over the quota.
+        QuotaExceeded = "QUOTA_EXCEEDED",
+        /// Subscribe to a publisher that is not there.
+        PublisherNotFound = "PUBLISHER_NOT_FOUND",
+        /// Over 8.5 Mbit/s.
+        BitrateExceeded = "BITRATE_EXCEEDED",
+        /// Over 921,600 pixels.
+        ResolutionExceeded = "RESOLUTION_EXCEEDED",
+        /// Over 24 hours.
+        StreamDurationExceeded = "STREAM_DURATION_EXCEEDED",
+        /// No Opus on offer.
+        InvalidAudioCodec = "INVALID_AUDIO_CODEC",
+        /// No H.264 on offer.
+        InvalidVideoCodec = "INVALID_VIDEO_CODEC",
+        /// The stream has B-frames.
+        BFramePresent = "B_FRAME_PRESENT",
+        /// The server failed.
+        InternalServerException = "INTERNAL_SERVER_EXCEPTION",
+    }
+}
+
+/// One event in a participant's list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// On which stage.
+    pub stage: StageArn,
+    /// In which session.
+    pub session: SessionId,
+    /// Whose list it is in.
+    pub participant: ParticipantId,
+    /// Order within the session: later events have higher numbers, also where times are equal.
+    pub sequence: u64,
+    /// When. Never before the event that precedes it in the session, even if the wall clock steps back.
+    pub time: Timestamp,
+    /// What happened.
+    pub name: EventName,
+    /// The publisher, for subscribe events.
+    pub remote: Option<ParticipantId>,
+    /// Why, for error events.
+    pub error: Option<ErrorCode>,
+}

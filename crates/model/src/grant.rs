@@ -1,0 +1,36 @@
+//! What a verified participant token allows.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::{ParticipantId, StageArn};
+
+/// What a participant may do on a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Capabilities {
+    /// May send media.
+    pub publish: bool,
+    /// May receive media.
+    pub subscribe: bool,
+}
+
+/// The content of a participant token whose signature and claims hold.
+///
+/// It says who may join which stage. Whether it has expired, the stage still exists and the participant is not banned is
+/// for `stage` to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The stage the token is for (claims `resource` and `topic`, which agree).
+    pub stage: StageArn,
+    /// The participant (claim `jti`).
+    pub participant: ParticipantId,
+    /// The customer's name for the user, empty if none.
+    pub user_id: String,
+    /// The customer's attributes.
+    pub attributes: BTreeMap<String, String>,
+    /// What the participant may do.
+    pub capabilities: Capabilities,
+    /// When the token ends (claim `exp`). It counts when a participant joins and never again.
+    pub expires: Timestamp,
+}

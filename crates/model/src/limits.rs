@@ -1,0 +1,39 @@
+//! Limits of the service, each with its documented value.
+//!
+//! Sources: the Real-Time service quotas page of the AWS user guide and the API model (`ivs-realtime` 2020-07-14).
+
+use std::time::Duration;
+
+/// Stages per account and region ("Stages", adjustable).
+pub const STAGES_MAX: u32 = 1_000;
+/// Publishers on a stage at once ("Publishers per stage", not adjustable).
+pub const PUBLISHERS_PER_STAGE_MAX: u32 = 12;
+/// Subscribers on a stage at once ("Subscribers per stage", adjustable).
+pub const SUBSCRIBERS_PER_STAGE_MAX: u32 = 10_000;
+/// Total bitrate of one publisher ("Participant publish bitrate"), in bits per second.
+pub const PUBLISH_BITRATE_BPS_MAX: u64 = 8_500_000;
+/// Size of a published picture ("720p", judged by area), in pixels.
+pub const PUBLISH_PIXELS_MAX: u32 = 921_600;
+/// Length of one publish or one subscription.
+pub const STREAM_DURATION_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// Tags on one resource.
+pub const TAGS_MAX: usize = 50;
+/// All attribute keys and values of a participant together, in UTF-8 bytes.
+pub const ATTRIBUTES_BYTES_MAX: usize = 1_024;
+/// A user id, in characters.
+pub const USER_ID_CHARS_MAX: usize = 128;
+/// Life of a participant token: default, in minutes.
+pub const TOKEN_MINUTES_DEFAULT: u32 = 720;
+/// Life of a participant token: most, in minutes (14 days).
+pub const TOKEN_MINUTES_MAX: u32 = 20_160;
+/// How long the service takes to notice that a silent client is gone (user guide, web SDK: "up to about 10 s").
+pub const LIVENESS_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a session outlives its last connected participant ("a few minutes").
+pub const SESSION_GRACE: Duration = Duration::from_secs(3 * 60);
+
+/// Requests per second for each operation ("API request rates"): participant tokens.
+pub const RATE_PARTICIPANT_TOKEN: u32 = 50;
+/// Requests per second: each tag operation.
+pub const RATE_TAGS: u32 = 10;
+/// Requests per second: every other operation.
+pub const RATE_OTHER: u32 = 5;

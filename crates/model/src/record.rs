@@ -1,0 +1,59 @@
+//! What the stage machine asks the store to remember, and what the store gives back after a crash.
+
+use jiff::Timestamp;
+
+use crate::{Event, Participant, ParticipantId, Session, SessionId, StageArn};
+
+/// One fact to write. Facts are applied in the order in which they come; all that one input caused belongs in one transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// A session began; it becomes the stage's active one.
+    SessionStarted(Session),
+    /// The session ended; the stage has no active one.
+    SessionEnded {
+        /// On which stage.
+        stage: StageArn,
+        /// Which session.
+        session: SessionId,
+        /// When.
+        end: Timestamp,
+    },
+    /// A participant's record as it stands from here on.
+    Participant(Participant),
+    /// An event, to be appended.
+    Event(Event),
+}
+
+impl Record {
+    /// The stage the fact is about.
+    pub fn stage(&self) -> &StageArn {
+        match self {
+            Self::SessionStarted(session) => &session.stage,
+            Self::SessionEnded { stage, .. } => stage,
+            Self::Participant(participant) => &participant.stage,
+            Self::Event(event) => &event.stage,
+        }
+    }
+}
+
+/// A session that had no end when the process began: what a crash left behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveSession {
+    /// The session.
+    pub session: Session,
+    /// Its participants that were connected.
+    pub connected: Vec<LiveParticipant>,
+    /// The highest event sequence in it, 0 if none.
+    pub last_sequence: u64,
+    /// The last time at which the process is known to have lived: the later of its last sign of life and the last event.
+    pub last_seen: Timestamp,
+}
+
+/// A participant that was connected at the crash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveParticipant {
+    /// Its record.
+    pub participant: Participant,
+    /// The publishers it was receiving: started and not stopped.
+    pub subscribed: Vec<ParticipantId>,
+}

@@ -1,0 +1,22 @@
+//! The forwarding unit of one media worker, without IO: WebRTC peers, forwarding from publishers to subscribers, and the
+//! limits measured on the media itself.
+//!
+//! [`Sfu`] is fed [`Input`]s and carries its effects out through [`Output`]s. The shell reads a socket until it is empty,
+//! hands every datagram in, and then calls [`Sfu::handle_timeout`] once: forwarding happens there, subscriber by
+//! subscriber, so that all packets of a burst for one subscriber leave as one batch of equal-sized segments (GSO).
+//!
+//! Terms: a *peer* is one WebRTC connection, named by its `ConnectionId`: a publish (WHIP) or a subscription (WHEP).
+//! str0m is wrapped here; no other crate of the product names it.
+//!
+//! What is absent: who may do what (`stage`), HTTP, sockets, and simulcast (one layer per publisher).
+
+mod io;
+mod offer;
+mod peers;
+
+pub use io::{
+    Answer, Counters, Datagram, Input, Output, PatchFault, Patched, PeerFault, Settings, Transmit,
+    Transport,
+};
+pub use offer::{Direction, Offer, OfferError};
+pub use peers::Sfu;

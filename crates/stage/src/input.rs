@@ -1,0 +1,117 @@
+//! What the machine is told.
+
+use std::time::Duration;
+
+use model::{
+    ClientInfo, ConnectionId, ErrorCode, Grant, LiveSession, ParticipantId, StageArn, limits,
+};
+
+/// What an operator may tune.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How long a session outlives its last connected participant.
+    pub session_grace: Duration,
+    /// Longest publish or subscription.
+    pub stream_duration_max: Duration,
+    /// Publishers on a stage at once.
+    pub publishers_per_stage_max: u32,
+    /// Subscribers (participants that receive at least one publisher) on a stage at once.
+    pub subscribers_per_stage_max: u32,
+    /// How long an admitted publish or subscription may take until its media is up.
+    pub setup_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            session_grace: limits::SESSION_GRACE,
+            stream_duration_max: limits::STREAM_DURATION_MAX,
+            publishers_per_stage_max: limits::PUBLISHERS_PER_STAGE_MAX,
+            subscribers_per_stage_max: limits::SUBSCRIBERS_PER_STAGE_MAX,
+            setup_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// One thing that happened. Each input gets exactly one [`crate::Reply`], as an output of the same `handle` call.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A stage exists: made by the API, or found in the store at start.
+    StageOpened {
+        /// Which.
+        stage: StageArn,
+        /// Participants that may not join any more.
+        banned: Vec<ParticipantId>,
+    },
+    /// A stage is gone: everybody on it is disconnected.
+    StageDeleted {
+        /// Which.
+        stage: StageArn,
+    },
+    /// A session that a crash left open; it is closed at the last time the process was known to live.
+    /// Follows `StageOpened` of its stage.
+    Restored(LiveSession),
+    /// The API bans a participant from a stage (the ban is stored already) and disconnects it if it is there.
+    Disconnect {
+        /// From which stage.
+        stage: StageArn,
+        /// Whom.
+        participant: ParticipantId,
+    },
+    /// A participant opens its events socket: this is the join. An older socket of the same token is closed.
+    Join {
+        /// The socket.
+        connection: ConnectionId,
+        /// The verified token.
+        grant: Grant,
+        /// What its client says of itself.
+        client: ClientInfo,
+    },
+    /// A participant offers media by WHIP. Without an events socket this joins it too.
+    Publish {
+        /// The publish.
+        connection: ConnectionId,
+        /// The verified token.
+        grant: Grant,
+        /// What its client says of itself.
+        client: ClientInfo,
+        /// What makes the offer unacceptable, if anything (a codec that is missing).
+        fault: Option<ErrorCode>,
+    },
+    /// A participant asks for another's media by WHEP. Without an events socket this joins it too.
+    Subscribe {
+        /// The subscription.
+        connection: ConnectionId,
+        /// The verified token.
+        grant: Grant,
+        /// What its client says of itself.
+        client: ClientInfo,
+        /// Whose media.
+        publisher: ParticipantId,
+    },
+    /// The media of a publish or a subscription is up (ICE and DTLS are done).
+    Connected {
+        /// Which.
+        connection: ConnectionId,
+    },
+    /// A connection ended on its own account. One that the machine has closed already is ignored.
+    Closed {
+        /// Which.
+        connection: ConnectionId,
+        /// Why.
+        cause: CloseCause,
+    },
+    /// The process shuts down: everybody leaves, every session ends.
+    Shutdown,
+}
+
+/// Why a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseCause {
+    /// The client said so: DELETE, socket close, DTLS close.
+    Client,
+    /// The client fell silent.
+    Timeout,
+    /// Media broke a rule, or the server failed.
+    Fault(ErrorCode),
+}

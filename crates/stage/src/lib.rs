@@ -1,0 +1,18 @@
+//! Stages, sessions, participants and their events, as one state machine without IO.
+//!
+//! [`Stages`] holds every stage of the process. A shell feeds it [`Input`]s (what the API did, who knocks at a door, what
+//! media saw) with the time, and carries out the [`Output`]s in order. Events are born here and nowhere else.
+//!
+//! Terms: a *connection* is one events socket, one publish or one subscription of a participant. A participant is
+//! *connected* while it has at least one. A *session* begins with the first join on a stage and ends when nobody has
+//! been connected for the grace.
+//!
+//! What is absent: tokens (`auth` has verified them), media (`sfu`), storage and sockets.
+
+mod input;
+mod machine;
+mod output;
+
+pub use input::{CloseCause, Input, Settings};
+pub use machine::Stages;
+pub use output::{LeftReason, Output, Refusal, Reply, Roster, RosterEntry};

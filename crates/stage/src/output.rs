@@ -1,0 +1,138 @@
+//! What the machine wants done.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use model::{ConnectionId, ErrorCode, ParticipantId, Record, SessionId, StageId};
+
+/// One effect. The shell carries them out in order.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// The answer to the input that is being handled. Exactly one for each input, after the records it caused.
+    Reply(Reply),
+    /// A fact to store. All records of one `handle` or `handle_timeout` call belong in one transaction.
+    Record(Record),
+    /// A connection is to be closed; the machine has forgotten it already.
+    Close {
+        /// Which.
+        connection: ConnectionId,
+        /// What its client is told.
+        reason: LeftReason,
+    },
+    /// The publishing participants of a stage changed; every events socket named gets the whole roster.
+    Roster {
+        /// The sockets.
+        to: Vec<ConnectionId>,
+        /// What they are told.
+        roster: Roster,
+    },
+}
+
+/// The answer to one input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Noted.
+    Done,
+    /// The events socket is in.
+    Joined {
+        /// In which session.
+        session: SessionId,
+        /// Who publishes.
+        roster: Roster,
+    },
+    /// The publish or subscription may go on.
+    Admitted {
+        /// In which session.
+        session: SessionId,
+        /// For a subscription: the publish whose media it gets.
+        publisher: Option<ConnectionId>,
+    },
+    /// It may not.
+    Refused(Refusal),
+}
+
+/// Why a join, publish or subscribe may not go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such stage (any more).
+    #[error("the stage does not exist")]
+    StageNotFound,
+    /// The token had expired when it was used to join.
+    #[error("the token has expired")]
+    TokenExpired,
+    /// The API has disconnected this participant for good.
+    #[error("the participant has been disconnected and its token can no longer be used")]
+    ParticipantDisconnected,
+    /// The token lacks the capability.
+    #[error("the token does not have the capability for this")]
+    InsufficientCapabilities,
+    /// The stage is full.
+    #[error("the stage is at capacity")]
+    QuotaExceeded,
+    /// The offer cannot be accepted.
+    #[error("the offer is not acceptable: {}", .0.as_str())]
+    Offer(ErrorCode),
+    /// No such publisher in the session.
+    #[error("there is no such publisher on the stage")]
+    PublisherNotFound,
+    /// The publisher is known and not publishing.
+    #[error("the publisher is not publishing at the moment")]
+    PublisherNotPublishing {
+        /// When to ask again.
+        retry_after: Duration,
+    },
+    /// A participant cannot receive itself.
+    #[error("a participant cannot subscribe to itself")]
+    SelfSubscribe,
+    /// The process is shutting down.
+    #[error("the server is shutting down")]
+    ShuttingDown,
+}
+
+/// What a client is told when its connection is closed; the words of `StageLeftReason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LeftReason {
+    /// The server closes without a reason of the client's.
+    Unknown,
+    /// The client asked for it.
+    UserInitiated,
+    /// A newer connection with the same token took over.
+    TokenReused,
+    /// DisconnectParticipant.
+    ParticipantDisconnected,
+    /// DeleteStage.
+    StageDeleted,
+}
+
+impl LeftReason {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::UserInitiated => "user-initiated",
+            Self::TokenReused => "token-reused",
+            Self::ParticipantDisconnected => "participant-disconnected",
+            Self::StageDeleted => "stage-deleted",
+        }
+    }
+}
+
+/// The participants of a stage that publish: all that peers may see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Roster {
+    /// On which stage.
+    pub stage: StageId,
+    /// In order of participant id.
+    pub participants: Vec<RosterEntry>,
+}
+
+/// One publishing participant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RosterEntry {
+    /// Who.
+    pub id: ParticipantId,
+    /// The customer's name for the user, empty if none.
+    pub user_id: String,
+    /// The customer's attributes.
+    pub attributes: BTreeMap<String, String>,
+}

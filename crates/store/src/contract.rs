@@ -1,0 +1,1 @@
+//! The contract every implementation of `Store` passes.

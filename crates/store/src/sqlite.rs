@@ -1,0 +1,5 @@
+//! SQLite.
+
+/// A store in one SQLite file.
+#[derive(Debug)]
+pub struct Sqlite;
