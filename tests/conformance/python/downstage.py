@@ -1,0 +1,157 @@
+"""The running binary, as its users have it: a process, its ports and its control API."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+
+REGION = "us-west-2"
+ACCESS_KEY, SECRET_KEY = "test", "test"
+
+
+def until(what, check, seconds=20.0):
+    """Asks `check` until it gives something true, and returns that; fails by naming `what`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = check()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds:g} s: {what}")
+        time.sleep(0.05)
+
+
+class Server:
+    """One `downstage dev` process on free ports with its own data directory."""
+
+    def __init__(self, folder: Path, *flags: str, environment: dict[str, str] | None = None):
+        self.folder = folder
+        self.data = folder / "data"
+        self.ready_file = folder / "ready.json"
+        self.log = folder / "server.log"
+        self.flags = flags
+        self.environment = environment or {}
+        self.process: subprocess.Popen | None = None
+        self.http = ""
+        self.media: list[str] = []
+
+    def start(self) -> "Server":
+        self.ready_file.unlink(missing_ok=True)
+        command = [
+            os.environ["DOWNSTAGE_BIN"], "dev",
+            "--http", "127.0.0.1:0", "--media", "127.0.0.1:0",
+            "--data", str(self.data), "--ready-file", str(self.ready_file), *self.flags,
+        ]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **self.environment}
+            )
+        until("the server is ready", self._ready, 30)
+        facts = json.loads(self.ready_file.read_text())
+        self.http = facts["http"]
+        self.media = facts["media"]
+        return self
+
+    def _ready(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, f"the server ended: {self.log.read_text()}"
+        return self.ready_file.exists()
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        """Asks for a drain and waits for it."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(20)
+
+    def client(self, access_key=ACCESS_KEY, secret_key=SECRET_KEY, region=REGION):
+        return boto3.client(
+            "ivs-realtime", endpoint_url=self.http, region_name=region,
+            aws_access_key_id=access_key, aws_secret_access_key=secret_key,
+            config=Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=10),
+        )
+
+    def cli_environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "AWS_ENDPOINT_URL_IVS_REALTIME": self.http,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_PAGER": "",
+        }
+
+
+class Stage:
+    """A stage and what the control API says of it."""
+
+    def __init__(self, client, **arguments):
+        self.client = client
+        self.stage = client.create_stage(**arguments)["stage"]
+        self.arn = self.stage["arn"]
+
+    def token(self, *capabilities: str, **arguments) -> dict:
+        if capabilities:
+            arguments["capabilities"] = list(capabilities)
+        return self.client.create_participant_token(stageArn=self.arn, **arguments)["participantToken"]
+
+    def session(self) -> str:
+        """The newest session's id."""
+        return until("a session exists", lambda: self.client.list_stage_sessions(stageArn=self.arn)["stageSessions"])[0][
+            "sessionId"
+        ]
+
+    def participant(self, participant_id: str, session: str | None = None) -> dict:
+        return self.client.get_participant(
+            stageArn=self.arn, sessionId=session or self.session(), participantId=participant_id
+        )["participant"]
+
+    def events(self, participant_id: str, session: str | None = None) -> list[dict]:
+        pages = []
+        token = ""
+        while True:
+            page = self.client.list_participant_events(
+                stageArn=self.arn, sessionId=session or self.session(), participantId=participant_id, nextToken=token
+            )
+            pages += page["events"]
+            token = page.get("nextToken", "")
+            if not token:
+                return pages
+
+    def names(self, participant_id: str, session: str | None = None) -> list[str]:
+        """The events' names, with the error code where there is one."""
+        return [
+            event["name"] + (f"({event['errorCode']})" if "errorCode" in event else "")
+            for event in self.events(participant_id, session)
+        ]
+
+    def wait_for(self, participant_id: str, *names: str, seconds=20.0) -> list[str]:
+        """Waits until the participant's list of events is exactly this."""
+        seen: list[str] = []
+
+        def matches():
+            nonlocal seen
+            if not self.client.list_stage_sessions(stageArn=self.arn)["stageSessions"]:
+                return False
+            seen = self.names(participant_id)
+            return seen == list(names)
+
+        try:
+            until("the events", matches, seconds)
+        except AssertionError:
+            raise AssertionError(f"expected {list(names)}, saw {seen}") from None
+        return seen

@@ -1,0 +1,55 @@
+"""FFmpeg 9 as a publisher: the static build inside the `imageio-ffmpeg` wheel."""
+
+import subprocess
+
+import imageio_ffmpeg
+
+FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
+
+
+class Publisher:
+    """`ffmpeg -f whip` with a test picture and a tone."""
+
+    def __init__(self, whip_url: str, token: str, *, size="640x360", rate=30, video_kbps=800, seconds=60, role="passive",
+                 video=(), log=None):
+        self.log = log
+        flags = ["-whip_flags", "dtls_active"] if role == "active" else []
+        # The token is an argument of a process of the test's own, on the test's own machine.
+        command = [
+            FFMPEG, "-hide_banner", "-loglevel", "info", "-nostdin", "-re",
+            "-f", "lavfi", "-i", f"testsrc2=size={size}:rate={rate}",
+            "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000",
+            "-t", str(seconds), "-pix_fmt", "yuv420p",
+            "-c:v", "libx264", "-profile:v", "baseline", "-preset", "ultrafast", "-tune", "zerolatency",
+            "-g", str(rate), "-b:v", f"{video_kbps}k", "-maxrate", f"{video_kbps}k", "-bufsize", f"{video_kbps}k",
+            *video, "-c:a", "libopus", "-ar", "48000", "-ac", "2", "-b:a", "64k",
+            *flags, "-f", "whip", "-authorization", token, whip_url,
+        ]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=log.open("wb") if log else subprocess.DEVNULL,
+        )
+
+    def __enter__(self) -> "Publisher":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.end()
+
+    def wait(self, seconds=30) -> int:
+        return self.process.wait(seconds)
+
+    def end(self) -> None:
+        """Ends FFmpeg as Ctrl-C does: it sends its DELETE."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(5)
+
+    def kill(self) -> None:
+        """Ends FFmpeg without a word to anybody."""
+        self.process.kill()
+        self.process.wait(5)
