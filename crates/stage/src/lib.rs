@@ -5,13 +5,27 @@
 //!
 //! Terms: a *connection* is one events socket, one publish or one subscription of a participant. A participant is
 //! *connected* while it has at least one. A *session* begins with the first join on a stage and ends when nobody has
-//! been connected for the grace.
+//! been connected for the grace. The rules are told in `docs/life-cycles.md`.
 //!
 //! What is absent: tokens (`auth` has verified them), media (`sfu`), storage and sockets.
 
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
+
+#[cfg(debug_assertions)]
+mod check;
+mod chronicle;
+mod door;
 mod input;
 mod machine;
 mod output;
+mod participant;
+mod publish;
+mod restore;
+mod session;
+mod subscribe;
+mod timers;
+mod turn;
 
 pub use input::{CloseCause, Input, Settings};
 pub use machine::Stages;

@@ -6,7 +6,14 @@ use std::time::Duration;
 use model::{ConnectionId, ErrorCode, ParticipantId, Record, SessionId, StageId};
 
 /// One effect. The shell carries them out in order.
-#[derive(Clone, Debug)]
+///
+/// What one call causes comes in the order records, reply, closes, rosters: the client of an older connection and the
+/// peers are told what is a fact already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most outputs are records, and each lives until the shell has taken it"
+)]
 pub enum Output {
     /// The answer to the input that is being handled. Exactly one for each input, after the records it caused.
     Reply(Reply),
@@ -19,7 +26,8 @@ pub enum Output {
         /// What its client is told.
         reason: LeftReason,
     },
-    /// The publishing participants of a stage changed; every events socket named gets the whole roster.
+    /// The publishing participants of a stage changed; every events socket named gets the whole roster. A socket that
+    /// joins in the same call is not among them: its [`Reply::Joined`] has the roster.
     Roster {
         /// The sockets.
         to: Vec<ConnectionId>,

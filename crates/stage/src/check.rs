@@ -1,0 +1,117 @@
+//! What must hold after each call. Compiled in debug builds and tests only.
+
+use std::collections::BTreeMap;
+
+use model::{ConnectionId, ParticipantId, ParticipantState};
+
+use crate::Stages;
+use crate::session::Session;
+use crate::timers::Alarm;
+use crate::turn::{Connections, Role};
+
+/// The check looks at everything; beyond this many connections it would turn debug builds quadratic.
+const CONNECTIONS_CHECKED_MAX: usize = 256;
+
+impl Stages {
+    pub(crate) fn check(&self) {
+        if self.connections.len() > CONNECTIONS_CHECKED_MAX {
+            return;
+        }
+        let mut in_sessions = 0;
+        let mut alarms = 0;
+        for (arn, stage) in &self.by_arn {
+            let Some(session) = &stage.session else {
+                continue;
+            };
+            assert!(!self.is_shutting_down, "no session outlives the shutdown");
+            in_sessions += session.check_connections(&self.connections);
+            session.check_participants();
+            session.check_subscriptions();
+            for id in &stage.banned {
+                assert!(!session.is_connected(id), "{id} is banned and connected");
+            }
+            let is_waiting = self.timers.is_set(&Alarm::SessionGrace(arn.clone()));
+            assert!(
+                session.connected == 0 || !is_waiting,
+                "a session does not end under connected participants"
+            );
+            alarms += usize::from(is_waiting) + session.media_connections().count();
+        }
+        assert_eq!(
+            in_sessions,
+            self.connections.len(),
+            "a connection belongs to one session"
+        );
+        assert!(
+            self.timers.len() <= alarms,
+            "every alarm belongs to a connection or an idle session"
+        );
+    }
+}
+
+impl Session {
+    /// The connections of the tables are those of the index. How many there are.
+    fn check_connections(&self, index: &Connections) -> usize {
+        let sockets = self
+            .sockets
+            .iter()
+            .map(|(id, socket)| (*socket, id, Role::Socket));
+        let mut count = 0;
+        for (connection, id, role) in sockets.chain(self.media_connections()) {
+            let place = index
+                .get(&connection)
+                .expect("a connection of a session is in the index");
+            assert_eq!(place.stage, self.chronicle.stage);
+            assert_eq!(place.participant, *id);
+            assert_eq!(place.role, role);
+            count += 1;
+        }
+        count
+    }
+
+    fn media_connections(&self) -> impl Iterator<Item = (ConnectionId, &ParticipantId, Role)> {
+        let sending = self
+            .publishes
+            .iter()
+            .map(|(id, publish)| (publish.connection, id, Role::Publish));
+        let receiving = self.subscriptions.iter().flat_map(|(id, own)| {
+            own.iter().map(move |(publisher, subscription)| {
+                let publisher = publisher.clone();
+                let role = Role::Subscription { publisher };
+                (subscription.connection, id, role)
+            })
+        });
+        sending.chain(receiving)
+    }
+
+    fn check_participants(&self) {
+        let mut connected = 0;
+        for (id, participant) in &self.participants {
+            let has_connection = self.sockets.contains_key(id)
+                || self.publishes.contains_key(id)
+                || self.subscriptions.contains_key(id);
+            let is_connected = participant.state == ParticipantState::Connected;
+            assert_eq!(is_connected, has_connection, "{id} is there or it is not");
+            connected += usize::from(is_connected);
+            let is_publishing = self.publishes.get(id).is_some_and(|publish| publish.is_up);
+            assert_eq!(participant.publishing, is_publishing, "{id} publishes");
+            assert!(participant.published || !participant.publishing);
+        }
+        assert_eq!(self.connected, connected, "the count of the connected");
+    }
+
+    fn check_subscriptions(&self) {
+        let mut by_publish = 0;
+        for (publisher, publish) in &self.publishes {
+            assert!(publish.is_up || publish.subscribers.is_empty());
+            for id in &publish.subscribers {
+                let own = self.subscriptions.get(id);
+                assert!(own.is_some_and(|own| own.contains_key(publisher)));
+            }
+            by_publish += publish.subscribers.len();
+        }
+        let by_subscriber: usize = self.subscriptions.values().map(BTreeMap::len).sum();
+        assert_eq!(by_publish, by_subscriber, "a subscription has a publish");
+        assert!(self.subscriptions.values().all(|own| !own.is_empty()));
+    }
+}

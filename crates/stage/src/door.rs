@@ -1,0 +1,109 @@
+//! The door of a stage: who may come in at all, by whichever way. Every join, publish and subscribe passes here.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use model::{ClientInfo, ConnectionId, ErrorCode, Grant, Now, ParticipantId, StageArn};
+
+use crate::session::Session;
+use crate::turn::Turn;
+use crate::{Refusal, Reply};
+
+/// Who knocks.
+pub(crate) struct Knock<'a> {
+    pub(crate) connection: ConnectionId,
+    pub(crate) grant: &'a Grant,
+    pub(crate) client: &'a ClientInfo,
+}
+
+impl<'a> Knock<'a> {
+    pub(crate) fn new(connection: ConnectionId, grant: &'a Grant, client: &'a ClientInfo) -> Self {
+        Self {
+            connection,
+            grant,
+            client,
+        }
+    }
+}
+
+/// A stage that exists.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) arn: Arc<StageArn>,
+    /// Whom the API has disconnected for good.
+    pub(crate) banned: BTreeSet<ParticipantId>,
+    /// The active session.
+    pub(crate) session: Option<Session>,
+}
+
+impl Stage {
+    pub(crate) fn new(arn: StageArn) -> Self {
+        Self {
+            arn: Arc::new(arn),
+            banned: BTreeSet::new(),
+            session: None,
+        }
+    }
+
+    /// Whether the holder of the token may come in. A token's end counts only for those who are not inside.
+    pub(crate) fn check_grant(&self, grant: &Grant, now: Now) -> Result<(), Refusal> {
+        if self.banned.contains(&grant.participant) {
+            return Err(Refusal::ParticipantDisconnected);
+        }
+        let is_inside = self
+            .session
+            .as_ref()
+            .is_some_and(|session| session.is_connected(&grant.participant));
+        if !is_inside && grant.expires <= now.wall {
+            return Err(Refusal::TokenExpired);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn join(
+        &mut self,
+        knock: &Knock<'_>,
+        turn: &mut Turn<'_>,
+    ) -> Result<Reply, Refusal> {
+        self.session(turn).join(knock, turn)
+    }
+
+    pub(crate) fn publish(
+        &mut self,
+        knock: &Knock<'_>,
+        fault: Option<ErrorCode>,
+        turn: &mut Turn<'_>,
+    ) -> Result<Reply, Refusal> {
+        self.session(turn).publish(knock, fault, turn)
+    }
+
+    pub(crate) fn subscribe(
+        &mut self,
+        knock: &Knock<'_>,
+        publisher: &ParticipantId,
+        turn: &mut Turn<'_>,
+    ) -> Result<Reply, Refusal> {
+        if !knock.grant.capabilities.subscribe {
+            let why = (
+                ErrorCode::InsufficientCapabilities,
+                Refusal::InsufficientCapabilities,
+            );
+            let session = self.session(turn);
+            return Err(session.refuse_subscribe(knock, publisher, why, turn));
+        }
+        if *publisher == knock.grant.participant {
+            return Err(Refusal::SelfSubscribe);
+        }
+        // Nobody is here to be received, and a refusal is no reason to begin a session.
+        let Some(session) = &mut self.session else {
+            return Err(Refusal::PublisherNotFound);
+        };
+        session.subscribe(knock, publisher, turn)
+    }
+
+    /// The active session, or a new one into which the caller lets somebody in.
+    fn session(&mut self, turn: &mut Turn<'_>) -> &mut Session {
+        self.session
+            .get_or_insert_with(|| Session::begin(&self.arn, turn))
+    }
+}

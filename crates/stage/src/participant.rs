@@ -1,0 +1,200 @@
+//! How a participant comes and goes: the join, the leave, the eviction.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::{
+    ClientInfo, ErrorCode, Grant, Participant, ParticipantId, ParticipantState, Protocol, Record,
+    StageArn,
+};
+
+use crate::chronicle::Entry;
+use crate::door::Knock;
+use crate::session::Session;
+use crate::timers::Alarm;
+use crate::turn::{Place, Role, Turn};
+use crate::{LeftReason, Refusal, Reply, Settings};
+
+impl Session {
+    pub(crate) fn is_connected(&self, id: &ParticipantId) -> bool {
+        self.participants
+            .get(id)
+            .is_some_and(|participant| participant.state == ParticipantState::Connected)
+    }
+
+    /// Whether nobody more may join. Sockets are held to it; media is held to the quotas of its kind.
+    pub(crate) fn is_crowded(&self, settings: &Settings) -> bool {
+        let seats = settings
+            .subscribers_per_stage_max
+            .saturating_add(settings.publishers_per_stage_max);
+        // One seat at least: whoever begins a session gets into it.
+        is_full(self.connected, seats.max(1))
+    }
+
+    /// Lets an events socket in. If the participant has one already, this is a newer join and everything of the older
+    /// one goes; if it is there through media only, the socket joins that.
+    pub(crate) fn join(
+        &mut self,
+        knock: &Knock<'_>,
+        turn: &mut Turn<'_>,
+    ) -> Result<Reply, Refusal> {
+        let id = &knock.grant.participant;
+        if !self.is_connected(id) && self.is_crowded(turn.settings) {
+            let entry = Entry::JoinError(ErrorCode::QuotaExceeded);
+            self.chronicle.write(id, entry, turn);
+            return Err(Refusal::QuotaExceeded);
+        }
+        if self.sockets.contains_key(id) {
+            self.evict(id, LeftReason::TokenReused, turn);
+        }
+        self.enter(knock, turn);
+        self.sockets.insert(id.clone(), knock.connection);
+        turn.open(knock.connection, self.place(id, Role::Socket));
+        turn.effects.entered = Some(knock.connection);
+        Ok(Reply::Joined {
+            session: self.id(),
+            roster: self.roster(),
+        })
+    }
+
+    /// Makes the participant connected, unless it is; the caller gives it a connection.
+    pub(crate) fn enter(&mut self, knock: &Knock<'_>, turn: &mut Turn<'_>) {
+        let Grant {
+            participant: id,
+            user_id,
+            attributes,
+            ..
+        } = knock.grant;
+        let joined = self.chronicle.date(turn.now.wall);
+        let stage = &self.chronicle.stage;
+        let session = &self.chronicle.session;
+        let participant = self
+            .participants
+            .entry(id.clone())
+            .or_insert_with(|| Participant {
+                stage: StageArn::clone(stage),
+                session: session.clone(),
+                id: id.clone(),
+                user_id: String::new(),
+                attributes: BTreeMap::new(),
+                state: ParticipantState::Disconnected,
+                first_join: joined,
+                published: false,
+                publishing: false,
+                protocol: Protocol::Unknown,
+                client: ClientInfo::default(),
+            });
+        let learned = fill_blanks(&mut participant.client, knock.client);
+        if participant.state == ParticipantState::Connected {
+            if learned {
+                turn.record(Record::Participant(participant.clone()));
+            }
+            return;
+        }
+        participant.state = ParticipantState::Connected;
+        participant.user_id.clone_from(user_id);
+        participant.attributes.clone_from(attributes);
+        turn.record(Record::Participant(participant.clone()));
+        turn.timers
+            .cancel(&Alarm::SessionGrace(Arc::clone(&self.chronicle.stage)));
+        self.connected = self.connected.saturating_add(1);
+        self.chronicle.write(id, Entry::Joined, turn);
+    }
+
+    /// Puts a refused publish or subscribe on the participant's list. One that is not connected joins for that moment,
+    /// since knocking with media is joining; nothing that runs is touched.
+    pub(crate) fn note_refusal(&mut self, knock: &Knock<'_>, entry: Entry, turn: &mut Turn<'_>) {
+        let id = &knock.grant.participant;
+        if !self.is_connected(id) {
+            self.enter(knock, turn);
+        }
+        self.chronicle.write(id, entry, turn);
+        self.leave_if_gone(id, turn);
+    }
+
+    /// Disconnects a participant that has lost its last connection.
+    pub(crate) fn leave_if_gone(&mut self, id: &ParticipantId, turn: &mut Turn<'_>) {
+        let has_connection = self.sockets.contains_key(id)
+            || self.publishes.contains_key(id)
+            || self.subscriptions.contains_key(id);
+        if has_connection || !self.is_connected(id) {
+            return;
+        }
+        let Some(participant) = self.participants.get_mut(id) else {
+            return;
+        };
+        participant.state = ParticipantState::Disconnected;
+        turn.record(Record::Participant(participant.clone()));
+        self.connected = self.connected.saturating_sub(1);
+        self.chronicle.write(id, Entry::Left, turn);
+        if self.connected == 0 {
+            turn.timers.set(
+                Alarm::SessionGrace(Arc::clone(&self.chronicle.stage)),
+                turn.now.mono,
+                turn.settings.session_grace,
+            );
+        }
+    }
+
+    /// Closes everything a participant has.
+    pub(crate) fn evict(&mut self, id: &ParticipantId, reason: LeftReason, turn: &mut Turn<'_>) {
+        if let Some(connection) = self.stop_publish(id, None, reason, turn) {
+            turn.close(connection, reason);
+        }
+        let publishers: Vec<ParticipantId> = self
+            .subscriptions
+            .get(id)
+            .map(|own| own.keys().cloned().collect())
+            .unwrap_or_default();
+        for publisher in publishers {
+            if let Some(connection) = self.stop_subscription(id, &publisher, None, turn) {
+                turn.close(connection, reason);
+            }
+        }
+        if let Some(connection) = self.sockets.remove(id) {
+            turn.forget(connection);
+            turn.close(connection, reason);
+        }
+        self.leave_if_gone(id, turn);
+    }
+
+    pub(crate) fn place(&self, id: &ParticipantId, role: Role) -> Place {
+        Place {
+            stage: Arc::clone(&self.chronicle.stage),
+            participant: id.clone(),
+            role,
+        }
+    }
+}
+
+/// Whether a quota is used up.
+pub(crate) fn is_full(used: usize, quota: u32) -> bool {
+    u32::try_from(used).map_or(true, |used| used >= quota)
+}
+
+/// Takes over what `other` says where `known` says nothing; whether it did.
+fn fill_blanks(known: &mut ClientInfo, other: &ClientInfo) -> bool {
+    let ClientInfo {
+        isp_name,
+        os_name,
+        os_version,
+        browser_name,
+        browser_version,
+        sdk_version,
+    } = other;
+    let mut learned = false;
+    for (known, other) in [
+        (&mut known.isp_name, isp_name),
+        (&mut known.os_name, os_name),
+        (&mut known.os_version, os_version),
+        (&mut known.browser_name, browser_name),
+        (&mut known.browser_version, browser_version),
+        (&mut known.sdk_version, sdk_version),
+    ] {
+        if known.is_empty() && !other.is_empty() {
+            known.clone_from(other);
+            learned = true;
+        }
+    }
+    learned
+}

@@ -1,0 +1,106 @@
+//! One session: who is in it and by which connections.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::{ConnectionId, Participant, ParticipantId, Record, SessionId, StageArn};
+use rand_chacha::rand_core::Rng;
+
+use crate::chronicle::Chronicle;
+use crate::publish::Publish;
+use crate::subscribe::Subscription;
+use crate::timers::Alarm;
+use crate::turn::{Place, Role, Turn};
+use crate::{LeftReason, Roster, RosterEntry};
+
+/// The tables of a session. A participant is in at most one row of each, and connected while it is in one of the last three.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) chronicle: Chronicle,
+    /// Everybody who has joined, there or not.
+    pub(crate) participants: BTreeMap<ParticipantId, Participant>,
+    /// How many of them are connected.
+    pub(crate) connected: usize,
+    pub(crate) sockets: BTreeMap<ParticipantId, ConnectionId>,
+    /// By publisher; those whose media is not up yet too.
+    pub(crate) publishes: BTreeMap<ParticipantId, Publish>,
+    /// By subscriber, then by publisher; no inner map is empty.
+    pub(crate) subscriptions: BTreeMap<ParticipantId, BTreeMap<ParticipantId, Subscription>>,
+}
+
+impl Session {
+    /// Begins a session; the caller lets somebody in.
+    pub(crate) fn begin(stage: &Arc<StageArn>, turn: &mut Turn<'_>) -> Self {
+        let mut random = [0; 13];
+        turn.rng.fill_bytes(&mut random);
+        let id = SessionId::from_random(random);
+        let start = turn.now.wall;
+        turn.record(Record::SessionStarted(model::Session {
+            stage: StageArn::clone(stage),
+            id: id.clone(),
+            start,
+            end: None,
+        }));
+        Self {
+            chronicle: Chronicle::new(Arc::clone(stage), id, start, 0),
+            participants: BTreeMap::new(),
+            connected: 0,
+            sockets: BTreeMap::new(),
+            publishes: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+        }
+    }
+
+    /// Ends the session at once: whoever is there is disconnected.
+    pub(crate) fn end(mut self, reason: LeftReason, turn: &mut Turn<'_>) {
+        let present: Vec<ParticipantId> = self
+            .participants
+            .keys()
+            .filter(|id| self.is_connected(id))
+            .cloned()
+            .collect();
+        for id in present {
+            self.evict(&id, reason, turn);
+        }
+        turn.timers
+            .cancel(&Alarm::SessionGrace(Arc::clone(&self.chronicle.stage)));
+        self.chronicle.close(turn);
+    }
+
+    pub(crate) fn id(&self) -> SessionId {
+        self.chronicle.session.clone()
+    }
+
+    /// Whether the media of a publish or a subscription is up.
+    pub(crate) fn is_media_up(&self, place: &Place) -> bool {
+        let id = &place.participant;
+        match &place.role {
+            Role::Socket => false,
+            Role::Publish => self.publishes.get(id).is_some_and(|publish| publish.is_up),
+            Role::Subscription { publisher } => self
+                .subscriptions
+                .get(id)
+                .and_then(|own| own.get(publisher))
+                .is_some_and(|subscription| subscription.is_up),
+        }
+    }
+
+    /// The participants whose media is up.
+    pub(crate) fn roster(&self) -> Roster {
+        let participants = self
+            .publishes
+            .iter()
+            .filter(|(_, publish)| publish.is_up)
+            .filter_map(|(id, _)| self.participants.get(id))
+            .map(|participant| RosterEntry {
+                id: participant.id.clone(),
+                user_id: participant.user_id.clone(),
+                attributes: participant.attributes.clone(),
+            })
+            .collect();
+        Roster {
+            stage: self.chronicle.stage.id.clone(),
+            participants,
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The life cycles of stages, sessions and participants, as tables of steps in simulated time.
+//!
+//! A row is what happens and, in words, all that the machine wants done about it, in order. See `steps`.
+
+mod failures;
+mod participants;
+mod publishes;
+mod sessions;
+mod steps;
+mod subscriptions;

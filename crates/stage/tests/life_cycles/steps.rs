@@ -1,0 +1,422 @@
+//! How the tables are run: acts, and the words for outputs.
+//!
+//! Words: `session 1 starts`, `session 1 ends`, `ana JOINED`, `ben SUBSCRIBE_ERROR ana PUBLISHER_NOT_FOUND`,
+//! `admitted 1` (the session), `admitted 1 from c2` (the publish), `joined 1 [ana]` (the roster), `refused TokenExpired`,
+//! `close c1 token-reused`, `roster [ana ben] to c3 c4`. A time is told (` at 12`, in seconds since the start) where it
+//! is not the wall clock's. The reply `Done` is not told. Participant records are not told; `record` asks for them.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use model::{
+    Capabilities, ClientInfo, ConnectionId, ErrorCode, Event, Grant, LiveSession, Now, Participant,
+    ParticipantId, ParticipantState, Protocol, Record, SessionId, StageArn,
+};
+use stage::{CloseCause, Input, Output, Reply, Roster, Settings, Stages};
+
+/// Seconds since the Unix epoch at which every table begins.
+const START_SECOND: i64 = 1_800_000_000;
+
+/// What happens in a row.
+#[derive(Clone, Debug)]
+pub(crate) enum Act {
+    Open(&'static [&'static str]),
+    Delete,
+    Join(u64, Token),
+    Publish(u64, Token, Option<ErrorCode>),
+    Subscribe(u64, Token, &'static str),
+    Up(u64),
+    Closed(u64, CloseCause),
+    Disconnect(&'static str),
+    Restore(Box<LiveSession>),
+    Shutdown,
+    /// Time passes on both clocks; timers ring when they are due.
+    After(Duration),
+    /// The machine is not called for so long, as on a host that was suspended.
+    Sleep(Duration),
+    /// The wall clock steps.
+    Step(i64),
+    /// Asks for the newest record of a participant.
+    Record(&'static str),
+}
+
+/// A token and the client that holds it.
+#[derive(Clone, Debug)]
+pub(crate) struct Token {
+    who: &'static str,
+    stage: &'static str,
+    capabilities: Capabilities,
+    expires_second: i64,
+    client: ClientInfo,
+}
+
+pub(crate) fn who(who: &'static str) -> Token {
+    Token {
+        who,
+        stage: "first",
+        capabilities: Capabilities {
+            publish: true,
+            subscribe: true,
+        },
+        expires_second: 1_000_000_000,
+        client: ClientInfo::default(),
+    }
+}
+
+impl Token {
+    pub(crate) fn on(self, stage: &'static str) -> Self {
+        Self { stage, ..self }
+    }
+
+    pub(crate) fn only_subscribes(mut self) -> Self {
+        self.capabilities.publish = false;
+        self
+    }
+
+    pub(crate) fn only_publishes(mut self) -> Self {
+        self.capabilities.subscribe = false;
+        self
+    }
+
+    /// The token ends so many seconds after the start.
+    pub(crate) fn expires(self, expires_second: i64) -> Self {
+        Self {
+            expires_second,
+            ..self
+        }
+    }
+
+    pub(crate) fn uses(mut self, os: &str, browser: &str) -> Self {
+        os.clone_into(&mut self.client.os_name);
+        browser.clone_into(&mut self.client.browser_name);
+        self
+    }
+
+    fn grant(&self) -> Grant {
+        Grant {
+            stage: arn(self.stage),
+            participant: participant_id(self.who),
+            user_id: format!("user of {}", self.who),
+            attributes: BTreeMap::from([("name".to_owned(), self.who.to_owned())]),
+            capabilities: self.capabilities,
+            expires: second(self.expires_second),
+        }
+    }
+}
+
+pub(crate) fn open() -> Act {
+    Act::Open(&[])
+}
+
+pub(crate) fn join(connection: u64, token: Token) -> Act {
+    Act::Join(connection, token)
+}
+
+pub(crate) fn publish(connection: u64, token: Token) -> Act {
+    Act::Publish(connection, token, None)
+}
+
+pub(crate) fn faulty_publish(connection: u64, token: Token, fault: ErrorCode) -> Act {
+    Act::Publish(connection, token, Some(fault))
+}
+
+pub(crate) fn subscribe(connection: u64, token: Token, publisher: &'static str) -> Act {
+    Act::Subscribe(connection, token, publisher)
+}
+
+pub(crate) fn up(connection: u64) -> Act {
+    Act::Up(connection)
+}
+
+pub(crate) fn closed(connection: u64) -> Act {
+    Act::Closed(connection, CloseCause::Client)
+}
+
+pub(crate) fn silent(connection: u64) -> Act {
+    Act::Closed(connection, CloseCause::Timeout)
+}
+
+pub(crate) fn fault(connection: u64, code: ErrorCode) -> Act {
+    Act::Closed(connection, CloseCause::Fault(code))
+}
+
+pub(crate) fn after(seconds: u64) -> Act {
+    Act::After(Duration::from_secs(seconds))
+}
+
+pub(crate) fn sleep(seconds: u64) -> Act {
+    Act::Sleep(Duration::from_secs(seconds))
+}
+
+pub(crate) fn record(who: &'static str) -> Act {
+    Act::Record(who)
+}
+
+pub(crate) fn arn(stage: &str) -> StageArn {
+    StageArn::parse(&format!("arn:aws:ivs:us-west-2:123456789012:stage/{stage}"))
+        .expect("a name makes an ARN")
+}
+
+pub(crate) fn participant_id(who: &str) -> ParticipantId {
+    ParticipantId::parse(who).expect("a name is an id")
+}
+
+/// The time so many seconds after the start.
+pub(crate) fn second(second: i64) -> Timestamp {
+    Timestamp::from_second(START_SECOND + second).expect("tables stay within the calendar")
+}
+
+/// Runs a table with the documented limits.
+pub(crate) fn check(rows: &[(Act, &str)]) {
+    check_with(Settings::default(), rows);
+}
+
+/// Runs a table: each row's outputs, in words and joined by `; `, are what the row says.
+pub(crate) fn check_with(settings: Settings, rows: &[(Act, &str)]) {
+    let mut run = Run::new(settings);
+    for (at, (act, expected)) in rows.iter().enumerate() {
+        let words = run.act(act.clone());
+        assert_eq!(words.join("; "), *expected, "row {at}: {act:?}");
+    }
+}
+
+/// One machine and what it has said so far.
+pub(crate) struct Run {
+    machine: Stages,
+    now: Now,
+    sessions: Vec<SessionId>,
+    participants: BTreeMap<ParticipantId, Participant>,
+    sequences: BTreeMap<SessionId, u64>,
+}
+
+impl Run {
+    pub(crate) fn new(settings: Settings) -> Self {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "an Instant can only be made by reading the clock; every time in a table is counted from this one"
+        )]
+        let mono = Instant::now();
+        Self {
+            machine: Stages::new(settings, [7; 32]),
+            now: Now {
+                mono,
+                wall: second(0),
+            },
+            sessions: Vec::new(),
+            participants: BTreeMap::new(),
+            sequences: BTreeMap::new(),
+        }
+    }
+
+    /// Does one act; what came of it, in words.
+    pub(crate) fn act(&mut self, act: Act) -> Vec<String> {
+        let input = match act {
+            Act::After(time) => return self.pass(time),
+            Act::Sleep(time) => {
+                self.now = self.now.plus(time);
+                return Vec::new();
+            }
+            Act::Step(seconds) => {
+                self.now.wall += SignedDuration::from_secs(seconds);
+                return Vec::new();
+            }
+            Act::Record(who) => return vec![self.describe(who)],
+            Act::Open(banned) => Input::StageOpened {
+                stage: arn("first"),
+                banned: banned.iter().map(|who| participant_id(who)).collect(),
+            },
+            Act::Delete => Input::StageDeleted {
+                stage: arn("first"),
+            },
+            Act::Join(connection, token) => Input::Join {
+                connection: ConnectionId(connection),
+                grant: token.grant(),
+                client: token.client,
+            },
+            Act::Publish(connection, token, fault) => Input::Publish {
+                connection: ConnectionId(connection),
+                grant: token.grant(),
+                client: token.client,
+                fault,
+            },
+            Act::Subscribe(connection, token, publisher) => Input::Subscribe {
+                connection: ConnectionId(connection),
+                grant: token.grant(),
+                client: token.client,
+                publisher: participant_id(publisher),
+            },
+            Act::Up(connection) => Input::Connected {
+                connection: ConnectionId(connection),
+            },
+            Act::Closed(connection, cause) => Input::Closed {
+                connection: ConnectionId(connection),
+                cause,
+            },
+            Act::Disconnect(who) => Input::Disconnect {
+                stage: arn("first"),
+                participant: participant_id(who),
+            },
+            Act::Restore(session) => Input::Restored(*session),
+            Act::Shutdown => Input::Shutdown,
+        };
+        self.machine.handle(input, self.now);
+        self.take(1)
+    }
+
+    fn pass(&mut self, time: Duration) -> Vec<String> {
+        let end = self.now.plus(time);
+        let mut words = Vec::new();
+        while let Some(due) = self.machine.poll_timeout().filter(|due| *due <= end.mono) {
+            self.now = self.now.plus(due.saturating_duration_since(self.now.mono));
+            self.machine.handle_timeout(self.now);
+            words.extend(self.take(0));
+        }
+        self.now = end;
+        words
+    }
+
+    /// Takes the outputs of one call: records, then so many replies, then closes, then rosters.
+    fn take(&mut self, replies: usize) -> Vec<String> {
+        let outputs: Vec<Output> = std::iter::from_fn(|| self.machine.poll_output()).collect();
+        let order = |output: &Output| match output {
+            Output::Record(_) => 0,
+            Output::Reply(_) => 1,
+            Output::Close { .. } => 2,
+            Output::Roster { .. } => 3,
+        };
+        let in_order = outputs.iter().is_sorted_by_key(order);
+        assert!(in_order, "outputs are out of order: {outputs:?}");
+        let is_reply = |output: &&Output| matches!(output, Output::Reply(_));
+        assert_eq!(outputs.iter().filter(is_reply).count(), replies);
+        outputs
+            .into_iter()
+            .filter_map(|output| self.words(output))
+            .collect()
+    }
+
+    fn words(&mut self, output: Output) -> Option<String> {
+        Some(match output {
+            Output::Record(Record::SessionStarted(session)) => {
+                assert!(!self.sessions.contains(&session.id));
+                assert_eq!((session.start, session.end), (self.now.wall, None));
+                self.sessions.push(session.id.clone());
+                format!("session {} starts", self.session(&session.id))
+            }
+            Output::Record(Record::SessionEnded { session, end, .. }) => {
+                format!("session {} ends{}", self.session(&session), self.time(end))
+            }
+            Output::Record(Record::Participant(participant)) => {
+                self.participants
+                    .insert(participant.id.clone(), participant);
+                return None;
+            }
+            Output::Record(Record::Event(event)) => self.event(&event),
+            Output::Reply(Reply::Done) => return None,
+            Output::Reply(Reply::Joined { session, roster }) => {
+                format!("joined {} {}", self.session(&session), names(&roster))
+            }
+            Output::Reply(Reply::Admitted { session, publisher }) => {
+                let from = publisher.map_or_else(String::new, |publish| format!(" from {publish}"));
+                format!("admitted {}{from}", self.session(&session))
+            }
+            Output::Reply(Reply::Refused(refusal)) => format!("refused {refusal:?}"),
+            Output::Close { connection, reason } => {
+                format!("close {connection} {}", reason.as_str())
+            }
+            Output::Roster { to, roster } => {
+                let to: Vec<String> = to.iter().map(ToString::to_string).collect();
+                format!("roster {} to {}", names(&roster), to.join(" "))
+            }
+        })
+    }
+
+    /// Counted from 1; 0 for one of an earlier process.
+    fn session(&self, id: &SessionId) -> usize {
+        self.sessions
+            .iter()
+            .position(|known| known == id)
+            .map_or(0, |at| at + 1)
+    }
+
+    fn event(&mut self, event: &Event) -> String {
+        let last = self.sequences.entry(event.session.clone()).or_insert(0);
+        if *last > 0 {
+            assert_eq!(event.sequence, *last + 1, "sequences have no gaps");
+        }
+        *last = event.sequence;
+        let mut words = format!("{} {}", event.participant, event.name.as_str());
+        if let Some(remote) = &event.remote {
+            words = format!("{words} {remote}");
+        }
+        if let Some(code) = event.error {
+            words = format!("{words} {}", code.as_str());
+        }
+        words + &self.time(event.time)
+    }
+
+    fn time(&self, time: Timestamp) -> String {
+        if time == self.now.wall {
+            String::new()
+        } else {
+            format!(" at {}", time.as_second() - START_SECOND)
+        }
+    }
+
+    fn describe(&self, who: &str) -> String {
+        let Some(participant) = self.participants.get(&participant_id(who)) else {
+            return "no record".to_owned();
+        };
+        let mut words = vec![
+            participant.state.as_str().to_owned(),
+            format!(
+                "since {}",
+                participant.first_join.as_second() - START_SECOND
+            ),
+        ];
+        if participant.published {
+            words.push("published".to_owned());
+        }
+        if participant.publishing {
+            words.push("publishing".to_owned());
+        }
+        if participant.protocol != Protocol::Unknown {
+            words.push(participant.protocol.as_str().to_owned());
+        }
+        for (name, value) in [
+            ("os", &participant.client.os_name),
+            ("browser", &participant.client.browser_name),
+        ] {
+            if !value.is_empty() {
+                words.push(format!("{name}={value}"));
+            }
+        }
+        words.join(" ")
+    }
+
+    /// How many participants' newest records say CONNECTED.
+    pub(crate) fn connected_records(&self) -> usize {
+        self.participants
+            .values()
+            .filter(|participant| participant.state == ParticipantState::Connected)
+            .count()
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.machine.poll_timeout()
+    }
+}
+
+fn names(roster: &Roster) -> String {
+    assert_eq!(roster.stage, arn("first").id);
+    let names: Vec<&str> = roster
+        .participants
+        .iter()
+        .map(|entry| {
+            assert_eq!(entry.user_id, format!("user of {}", entry.id));
+            assert_eq!(entry.attributes["name"], entry.id.as_str());
+            entry.id.as_str()
+        })
+        .collect();
+    format!("[{}]", names.join(" "))
+}
