@@ -1,0 +1,227 @@
+//! `reader.rs`: how each shape that can stand in an input is read and checked.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use anyhow::{Result, bail};
+
+use super::model::{Range, Shape, Spec, Structure, Text};
+use super::{Files, imports, names, types};
+
+/// Patterns of the model that no real value matches, and what the service must mean.
+///
+/// `ResourceArn` has one character for the kind of resource (`[a-z-]/`), so that no ARN of this service fits it.
+const MEANT: &[(&str, &str)] = &[(
+    "ResourceArn",
+    "arn:aws:ivs:[a-z0-9-]+:[0-9]+:[a-z-]+/[a-zA-Z0-9-]+",
+)];
+
+pub(super) fn print(spec: &Spec, files: &mut Files) -> Result<()> {
+    let mut reached = Vec::new();
+    for operation in spec.operations.values() {
+        for member in spec.structure(&operation.input)?.members.values() {
+            spec.reach(&member.shape, &mut reached)?;
+        }
+    }
+    reached.sort_unstable();
+    let mut text = String::new();
+    let read = read_by_function(spec, &reached)?;
+    for name in reached {
+        print_reader(spec, name, read.contains(name), &mut text)?;
+    }
+    let mut candidates = vec![
+        ("BTreeMap", "use std::collections::BTreeMap;"),
+        ("Invalid", "use crate::Invalid;"),
+        ("Sensitive", "use crate::Sensitive;"),
+        ("Count", "use crate::constraint::Count;"),
+        ("Decimal", "use crate::constraint::Decimal;"),
+        ("Integer", "use crate::constraint::Integer;"),
+        ("Text", "use crate::constraint::Text;"),
+        ("constraint", "use crate::constraint;"),
+        ("Json", "use crate::json::Json;"),
+        ("Members", "use crate::member::Members;"),
+        ("Path", "use crate::member::Path;"),
+    ];
+    let shared = types::type_imports(spec)?;
+    candidates.extend(
+        shared
+            .iter()
+            .map(|(word, line)| (word.as_str(), line.as_str())),
+    );
+    let used = imports(&text, &candidates);
+    files.insert(
+        "reader.rs".into(),
+        format!("//! Reading and checking each shape of an input.\n\n{used}\n{text}"),
+    );
+    Ok(())
+}
+
+/// The shapes that stand as a member or a list item. Those that stand only in maps need no function of their own.
+fn read_by_function<'a>(spec: &'a Spec, reached: &[&'a str]) -> Result<BTreeSet<&'a str>> {
+    let mut read = BTreeSet::new();
+    for operation in spec.operations.values() {
+        read.extend(
+            spec.structure(&operation.input)?
+                .members
+                .values()
+                .map(|member| member.shape.as_str()),
+        );
+    }
+    for name in reached {
+        match spec.shape(name)? {
+            Shape::Structure(structure) => read.extend(
+                structure
+                    .members
+                    .values()
+                    .map(|member| member.shape.as_str()),
+            ),
+            Shape::List { member, .. } => read.extend([member.as_str()]),
+            _ => {}
+        }
+    }
+    Ok(read)
+}
+
+fn print_reader(spec: &Spec, name: &str, function_needed: bool, text: &mut String) -> Result<()> {
+    let function = names::snake(name);
+    let constant = names::shouting(name);
+    let rust_type = spec.rust_type(name)?;
+    let head = format!(
+        "pub(super) fn {function}(value: &Json, path: &Path<'_>) -> Result<{rust_type}, Invalid>"
+    );
+    match spec.shape(name)? {
+        Shape::Structure(structure) => {
+            writeln!(
+                text,
+                "{head} {{ let members = Members::of(value, path)?; Ok({name} {{"
+            )?;
+            text.push_str(&fields(structure, "")?);
+            writeln!(text, "}}) }}\n")?;
+        }
+        Shape::String(Text {
+            values: Some(values),
+            ..
+        }) => {
+            let mut values = values.clone();
+            values.sort();
+            writeln!(
+                text,
+                "{head} {{ constraint::choice(value, path, {name}::parse, {:?}) }}\n",
+                values.join(", ")
+            )?;
+        }
+        Shape::String(shape) => {
+            let secret = if shape.sensitive {
+                ".map(Sensitive::new)"
+            } else {
+                ""
+            };
+            let pattern = MEANT
+                .iter()
+                .find(|(meant, _)| *meant == name)
+                .map(|(_, pattern)| (*pattern).to_owned());
+            let pattern = pattern.or_else(|| shape.pattern.clone());
+            let (min, max) = (shape.min.unwrap_or(0), bound(shape.max));
+            let made = match pattern {
+                Some(pattern) => format!("Text::matching({min}, {max}, {pattern:?})"),
+                None => format!("Text::new({min}, {max})"),
+            };
+            writeln!(text, "static {constant}: Text = {made};\n")?;
+            if function_needed {
+                writeln!(text, "{head} {{ {constant}.read(value, path){secret} }}\n")?;
+            }
+        }
+        Shape::Integer(range) => {
+            writeln!(
+                text,
+                "{head} {{ Integer {}.read(value, path) }}\n",
+                range_fields(range, "")
+            )?;
+        }
+        Shape::Float(range) => {
+            writeln!(
+                text,
+                "{head} {{ Decimal {}.read(value, path) }}\n",
+                range_fields(range, ".0")
+            )?;
+        }
+        Shape::Boolean => writeln!(text, "{head} {{ constraint::boolean(value, path) }}\n")?,
+        Shape::Timestamp => {
+            bail!("{name}: no input has held a timestamp; teach constraint.rs to read one")
+        }
+        Shape::List { member, min, max } => {
+            let count = format!(
+                "Count {{ min: {}, max: {} }}",
+                min.unwrap_or(0),
+                bound(*max)
+            );
+            writeln!(
+                text,
+                "{head} {{ {count}.list(value, path, {}) }}\n",
+                names::snake(member)
+            )?;
+        }
+        Shape::Map {
+            key,
+            value,
+            min,
+            max,
+        } => {
+            let count = format!(
+                "Count {{ min: {}, max: {} }}",
+                min.unwrap_or(0),
+                bound(*max)
+            );
+            let (key, value) = (names::shouting(key), names::shouting(value));
+            writeln!(
+                text,
+                "{head} {{ {count}.map(value, path, &{key}, &{value}) }}\n"
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// One line for each member of a structure literal.
+pub(super) fn fields(structure: &Structure, module: &str) -> Result<String> {
+    let mut text = String::new();
+    for (wire_name, member) in &structure.members {
+        let how = if member.required {
+            "required"
+        } else {
+            "optional"
+        };
+        let (field, reader) = (names::snake(wire_name), names::snake(&member.shape));
+        writeln!(
+            text,
+            "{field}: members.{how}({wire_name:?}, {module}{reader})?,"
+        )?;
+    }
+    Ok(text)
+}
+
+fn bound(max: Option<u64>) -> String {
+    max.map_or("usize::MAX".to_owned(), |max| max.to_string())
+}
+
+fn range_fields(range: &Range, suffix: &str) -> String {
+    let bound = |bound: Option<i64>| {
+        bound.map_or("None".to_owned(), |bound| {
+            format!("Some({}{suffix})", digits(bound))
+        })
+    };
+    format!("{{ min: {}, max: {} }}", bound(range.min), bound(range.max))
+}
+
+/// With underscores between thousands, as clippy wants it.
+fn digits(number: i64) -> String {
+    let plain = number.to_string();
+    let mut spaced = String::new();
+    for (at, digit) in plain.chars().enumerate() {
+        if at > 0 && plain.len() > 4 && (plain.len() - at).is_multiple_of(3) {
+            spaced.push('_');
+        }
+        spaced.push(digit);
+    }
+    spaced
+}

@@ -1,0 +1,229 @@
+//! `types/`: the enums and the structures that inputs and outputs share.
+
+use std::fmt::Write as _;
+
+use anyhow::Result;
+
+use super::model::{Location, Shape, Spec, Structure, Text};
+use super::{Files, imports, names};
+
+/// Names that structures may mention.
+pub(super) const IMPORTS: &[(&str, &str)] = &[
+    ("BTreeMap", "use std::collections::BTreeMap;"),
+    ("Timestamp", "use jiff::Timestamp;"),
+    ("Serialize", "use serde::Serialize;"),
+    ("json", "use crate::json;"),
+    ("Sensitive", "use crate::Sensitive;"),
+];
+
+pub(super) fn print(spec: &Spec, files: &mut Files) -> Result<()> {
+    let mut enums = String::new();
+    let mut structures = String::new();
+    let used = shared(spec)?;
+    for (name, shape) in &spec.shapes {
+        if !used.contains(&name.as_str()) {
+            continue;
+        }
+        match shape {
+            Shape::String(Text {
+                values: Some(values),
+                ..
+            }) => print_enum(name, values, &mut enums)?,
+            Shape::Structure(structure) => {
+                print_structure(spec, name, "", structure, true, &mut structures)?;
+            }
+            _ => {}
+        }
+    }
+    let header = "//! The enums of the API.\n\nuse serde::{Serialize, Serializer};\n\n";
+    files.insert("types/enums.rs".into(), format!("{header}{enums}"));
+    let mut candidates = IMPORTS.to_vec();
+    let enum_imports = enum_imports(spec, "super");
+    candidates.extend(
+        enum_imports
+            .iter()
+            .map(|(word, line)| (word.as_str(), line.as_str())),
+    );
+    let used = imports(&structures, &candidates);
+    files.insert(
+        "types/structures.rs".into(),
+        format!("//! The structures of the API.\n\n{used}\n{structures}"),
+    );
+    let contents = "//! What inputs and outputs are made of.\n\nmod enums;\nmod structures;\n\npub use enums::*;\npub use structures::*;\n";
+    files.insert("types/mod.rs".into(), contents.into());
+    Ok(())
+}
+
+/// An import for each enum.
+fn enum_imports(spec: &Spec, from: &str) -> Vec<(String, String)> {
+    let enums = spec.shapes.iter().filter(|(_, shape)| {
+        matches!(
+            shape,
+            Shape::String(Text {
+                values: Some(_),
+                ..
+            })
+        )
+    });
+    enums
+        .map(|(name, _)| (name.clone(), format!("use {from}::{name};")))
+        .collect()
+}
+
+/// An import for each type of `types/`.
+pub(super) fn type_imports(spec: &Spec) -> Result<Vec<(String, String)>> {
+    let shared = shared(spec)?;
+    let mut lines = Vec::new();
+    for (name, shape) in &spec.shapes {
+        let typed = matches!(
+            shape,
+            Shape::Structure(_)
+                | Shape::String(Text {
+                    values: Some(_),
+                    ..
+                })
+        );
+        if typed && shared.contains(&name.as_str()) {
+            lines.push((name.clone(), format!("use crate::types::{name};")));
+        }
+    }
+    Ok(lines)
+}
+
+/// Every shape below the inputs and outputs, without these.
+fn shared(spec: &Spec) -> Result<Vec<&str>> {
+    let mut found = Vec::new();
+    for operation in spec.operations.values() {
+        for top in [&operation.input, &operation.output] {
+            for member in spec.structure(top)?.members.values() {
+                spec.reach(&member.shape, &mut found)?;
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn print_enum(name: &str, values: &[String], text: &mut String) -> Result<()> {
+    let mut values = values.to_vec();
+    values.sort();
+    writeln!(
+        text,
+        "/// `{name}`\n#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]\npub enum {name} {{"
+    )?;
+    for value in &values {
+        writeln!(text, "/// `{value}`\n{},", names::variant(value))?;
+    }
+    writeln!(
+        text,
+        "}}\n\nimpl {name} {{\n/// Every value.\npub const ALL: [Self; {}] = [",
+        values.len()
+    )?;
+    for value in &values {
+        writeln!(text, "Self::{},", names::variant(value))?;
+    }
+    writeln!(
+        text,
+        "];\n\n/// The value on the wire.\npub fn as_str(self) -> &'static str {{ match self {{"
+    )?;
+    for value in &values {
+        writeln!(text, "Self::{} => {value:?},", names::variant(value))?;
+    }
+    writeln!(text, "}} }}\n")?;
+    writeln!(text, "/// The value that is written so.")?;
+    writeln!(text, "pub fn parse(text: &str) -> Option<Self> {{")?;
+    writeln!(
+        text,
+        "Self::ALL.into_iter().find(|value| value.as_str() == text) }} }}\n"
+    )?;
+    writeln!(text, "impl Serialize for {name} {{")?;
+    writeln!(
+        text,
+        "fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {{"
+    )?;
+    writeln!(text, "serializer.serialize_str(self.as_str()) }} }}\n")?;
+    Ok(())
+}
+
+/// A structure with public members; header members travel outside of it.
+pub(super) fn print_structure(
+    spec: &Spec,
+    name: &str,
+    doc: &str,
+    structure: &Structure,
+    serialized: bool,
+    text: &mut String,
+) -> Result<()> {
+    let default = if spec.members_have_default(structure)? {
+        ", Default"
+    } else {
+        ""
+    };
+    let serialize = if serialized { ", Serialize" } else { "" };
+    let doc = if doc.is_empty() {
+        format!("`{name}`")
+    } else {
+        doc.to_owned()
+    };
+    writeln!(
+        text,
+        "/// {doc}\n#[derive(Clone, Debug{default}, PartialEq{serialize})]"
+    )?;
+    if serialized {
+        writeln!(text, "#[serde(rename_all = \"camelCase\")]")?;
+    }
+    writeln!(text, "pub struct {name} {{")?;
+    for (wire_name, member) in &structure.members {
+        if member.location == Some(Location::Header) {
+            continue;
+        }
+        let field = names::snake(wire_name);
+        if serialized {
+            let attributes =
+                serde_attributes(spec, wire_name, &field, &member.shape, member.required)?;
+            text.push_str(&attributes);
+        }
+        let inner = spec.rust_type(&member.shape)?;
+        let rust_type = if member.required {
+            inner
+        } else {
+            format!("Option<{inner}>")
+        };
+        writeln!(
+            text,
+            "/// `{wire_name}`: `{}`\npub {field}: {rust_type},",
+            member.shape
+        )?;
+    }
+    writeln!(text, "}}\n")?;
+    Ok(())
+}
+
+fn serde_attributes(
+    spec: &Spec,
+    wire_name: &str,
+    field: &str,
+    shape: &str,
+    required: bool,
+) -> Result<String> {
+    let mut attributes = Vec::new();
+    if names::camel(field) != wire_name {
+        attributes.push(format!("rename = {wire_name:?}"));
+    }
+    if !required {
+        attributes.push("skip_serializing_if = \"Option::is_none\"".to_owned());
+    }
+    let printer = match spec.shape(shape)? {
+        Shape::Timestamp => Some("time"),
+        Shape::Float(_) => Some("number"),
+        _ => None,
+    };
+    if let Some(printer) = printer {
+        let optional = if required { "" } else { "_optional" };
+        attributes.push(format!("serialize_with = \"json::{printer}{optional}\""));
+    }
+    Ok(if attributes.is_empty() {
+        String::new()
+    } else {
+        format!("#[serde({})]\n", attributes.join(", "))
+    })
+}
