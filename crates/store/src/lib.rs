@@ -3,10 +3,15 @@
 //! [`Store`] is the repository trait; `sqlite` implements it. Methods are named resource first, verb second. All lookups
 //! return `Option`; time is passed in. What has been acknowledged survives a crash of the process and of the machine.
 
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
 mod contract;
+mod latency;
 mod page;
 mod sqlite;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -16,6 +21,7 @@ use model::{
     ResourceArn, Session, SessionId, Stage, StageArn, Tags,
 };
 
+pub use latency::{BUCKETS, Latency, Operation, OperationLatency};
 pub use page::{Page, PageRequest, Position};
 pub use sqlite::Sqlite;
 
@@ -31,6 +37,9 @@ pub enum StoreError {
         /// The quota.
         max: u32,
     },
+    /// There is a resource with this identity already; nothing was changed.
+    #[error("the resource exists already")]
+    AlreadyExists,
     /// The resource is gone.
     #[error("the resource does not exist")]
     NotFound,
@@ -40,7 +49,7 @@ pub enum StoreError {
         /// The limit.
         max: usize,
     },
-    /// The database cannot be read or written at the moment.
+    /// The database cannot be read or written at the moment. A write that ended so may or may not have happened.
     #[error("the database does not answer")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The database holds something that this version does not understand.
@@ -48,6 +57,22 @@ pub enum StoreError {
     Corrupt {
         /// Which column or value.
         what: &'static str,
+    },
+    /// Only when opening: another process has the database open.
+    #[error("the database {path} is open in another process")]
+    InUse {
+        /// The database.
+        path: PathBuf,
+    },
+    /// Only when opening: a newer version of this program has changed the database's schema.
+    #[error(
+        "the database has schema {found}, this version understands up to {known}: use the newer version or an older backup"
+    )]
+    SchemaTooNew {
+        /// The schema's version in the database.
+        found: i64,
+        /// The newest that this build knows.
+        known: i64,
     },
 }
 
@@ -66,7 +91,8 @@ pub enum ParticipantFilter {
     Nobody,
 }
 
-/// A stage as `ListStages` shows it is the whole stage; the API leaves members out.
+/// The repository. Every write that has returned `Ok` is durable; every list is complete and in a stable order, page by page,
+/// whatever is inserted or deleted meanwhile. A list of something that does not exist is empty.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Adds a stage unless its account already has `quota` of them in its region.

@@ -1,0 +1,219 @@
+//! The contract that every implementation of [`Store`] passes, as cases over `&dyn Store`. Each case begins with an empty store.
+
+pub(crate) mod event;
+pub(crate) mod participant;
+pub(crate) mod records;
+pub(crate) mod session;
+pub(crate) mod stage;
+pub(crate) mod tags;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use model::{
+    AccountId, ClientInfo, Event, EventName, Participant, ParticipantId, ParticipantState,
+    Protocol, Record, RecordingConfiguration, Region, Session, SessionId, Stage, StageArn, StageId,
+};
+
+use crate::{Page, PageRequest, Position, Store, StoreError};
+
+/// Runs every case as a test of its own against the stores that `$open` makes.
+macro_rules! suite {
+    ($open:path) => {
+        $crate::contract::suite!($open;
+            stage: a_stage_reads_back_as_it_was_written,
+            stage: t14_hostile_text_is_stored_verbatim,
+            stage: a_second_stage_with_the_same_arn_is_refused,
+            stage: t16_a_quota_holds_when_many_insert_at_once,
+            stage: a_quota_counts_one_account_in_one_region,
+            stage: an_update_changes_name_and_recording_only,
+            stage: lists_hold_one_account_and_region,
+            stage: pages_are_complete_while_others_insert_and_delete,
+            stage: a_page_holds_1_to_100_items,
+            stage: t13_a_position_that_is_not_of_the_list_is_corrupt,
+            stage: t16_racing_writers_leave_no_orphans,
+            tags: tags_merge_and_go,
+            tags: a_merge_past_fifty_tags_changes_nothing,
+            tags: merges_at_once_lose_nothing,
+            tags: resources_that_are_not_there_have_no_tags,
+            session: starts_and_ends_move_the_active_session,
+            session: sessions_are_listed_newest_first,
+            session: live_sessions_know_who_was_connected_and_receiving_what,
+            session: a_live_session_was_last_seen_at_its_latest_sign_of_life,
+            session: sessions_expire_by_their_end,
+            participant: a_participant_reads_back_as_it_was_written,
+            participant: t14_hostile_text_of_participants_is_stored_verbatim,
+            participant: filters_select,
+            participant: participants_are_listed_by_first_join,
+            participant: the_same_participant_in_two_sessions_is_two_records,
+            participant: a_participant_is_known_on_its_stage_only,
+            participant: bans_last_and_repeat,
+            event: every_name_and_error_reads_back,
+            event: events_are_listed_oldest_first_for_one_participant,
+            records: records_of_a_deleted_stage_are_dropped,
+            records: records_of_an_unknown_session_are_dropped,
+            records: a_batch_applied_twice_is_applied_once,
+            records: a_deleted_stage_takes_everything_with_it,
+            records: secrets_are_made_once,
+            records: a_ping_says_that_writes_work,
+        );
+    };
+    ($open:path; $($area:ident: $case:ident,)*) => {
+        $(#[tokio::test]
+        async fn $case() {
+            let (store, _kept) = $open().await;
+            $crate::contract::$area::$case(&store).await;
+        })*
+    };
+}
+
+pub(crate) use suite;
+
+/// Texts that break naive quoting, encoding or matching.
+const NAUGHTY: &[&str] = &[
+    "",
+    " ",
+    "' OR '1'='1",
+    "'; DROP TABLE stage; --",
+    "\"; DELETE FROM secret; --",
+    "?1 :name @x $y %s {0}",
+    "100%_*[a-z]",
+    "\\\\ \\n \\u0000",
+    "nul\0inside",
+    "NULL",
+    "null",
+    "0x1F",
+    "1e400",
+    "\u{202e}right to left\u{200b}",
+    "e\u{301} \u{e9}",
+    "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467} \u{10ffff}",
+    "line\r\nbreak\ttab\u{7f}\u{1b}[31m",
+    "{\"a\":[1,2,\"",
+    "</script><script>",
+];
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::new(1_700_000_000 + seconds, 123_456_789).unwrap()
+}
+
+fn arn_in(account: &str, region: &str, id: &str) -> StageArn {
+    StageArn {
+        region: Region::parse(region).unwrap(),
+        account: AccountId::parse(account).unwrap(),
+        id: StageId::parse(id).unwrap(),
+    }
+}
+
+fn arn(id: &str) -> StageArn {
+    arn_in("111122223333", "us-west-2", id)
+}
+
+fn stage_of(arn: StageArn) -> Stage {
+    Stage {
+        arn,
+        name: "a stage".to_owned(),
+        tags: BTreeMap::new(),
+        created: at(0),
+        active_session: None,
+        recording: RecordingConfiguration::default(),
+    }
+}
+
+fn stage(id: &str) -> Stage {
+    stage_of(arn(id))
+}
+
+async fn insert(store: &dyn Store, id: &str) -> StageArn {
+    store.stage_insert(&stage(id), 1_000).await.unwrap();
+    arn(id)
+}
+
+fn session_id(number: u32) -> SessionId {
+    SessionId::parse(&format!("st-{number:013}")).unwrap()
+}
+
+fn person(id: &str) -> ParticipantId {
+    ParticipantId::parse(id).unwrap()
+}
+
+fn started(stage: &StageArn, number: u32, start: Timestamp) -> Record {
+    Record::SessionStarted(Session {
+        stage: stage.clone(),
+        id: session_id(number),
+        start,
+        end: None,
+    })
+}
+
+fn ended(stage: &StageArn, number: u32, end: Timestamp) -> Record {
+    Record::SessionEnded {
+        stage: stage.clone(),
+        session: session_id(number),
+        end,
+    }
+}
+
+fn participant_of(stage: &StageArn, session: u32, id: &str, first_join: Timestamp) -> Participant {
+    Participant {
+        stage: stage.clone(),
+        session: session_id(session),
+        id: person(id),
+        user_id: String::new(),
+        attributes: BTreeMap::new(),
+        state: ParticipantState::Connected,
+        first_join,
+        published: false,
+        publishing: false,
+        protocol: Protocol::Unknown,
+        client: ClientInfo::default(),
+    }
+}
+
+fn joined(stage: &StageArn, session: u32, id: &str, first_join: Timestamp) -> Record {
+    Record::Participant(participant_of(stage, session, id, first_join))
+}
+
+fn event_of(stage: &StageArn, session: u32, id: &str, sequence: u64, name: EventName) -> Event {
+    Event {
+        stage: stage.clone(),
+        session: session_id(session),
+        participant: person(id),
+        sequence,
+        time: at(i64::try_from(sequence).unwrap()),
+        name,
+        remote: None,
+        error: None,
+    }
+}
+
+fn happened(stage: &StageArn, session: u32, id: &str, sequence: u64, name: EventName) -> Record {
+    Record::Event(event_of(stage, session, id, sequence, name))
+}
+
+fn page(limit: u32) -> PageRequest {
+    PageRequest { after: None, limit }
+}
+
+/// Reads a list page by page; `between` happens before each further page.
+async fn read_all<T>(
+    limit: u32,
+    mut read: impl AsyncFnMut(PageRequest) -> Result<Page<T>, StoreError>,
+    mut between: impl AsyncFnMut(usize),
+) -> Vec<T> {
+    let mut items = Vec::new();
+    let mut after: Option<Position> = None;
+    for turn in 0.. {
+        if turn > 0 {
+            between(turn).await;
+        }
+        let page = read(PageRequest { after, limit }).await.unwrap();
+        assert!(page.items.len() <= usize::try_from(limit).unwrap());
+        items.extend(page.items);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+        assert!(turn < 1_000, "the list does not end");
+    }
+    items
+}

@@ -1,5 +1,0 @@
-//! SQLite.
-
-/// A store in one SQLite file.
-#[derive(Debug)]
-pub struct Sqlite;

@@ -1,0 +1,34 @@
+//! Signs of life: of the process, and of the disk.
+
+use jiff::Timestamp;
+use sqlx::{SqliteConnection, query, query_scalar};
+
+use super::Db;
+use super::row::nanoseconds;
+use crate::StoreError;
+
+/// Notes that the process lives. The last call counts, also where the wall clock has stepped back.
+pub(super) async fn heartbeat(db: &Db, at: Timestamp) -> Result<(), StoreError> {
+    let mut transaction = db.write().await?;
+    query("UPDATE life SET seen = ?1")
+        .bind(nanoseconds(at))
+        .execute(&mut *transaction)
+        .await?;
+    Ok(transaction.commit().await?)
+}
+
+/// The last heartbeat.
+pub(super) async fn seen(connection: &mut SqliteConnection) -> Result<Option<i64>, StoreError> {
+    Ok(query_scalar("SELECT seen FROM life")
+        .fetch_one(connection)
+        .await?)
+}
+
+/// Commits a small change, which reaches the disk like any other.
+pub(super) async fn ping(db: &Db) -> Result<(), StoreError> {
+    let mut transaction = db.write().await?;
+    query("UPDATE life SET probes = probes + 1")
+        .execute(&mut *transaction)
+        .await?;
+    Ok(transaction.commit().await?)
+}

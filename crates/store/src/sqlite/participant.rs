@@ -1,0 +1,239 @@
+//! Participants and bans.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use model::{
+    ClientInfo, Participant, ParticipantId, ParticipantState, Protocol, SessionId, StageArn,
+};
+use serde::{Deserialize, Serialize};
+use sqlx::{FromRow, query, query_as, query_scalar};
+
+use super::Db;
+use super::row::{for_stage, nanoseconds, parse_id, parse_json, session_key, stage_key, timestamp};
+use crate::page::{Key, List};
+use crate::{Page, PageRequest, ParticipantFilter, StoreError};
+
+macro_rules! columns {
+    () => {
+        "SELECT id, user_id, attributes, state, first_join, published, publishing, protocol, client \
+         FROM participant WHERE session = "
+    };
+}
+
+/// A page of a session's participants under a condition on ?8.
+macro_rules! list {
+    ($condition:literal) => {
+        concat!(
+            columns!(),
+            session_key!(),
+            " AND (first_join, id) > (?5, ?6)",
+            $condition,
+            " ORDER BY first_join, id LIMIT ?7"
+        )
+    };
+}
+
+pub(super) const LIST: &str = list!("");
+pub(super) const LIST_BY_USER: &str = list!(" AND user_id = ?8");
+pub(super) const LIST_BY_PUBLISHED: &str = list!(" AND published = ?8");
+pub(super) const LIST_BY_STATE: &str = list!(" AND state = ?8");
+
+/// Participants of the session with the key ?1 that are in state ?2.
+pub(super) const CONNECTED: &str = concat!(columns!(), "?1 AND state = ?2 ORDER BY first_join, id");
+
+/// A participant's columns.
+#[derive(FromRow)]
+pub(super) struct Row {
+    id: String,
+    user_id: String,
+    attributes: String,
+    state: String,
+    first_join: i64,
+    published: bool,
+    publishing: bool,
+    protocol: String,
+    client: String,
+}
+
+impl Row {
+    /// The participant of this row.
+    pub(super) fn participant(
+        self,
+        stage: &StageArn,
+        session: &SessionId,
+    ) -> Result<Participant, StoreError> {
+        let attributes: BTreeMap<String, String> = parse_json(&self.attributes, "attributes")?;
+        let client: Client = parse_json(&self.client, "client information")?;
+        Ok(Participant {
+            stage: stage.clone(),
+            session: session.clone(),
+            id: parse_id(ParticipantId::parse(&self.id))?,
+            user_id: self.user_id,
+            attributes,
+            state: [ParticipantState::Connected, ParticipantState::Disconnected]
+                .into_iter()
+                .find(|state| state.as_str() == self.state)
+                .ok_or(StoreError::Corrupt {
+                    what: "participant state",
+                })?,
+            first_join: timestamp(self.first_join),
+            published: self.published,
+            publishing: self.publishing,
+            protocol: [
+                Protocol::Unknown,
+                Protocol::Whip,
+                Protocol::Rtmp,
+                Protocol::Rtmps,
+            ]
+            .into_iter()
+            .find(|protocol| protocol.as_str() == self.protocol)
+            .ok_or(StoreError::Corrupt { what: "protocol" })?,
+            client: client.into(),
+        })
+    }
+}
+
+/// Participants of a session, by (first join, id).
+pub(super) async fn list(
+    db: &Db,
+    stage: &StageArn,
+    session: &SessionId,
+    filter: &ParticipantFilter,
+    page: &PageRequest,
+) -> Result<Page<Participant>, StoreError> {
+    let after = page.key(List::Participants)?;
+    let sql = match filter {
+        ParticipantFilter::All => LIST,
+        ParticipantFilter::UserId(_) => LIST_BY_USER,
+        ParticipantFilter::Published(_) => LIST_BY_PUBLISHED,
+        ParticipantFilter::State(_) => LIST_BY_STATE,
+        ParticipantFilter::Nobody => return Ok(Page::empty()),
+    };
+    let statement = for_stage!(query_as(sql), stage)
+        .bind(session.as_str())
+        .bind(after.number)
+        .bind(after.id)
+        .bind(page.rows());
+    let statement = match filter {
+        ParticipantFilter::All | ParticipantFilter::Nobody => statement,
+        ParticipantFilter::UserId(user_id) => statement.bind(user_id),
+        ParticipantFilter::Published(published) => statement.bind(published),
+        ParticipantFilter::State(wanted) => statement.bind(wanted.as_str()),
+    };
+    let rows: Vec<Row> = statement.fetch_all(&db.readers).await?;
+    let participants = rows
+        .into_iter()
+        .map(|row| row.participant(stage, session))
+        .collect::<Result<_, _>>()?;
+    Ok(Page::cut(
+        participants,
+        page,
+        List::Participants,
+        |participant: &Participant| Key {
+            number: nanoseconds(participant.first_join),
+            id: participant.id.to_string(),
+        },
+    ))
+}
+
+/// One participant.
+pub(super) async fn get(
+    db: &Db,
+    stage: &StageArn,
+    session: &SessionId,
+    participant: &ParticipantId,
+) -> Result<Option<Participant>, StoreError> {
+    let row: Option<Row> = for_stage!(
+        query_as(concat!(columns!(), session_key!(), " AND id = ?5")),
+        stage
+    )
+    .bind(session.as_str())
+    .bind(participant.as_str())
+    .fetch_optional(&db.readers)
+    .await?;
+    row.map(|row| row.participant(stage, session)).transpose()
+}
+
+/// Whether the participant is in any session of the stage.
+pub(super) async fn known(
+    db: &Db,
+    stage: &StageArn,
+    participant: &ParticipantId,
+) -> Result<bool, StoreError> {
+    Ok(for_stage!(
+        query_scalar(concat!(
+            "SELECT EXISTS (SELECT 1 FROM participant JOIN session ON session.key = participant.session \
+             WHERE participant.id = ?4 AND session.stage = ",
+            stage_key!(),
+            ")"
+        )),
+        stage
+    )
+    .bind(participant.as_str())
+    .fetch_one(&db.readers)
+    .await?)
+}
+
+/// Bans a participant from a stage; the first ban's time stays.
+pub(super) async fn ban(
+    db: &Db,
+    stage: &StageArn,
+    participant: &ParticipantId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let mut transaction = db.write().await?;
+    let key: Option<i64> = for_stage!(
+        query_scalar("SELECT key FROM stage WHERE account = ?1 AND region = ?2 AND id = ?3"),
+        stage
+    )
+    .fetch_optional(&mut *transaction)
+    .await?;
+    query(
+        "INSERT INTO ban (stage, participant, at) VALUES (?1, ?2, ?3) \
+         ON CONFLICT (stage, participant) DO NOTHING",
+    )
+    .bind(key.ok_or(StoreError::NotFound)?)
+    .bind(participant.as_str())
+    .bind(nanoseconds(at))
+    .execute(&mut *transaction)
+    .await?;
+    Ok(transaction.commit().await?)
+}
+
+/// The JSON form of what a client says of itself.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Client {
+    isp_name: String,
+    os_name: String,
+    os_version: String,
+    browser_name: String,
+    browser_version: String,
+    sdk_version: String,
+}
+
+impl From<&ClientInfo> for Client {
+    fn from(value: &ClientInfo) -> Self {
+        Self {
+            isp_name: value.isp_name.clone(),
+            os_name: value.os_name.clone(),
+            os_version: value.os_version.clone(),
+            browser_name: value.browser_name.clone(),
+            browser_version: value.browser_version.clone(),
+            sdk_version: value.sdk_version.clone(),
+        }
+    }
+}
+
+impl From<Client> for ClientInfo {
+    fn from(value: Client) -> Self {
+        Self {
+            isp_name: value.isp_name,
+            os_name: value.os_name,
+            os_version: value.os_version,
+            browser_name: value.browser_name,
+            browser_version: value.browser_version,
+            sdk_version: value.sdk_version,
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Records of the stage machine, as rows.
+//!
+//! Every statement selects its stage or session first and so writes nothing if that is gone: no row without an owner. Every
+//! statement leads to the same rows when it is done again, because a caller may repeat a batch whose end it did not learn.
+
+use jiff::Timestamp;
+use model::{ErrorCode, Event, Participant, ParticipantId, Record, Session, SessionId, StageArn};
+use sqlx::{SqliteConnection, query};
+
+use super::Db;
+use super::participant::Client;
+use super::row::{for_stage, json, nanoseconds, sequence_column, session_key, stage_key};
+use crate::StoreError;
+
+/// Applies records in order in one transaction.
+pub(super) async fn apply(db: &Db, records: &[Record]) -> Result<(), StoreError> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    let mut transaction = db.write().await?;
+    for record in records {
+        match record {
+            Record::SessionStarted(session) => session_started(&mut transaction, session).await?,
+            Record::SessionEnded {
+                stage,
+                session,
+                end,
+            } => session_ended(&mut transaction, stage, session, *end).await?,
+            Record::Participant(record) => participant(&mut transaction, record).await?,
+            Record::Event(record) => event(&mut transaction, record).await?,
+        }
+    }
+    Ok(transaction.commit().await?)
+}
+
+async fn session_started(
+    connection: &mut SqliteConnection,
+    session: &Session,
+) -> Result<(), StoreError> {
+    for_stage!(
+        query(
+            "INSERT INTO session (stage, id, start, ended) \
+             SELECT key, ?4, ?5, ?6 FROM stage WHERE account = ?1 AND region = ?2 AND id = ?3 \
+             ON CONFLICT (stage, id) DO NOTHING",
+        ),
+        session.stage
+    )
+    .bind(session.id.as_str())
+    .bind(nanoseconds(session.start))
+    .bind(session.end.map(nanoseconds))
+    .execute(&mut *connection)
+    .await?;
+    // A start that is repeated after the end does not bring the session back.
+    for_stage!(
+        query(concat!(
+            "UPDATE stage SET active_session = ?4 WHERE key = ",
+            stage_key!(),
+            " AND EXISTS (SELECT 1 FROM session WHERE stage = stage.key AND id = ?4 AND ended IS NULL)"
+        )),
+        session.stage
+    )
+    .bind(session.id.as_str())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn session_ended(
+    connection: &mut SqliteConnection,
+    stage: &StageArn,
+    session: &SessionId,
+    end: Timestamp,
+) -> Result<(), StoreError> {
+    for_stage!(
+        query(concat!(
+            "UPDATE session SET ended = ?5 WHERE key = ",
+            session_key!()
+        )),
+        stage
+    )
+    .bind(session.as_str())
+    .bind(nanoseconds(end))
+    .execute(&mut *connection)
+    .await?;
+    for_stage!(
+        query(concat!(
+            "UPDATE stage SET active_session = NULL WHERE key = ",
+            stage_key!(),
+            " AND active_session = ?4"
+        )),
+        stage
+    )
+    .bind(session.as_str())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The first join stays as it was first written: it is the record's place in the list.
+async fn participant(
+    connection: &mut SqliteConnection,
+    participant: &Participant,
+) -> Result<(), StoreError> {
+    for_stage!(
+        query(concat!(
+            "INSERT INTO participant \
+             (session, id, user_id, attributes, state, first_join, published, publishing, protocol, client) \
+             SELECT key, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 FROM session WHERE key = ",
+            session_key!(),
+            " ON CONFLICT (session, id) DO UPDATE SET user_id = excluded.user_id, \
+             attributes = excluded.attributes, state = excluded.state, published = excluded.published, \
+             publishing = excluded.publishing, protocol = excluded.protocol, client = excluded.client"
+        )),
+        participant.stage
+    )
+    .bind(participant.session.as_str())
+    .bind(participant.id.as_str())
+    .bind(&participant.user_id)
+    .bind(json(&participant.attributes))
+    .bind(participant.state.as_str())
+    .bind(nanoseconds(participant.first_join))
+    .bind(participant.published)
+    .bind(participant.publishing)
+    .bind(participant.protocol.as_str())
+    .bind(json(&Client::from(&participant.client)))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn event(connection: &mut SqliteConnection, event: &Event) -> Result<(), StoreError> {
+    for_stage!(
+        query(concat!(
+            "INSERT INTO event (session, sequence, participant, time, name, remote, error) \
+             SELECT key, ?5, ?6, ?7, ?8, ?9, ?10 FROM session WHERE key = ",
+            session_key!(),
+            " ON CONFLICT (session, sequence) DO NOTHING"
+        )),
+        event.stage
+    )
+    .bind(event.session.as_str())
+    .bind(sequence_column(event.sequence)?)
+    .bind(event.participant.as_str())
+    .bind(nanoseconds(event.time))
+    .bind(event.name.as_str())
+    .bind(event.remote.as_ref().map(ParticipantId::as_str))
+    .bind(event.error.map(ErrorCode::as_str))
+    .execute(connection)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! Crashes: what has been acknowledged is there afterwards, whole (T58).
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use model::{Event, EventName, ParticipantId, Record, Session, SessionId};
+use sqlx::query_scalar;
+
+use super::{latency, stage};
+use crate::{PageRequest, Sqlite, Store};
+
+/// Tells the child which database to write.
+const DATABASE: &str = "STORE_TEST_DATABASE";
+/// Tells the child how its ids begin.
+const PREFIX: &str = "STORE_TEST_PREFIX";
+
+fn person() -> ParticipantId {
+    ParticipantId::parse("ana").unwrap()
+}
+
+fn session() -> SessionId {
+    SessionId::parse("st-0000000000001").unwrap()
+}
+
+/// Writes a stage, then a batch of a session with three events.
+async fn write(store: &Sqlite, id: &str) {
+    let stage = stage(id);
+    store.stage_insert(&stage, 1_000_000).await.unwrap();
+    let mut batch = vec![Record::SessionStarted(Session {
+        stage: stage.arn.clone(),
+        id: session(),
+        start: Timestamp::UNIX_EPOCH,
+        end: None,
+    })];
+    batch.extend((1..=3).map(|sequence| {
+        Record::Event(Event {
+            stage: stage.arn.clone(),
+            session: session(),
+            participant: person(),
+            sequence,
+            time: Timestamp::UNIX_EPOCH,
+            name: EventName::Joined,
+            remote: None,
+            error: None,
+        })
+    }));
+    store.records_apply(&batch).await.unwrap();
+}
+
+/// Every acknowledged stage is there with its batch, every other one has all of its batch or nothing.
+async fn check(path: &Path, acknowledged: &BTreeSet<String>) {
+    let store = Sqlite::open(path, latency()).await.unwrap();
+    let intact: String = query_scalar("PRAGMA integrity_check")
+        .fetch_one(&store.db.writer)
+        .await
+        .unwrap();
+    assert_eq!(intact, "ok");
+    let page = PageRequest {
+        after: None,
+        limit: 10,
+    };
+    let mut stored = BTreeSet::new();
+    for (arn, _) in store.stage_all().await.unwrap() {
+        let id = arn.id.to_string();
+        let events = store
+            .event_list(&arn, &session(), &person(), &page)
+            .await
+            .unwrap()
+            .items
+            .len();
+        let active = store.stage_get(&arn).await.unwrap().unwrap().active_session;
+        let whole = events == 3 && active == Some(session());
+        let none = events == 0 && active.is_none() && !acknowledged.contains(&id);
+        assert!(whole || none, "{id} has {events} events");
+        stored.insert(id);
+    }
+    assert!(stored.is_superset(acknowledged));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn t58_a_store_that_is_not_closed_keeps_what_it_acknowledged() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.db");
+    let ids: BTreeSet<_> = (0..20).map(|number| format!("s{number}")).collect();
+    let store = Sqlite::open(&path, latency()).await.unwrap();
+    for id in &ids {
+        write(&store, id).await;
+    }
+    // What is on the disk at this moment is all that a crash would leave: neither closed nor checkpointed.
+    let copy = directory.path().join("copy.db");
+    std::fs::copy(&path, &copy).unwrap();
+    let wal = |path: &Path| PathBuf::from(format!("{}-wal", path.display()));
+    std::fs::copy(wal(&path), wal(&copy)).unwrap();
+    drop(store);
+    check(&copy, &ids).await;
+}
+
+#[tokio::test]
+async fn t58_kill_9_during_writes_loses_no_acknowledged_row() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.db");
+    let mut acknowledged = BTreeSet::new();
+    for (round, acks) in [1, 20, 75].into_iter().enumerate() {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "sqlite::tests::crash::child_that_writes",
+                "--ignored",
+                "--nocapture",
+            ])
+            .env(DATABASE, &path)
+            .env(PREFIX, format!("r{round}"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut seen = 0;
+        // The lines after the kill were written before it: they count too. A line without its end does not.
+        loop {
+            let mut line = String::new();
+            if output.read_line(&mut line).unwrap() == 0 {
+                break;
+            }
+            let Some(id) = line.strip_prefix("acknowledged ") else {
+                continue;
+            };
+            if let Some(id) = id.strip_suffix('\n') {
+                acknowledged.insert(id.to_owned());
+                seen += 1;
+                if seen == acks {
+                    child.kill().unwrap();
+                }
+            }
+        }
+        child.wait().unwrap();
+        assert!(seen >= acks, "the child ended after {seen}");
+        check(&path, &acknowledged).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "the child of the test above; alone it writes for ever"]
+async fn child_that_writes() {
+    let path = PathBuf::from(std::env::var_os(DATABASE).unwrap());
+    let prefix = std::env::var(PREFIX).unwrap();
+    let store = Sqlite::open(&path, latency()).await.unwrap();
+    let (store, prefix) = (&store, &prefix);
+    join_all((0..4).map(|writer| async move {
+        for number in 0.. {
+            let id = format!("{prefix}w{writer}n{number}");
+            write(store, &id).await;
+            // The harness may have left a line without its end.
+            let mut out = std::io::stdout().lock();
+            write!(out, "\nacknowledged {id}\n").unwrap();
+            out.flush().unwrap();
+        }
+    }))
+    .await;
+}
