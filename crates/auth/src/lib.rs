@@ -3,6 +3,11 @@
 //!
 //! What is absent: the list of access keys (the caller looks one up), bans and stages (`stage`), HTTP replies (`api`).
 
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
+
+mod json;
+mod mac;
 pub mod participant_id;
 pub mod policy;
 pub mod seal;

@@ -1,0 +1,744 @@
+//! A token of ours verifies; everything else does not. Rows T23 to T29 of the threat table and the list B.11.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _,
+};
+use aws_lc_rs::{hmac, rand::SystemRandom};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
+use jiff::{SignedDuration, Timestamp};
+use model::{Capabilities, ParticipantId, StageArn};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{HEADER, TOKEN_LEN_MAX, TokenError, TokenKey, TokenRequest};
+
+const SKEW: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
+
+/// The order of P-384, big-endian (SEC 2, section 2.5.1).
+const ORDER: [u8; 48] = [
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xc7, 0x63, 0x4d, 0x81, 0xf4, 0x37, 0x2d, 0xdf,
+    0x58, 0x1a, 0x0d, 0xb2, 0x48, 0xb0, 0xa7, 0x7a, 0xec, 0xec, 0x19, 0x6a, 0xcc, 0xc5, 0x29, 0x73,
+];
+
+fn now() -> Timestamp {
+    "2026-03-01T12:00:00Z".parse().unwrap()
+}
+
+fn key() -> TokenKey {
+    TokenKey::from_pkcs8(&TokenKey::generate_pkcs8()).unwrap()
+}
+
+/// The claims of a good token.
+fn claims() -> Value {
+    json!({
+        "exp": now().as_second() + 3_600,
+        "iat": now().as_second(),
+        "jti": "abcdefghijkl012345678901",
+        "resource": "arn:aws:ivs:us-west-2:123456789012:stage/abcdABCDefgh",
+        "topic": "abcdABCDefgh",
+        "events_url": "ws://127.0.0.1:7400/events",
+        "whip_url": "http://127.0.0.1:7400/whip",
+        "user_id": "ana",
+        "attributes": {"team": "red"},
+        "capabilities": {"allow_publish": true, "allow_subscribe": false},
+        "version": "1.0",
+    })
+}
+
+/// The good claims with one replaced, or removed by `None`.
+fn claims_with(claim: &str, value: Option<Value>) -> String {
+    let mut claims = claims();
+    match value {
+        Some(value) => claims[claim] = value,
+        None => drop(claims.as_object_mut().unwrap().remove(claim)),
+    }
+    claims.to_string()
+}
+
+/// Signs any header and payload with the server's own key.
+fn forge(key: &TokenKey, header: &str, payload: &str) -> String {
+    key.sign_parts(header.as_bytes(), payload.as_bytes())
+}
+
+fn verify(key: &TokenKey, token: &str) -> Result<model::Grant, TokenError> {
+    key.verify(token, now(), SKEW)
+}
+
+/// The token of the good claims in its three parts.
+fn parts(key: &TokenKey) -> [String; 3] {
+    let token = forge(key, HEADER, &claims().to_string());
+    let parts: Vec<String> = token.split('.').map(str::to_owned).collect();
+    parts.try_into().unwrap()
+}
+
+#[test]
+fn a_signed_token_has_the_documented_claims_and_reads_back() {
+    let key = key();
+    let stage = StageArn::parse("arn:aws:ivs:us-west-2:123456789012:stage/abcdABCDefgh").unwrap();
+    let participant = ParticipantId::parse("abcdefghijkl012345678901").unwrap();
+    let attributes = BTreeMap::from([("team".to_owned(), "red".to_owned())]);
+    let token = key.sign(&TokenRequest {
+        stage: &stage,
+        participant: &participant,
+        user_id: Some("ana"),
+        attributes: Some(&attributes),
+        capabilities: Capabilities {
+            publish: true,
+            subscribe: false,
+        },
+        events_url: "ws://127.0.0.1:7400/events",
+        whip_url: "http://127.0.0.1:7400/whip",
+        issued: now() + SignedDuration::from_millis(999),
+        life: HOUR,
+    });
+    let printed: Vec<Vec<u8>> = token
+        .split('.')
+        .map(|part| URL_SAFE_NO_PAD.decode(part).unwrap())
+        .collect();
+    assert_eq!(printed[0], br#"{"alg":"ES384","typ":"JWT"}"#);
+    assert_eq!(
+        serde_json::from_slice::<Value>(&printed[1]).unwrap(),
+        claims()
+    );
+    assert_eq!(printed[2].len(), 96);
+
+    let grant = verify(&key, &token).unwrap();
+    assert_eq!(grant.stage, stage);
+    assert_eq!(grant.participant, participant);
+    assert_eq!(grant.user_id, "ana");
+    assert_eq!(grant.attributes, attributes);
+    assert!(grant.capabilities.publish && !grant.capabilities.subscribe);
+    assert_eq!(grant.expires, now() + HOUR);
+}
+
+#[test]
+fn optional_claims_are_absent_when_not_given() {
+    let key = key();
+    let stage = StageArn::parse("arn:aws:ivs:us-west-2:123456789012:stage/abcd").unwrap();
+    let token = key.sign(&TokenRequest {
+        stage: &stage,
+        participant: &ParticipantId::parse("p").unwrap(),
+        user_id: None,
+        attributes: None,
+        capabilities: Capabilities::default(),
+        events_url: "",
+        whip_url: "",
+        issued: now(),
+        life: Duration::from_hours(14 * 24),
+    });
+    let payload = URL_SAFE_NO_PAD
+        .decode(token.split('.').nth(1).unwrap())
+        .unwrap();
+    let payload: Value = serde_json::from_slice(&payload).unwrap();
+    assert!(payload.get("user_id").is_none() && payload.get("attributes").is_none());
+    let grant = verify(&key, &token).unwrap();
+    assert!(grant.user_id.is_empty() && grant.attributes.is_empty());
+}
+
+#[test]
+fn a_key_survives_the_store_and_shows_nothing() {
+    let der = TokenKey::generate_pkcs8();
+    let token = forge(
+        &TokenKey::from_pkcs8(&der).unwrap(),
+        HEADER,
+        &claims().to_string(),
+    );
+    let again = TokenKey::from_pkcs8(&der).unwrap();
+    assert!(verify(&again, &token).is_ok());
+    assert_eq!(format!("{again:?}"), "TokenKey(..)");
+}
+
+/// T32's kin: only P-384 in PKCS#8 is a key of ours.
+#[test]
+fn other_keys_are_refused() {
+    let p256 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
+    let der = TokenKey::generate_pkcs8();
+    let cut = &der[..der.len() - 1];
+    for bad in [
+        &[][..],
+        b"-----BEGIN PRIVATE KEY-----",
+        p256.unwrap().as_ref(),
+        cut,
+    ] {
+        assert!(TokenKey::from_pkcs8(bad).is_err());
+    }
+}
+
+#[test]
+fn t23_other_algorithms_are_refused_even_over_a_good_signature() {
+    let key = key();
+    for alg in [
+        r#""none""#,
+        r#""None""#,
+        r#""NONE""#,
+        r#""nOnE""#,
+        r#""HS256""#,
+        r#""HS384""#,
+        r#""HS512""#,
+        r#""RS256""#,
+        r#""PS384""#,
+        r#""ES256""#,
+        r#""ES512""#,
+        r#""EdDSA""#,
+        r#""KMS""#,
+        r#""es384""#,
+        r#""ES384 ""#,
+        r#""E\u0405384""#,
+        r#""""#,
+        "null",
+        "384",
+        r#"["ES384"]"#,
+    ] {
+        let token = forge(
+            &key,
+            &format!(r#"{{"alg":{alg},"typ":"JWT"}}"#),
+            &claims().to_string(),
+        );
+        assert_eq!(verify(&key, &token), Err(TokenError::Signature), "{alg}");
+        let (signed, _) = token.rsplit_once('.').unwrap();
+        assert_eq!(
+            verify(&key, &format!("{signed}.")),
+            Err(TokenError::Signature),
+            "{alg}"
+        );
+    }
+    let token = forge(&key, r#"{"typ":"JWT"}"#, &claims().to_string());
+    assert_eq!(verify(&key, &token), Err(TokenError::Signature));
+}
+
+/// T23: the public key, in every form that it can be known in, is no HMAC secret.
+#[test]
+fn t23_hmacs_keyed_with_the_public_key_are_refused() {
+    let key = key();
+    let point = key.pair.public_key().as_ref().to_vec();
+    let mut spki = b"\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00".to_vec();
+    spki.extend_from_slice(&point);
+    let body = STANDARD.encode(&spki);
+    let pem = format!("-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----");
+    let (x, y) = (
+        URL_SAFE_NO_PAD.encode(&point[1..49]),
+        URL_SAFE_NO_PAD.encode(&point[49..]),
+    );
+    let jwk = format!(r#"{{"kty":"EC","crv":"P-384","x":"{x}","y":"{y}"}}"#);
+    let secrets: [&[u8]; 7] = [
+        pem.as_bytes(),
+        &[pem.as_bytes(), b"\n"].concat(),
+        &spki,
+        &point,
+        &point[1..],
+        jwk.as_bytes(),
+        b"",
+    ];
+    for secret in secrets {
+        for header in [HEADER, r#"{"alg":"HS384","typ":"JWT"}"#] {
+            let signed = [header, &claims().to_string()]
+                .map(|part| URL_SAFE_NO_PAD.encode(part))
+                .join(".");
+            let secret = hmac::Key::new(hmac::HMAC_SHA384, secret);
+            let mac = hmac::sign(&secret, signed.as_bytes());
+            for mac in [mac.as_ref().to_vec(), mac.as_ref().repeat(2)] {
+                let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac));
+                assert_eq!(verify(&key, &token), Err(TokenError::Signature));
+            }
+        }
+    }
+}
+
+#[test]
+fn t24_degenerate_signatures_are_refused() {
+    let key = key();
+    let [header, payload, good] = parts(&key);
+    let good: [u8; 96] = URL_SAFE_NO_PAD.decode(good).unwrap().try_into().unwrap();
+    let (r, s) = good.split_at(48);
+    let zero = [0; 48];
+    let one = {
+        let mut one = zero;
+        one[47] = 1;
+        one
+    };
+    let more = {
+        let mut more = ORDER;
+        more[47] += 1;
+        more
+    };
+    let signed = format!("{header}.{payload}");
+    let der = EcdsaKeyPair::from_pkcs8(
+        &ECDSA_P384_SHA384_ASN1_SIGNING,
+        key.pair.to_pkcs8v1().unwrap().as_ref(),
+    );
+    let der = der
+        .unwrap()
+        .sign(&SystemRandom::new(), signed.as_bytes())
+        .unwrap();
+    for bad in [
+        [zero, zero].concat(),
+        [&zero, s].concat(),
+        [r, &zero].concat(),
+        [one, one].concat(),
+        [ORDER, ORDER].concat(),
+        [&ORDER, s].concat(),
+        [r, &ORDER].concat(),
+        [&more, s].concat(),
+        [[0xff; 48], [0xff; 48]].concat(),
+        [s, r].concat(),
+        der.as_ref().to_vec(),
+        good[..95].to_vec(),
+        [&good[..], &[0]].concat(),
+        [&[0], &good[..]].concat(),
+        [good, good].concat(),
+        Vec::new(),
+    ] {
+        let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(&bad));
+        assert_eq!(
+            verify(&key, &token),
+            Err(TokenError::Signature),
+            "{bad:02x?}"
+        );
+    }
+}
+
+#[test]
+fn t24_signatures_of_another_key_or_curve_are_refused() {
+    let key = key();
+    let other = forge(&self::key(), HEADER, &claims().to_string());
+    assert_eq!(verify(&key, &other), Err(TokenError::Signature));
+    let p256 = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let (signed, _) = other.rsplit_once('.').unwrap();
+    let signature = p256.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
+    let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature));
+    assert_eq!(verify(&key, &token), Err(TokenError::Signature));
+}
+
+/// B.11: every character of every part, and a re-encoded header under the old signature.
+#[test]
+fn a_changed_character_is_noticed_wherever_it_stands() {
+    let key = key();
+    let token = parts(&key).join(".");
+    assert!(verify(&key, &token).is_ok());
+    for at in 0..token.len() {
+        for other in ["A", "b", "_", ".", "=", "+", " "] {
+            if token[at..].starts_with(other) {
+                continue;
+            }
+            let mut changed = token.clone();
+            changed.replace_range(at..=at, other);
+            assert!(verify(&key, &changed).is_err(), "{at} {other}");
+        }
+    }
+    let [_, payload, signature] = parts(&key);
+    let header = URL_SAFE_NO_PAD.encode(r#"{"typ":"JWT","alg":"ES384"}"#);
+    let token = format!("{header}.{payload}.{signature}");
+    assert_eq!(verify(&key, &token), Err(TokenError::Signature));
+}
+
+/// B.11: a signature has one spelling. 96 bytes end on a whole character; the last of 0x80 payload bytes does not.
+#[test]
+fn t25_other_spellings_of_base64_are_refused() {
+    let key = key();
+    let [header, payload, signature] = parts(&key);
+    let spellings = [
+        format!("{header}=.{payload}.{signature}"),
+        format!("{header}.{payload}=.{signature}"),
+        format!("{header}.{payload}.{signature}="),
+        format!("{header}.{payload}.{signature}===="),
+        format!(" {header}.{payload}.{signature}"),
+        format!("{header}.{payload}.{signature}\n"),
+        format!("{header}.{payload}.{}", STANDARD.encode([0xfb; 96])),
+    ];
+    for token in spellings {
+        assert!(verify(&key, &token).is_err(), "{token}");
+    }
+    // A header whose base64 has unused bits, signed in its wrong spelling by the server's own key.
+    let header = r#"{"alg":"ES384","typ":"JWT" }"#;
+    for (spelling, accepted) in [
+        (URL_SAFE_NO_PAD.encode(header), true),
+        (URL_SAFE.encode(header), false),
+        (stray_bits(&URL_SAFE_NO_PAD.encode(header)), false),
+    ] {
+        let signed = format!("{spelling}.{payload}");
+        let signature = key
+            .pair
+            .sign(&SystemRandom::new(), signed.as_bytes())
+            .unwrap();
+        let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature));
+        assert_eq!(verify(&key, &token).is_ok(), accepted, "{spelling}");
+    }
+}
+
+/// The next character of the alphabet at the end: the same bytes to a lenient decoder.
+fn stray_bits(text: &str) -> String {
+    assert_ne!(text.len() % 4, 0);
+    let last = text.chars().last().unwrap();
+    let next = char::from_u32(u32::from(last) + 1).unwrap();
+    format!("{}{next}", &text[..text.len() - 1])
+}
+
+#[test]
+fn t25_headers_that_choose_keys_or_formats_are_refused_under_a_good_signature() {
+    let key = key();
+    for member in [
+        r#""jwk":{"kty":"EC"}"#,
+        r#""jku":"http://127.0.0.1:1/""#,
+        r#""x5u":"http://127.0.0.1:1/""#,
+        r#""x5c":["AA=="]"#,
+        r#""crit":[]"#,
+        r#""crit":["exp"]"#,
+        r#""b64":false"#,
+        r#""zip":"DEF""#,
+        r#""enc":"A256GCM""#,
+        r#""cty":"JWT""#,
+        r#""kid":"arn:aws:ivs:us-west-2:123456789012:public-key/x""#,
+        r#""kid":"../../etc/passwd""#,
+        r#""kid":"' OR 1=1 --""#,
+        r#""kid":null"#,
+        r#""alg":"ES384""#,
+        r#""typ":"JWT""#,
+    ] {
+        let header = format!(r#"{{"alg":"ES384","typ":"JWT",{member}}}"#);
+        let token = forge(&key, &header, &claims().to_string());
+        assert_eq!(
+            verify(&key, &token),
+            Err(TokenError::Malformed { what: "header" }),
+            "{member}"
+        );
+    }
+    for header in [
+        "",
+        "{",
+        "[]",
+        "null",
+        r#""ES384""#,
+        "\u{feff}{\"alg\":\"ES384\",\"typ\":\"JWT\"}",
+        r#"{"alg":"ES384"}"#,
+        r#"{"alg":"ES384","typ":"at+jwt"}"#,
+        r#"{"alg":"ES384","typ":"jwt"}"#,
+        r#"{"alg":"none","alg":"ES384","typ":"JWT"}"#,
+        r#"{"alg":"ES384","typ":"JWT"} {}"#,
+    ] {
+        let token = forge(&key, header, &claims().to_string());
+        assert_eq!(
+            verify(&key, &token),
+            Err(TokenError::Malformed { what: "header" }),
+            "{header}"
+        );
+    }
+    let benign = r#"{"alg":"ES384","typ":"JWT","x":{"y":[1,2.5]}}"#;
+    assert!(verify(&key, &forge(&key, benign, &claims().to_string())).is_ok());
+}
+
+#[test]
+fn t25_other_shapes_are_refused() {
+    let key = key();
+    let token = parts(&key).join(".");
+    let (signed, _) = token.rsplit_once('.').unwrap();
+    for bad in [
+        String::new(),
+        ".".to_owned(),
+        "..".to_owned(),
+        signed.to_owned(),
+        format!("{token}."),
+        format!(".{token}"),
+        format!("{token}.AAAA"),
+        format!("{token}.AAAA.AAAA"),
+        ".".repeat(1_000_000),
+        "A".repeat(1_000_000),
+        format!(r#"{{"payload":"{token}"}}"#),
+        "\u{1f600}.\u{1f600}.\u{1f600}".to_owned(),
+    ] {
+        assert!(verify(&key, &bad).is_err(), "{}", bad.len());
+    }
+}
+
+#[test]
+fn t25_the_length_is_judged_before_all_else() {
+    let key = key();
+    let too_long = Err(TokenError::Malformed { what: "length" });
+    assert_eq!(verify(&key, &"A".repeat(TOKEN_LEN_MAX + 1)), too_long);
+    assert_ne!(verify(&key, &"A".repeat(TOKEN_LEN_MAX)), too_long);
+    // The largest token that the API lets anyone ask for fits: texts that JSON escapes six-fold.
+    let mut claims = claims();
+    claims["attributes"] = json!({"a": "\u{1}".repeat(1_023)});
+    claims["user_id"] = "\u{1}".repeat(128).into();
+    let token = forge(&key, HEADER, &claims.to_string());
+    assert!(verify(&key, &token).is_ok(), "{}", token.len());
+}
+
+#[test]
+fn t26_dates_have_one_type_and_must_be_there() {
+    let key = key();
+    for claim in ["exp", "iat"] {
+        assert_eq!(
+            verify(&key, &forge(&key, HEADER, &claims_with(claim, None))),
+            Err(TokenError::Claim { claim })
+        );
+    }
+    let second = now().as_second();
+    for claim in ["exp", "iat", "nbf"] {
+        for value in [
+            json!(second.to_string()),
+            json!(1_772_366_400.5),
+            json!(true),
+            json!(null),
+            json!([second]),
+            json!({"s": second}),
+            json!(-1),
+            json!(i64::MAX),
+            json!(i64::MIN),
+            json!(u64::MAX),
+            json!(1e18),
+            json!(253_402_300_800_i64),
+        ] {
+            let token = forge(&key, HEADER, &claims_with(claim, Some(value.clone())));
+            assert_eq!(
+                verify(&key, &token),
+                Err(TokenError::Claim { claim }),
+                "{claim} {value}"
+            );
+        }
+    }
+    // What the serialiser above cannot print: floats with integer values, overflow, duplicates.
+    let exp = format!("\"exp\":{}", second + 3_600);
+    for (claim, text) in [
+        (Some("exp"), format!("{exp}.0")),
+        (Some("exp"), format!("\"exp\":{}e0", second + 3_600)),
+        (None, "\"exp\":1e400".to_owned()),
+        (None, format!("{exp},{exp}")),
+        (None, format!("\"exp\":1,\"\\u0065xp\":{second}")),
+        (None, "\"exp\":NaN".to_owned()),
+        (None, format!("\"exp\":0{second}")),
+    ] {
+        let payload = claims().to_string().replacen(&exp, &text, 1);
+        let expected = claim.map_or(TokenError::Malformed { what: "payload" }, |claim| {
+            TokenError::Claim { claim }
+        });
+        assert_eq!(
+            verify(&key, &forge(&key, HEADER, &payload)),
+            Err(expected),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn t26_dates_are_judged_to_the_second() {
+    let key = key();
+    let second = now().as_second();
+    let days_14 = 14 * 86_400;
+    let at = |claim: &str, value: i64| {
+        verify(
+            &key,
+            &forge(&key, HEADER, &claims_with(claim, Some(json!(value)))),
+        )
+        .err()
+    };
+    let bad = |claim| Some(TokenError::Claim { claim });
+    assert_eq!(at("iat", second + 60), None);
+    assert_eq!(at("iat", second + 61), bad("iat"));
+    assert_eq!(at("nbf", second + 60), None);
+    assert_eq!(at("nbf", second + 61), bad("nbf"));
+    assert_eq!(at("exp", second + days_14), None);
+    assert_eq!(at("exp", second + days_14 + 1), bad("exp"));
+    assert_eq!(at("exp", second + 1), None);
+    assert_eq!(at("exp", second), bad("exp"));
+    assert_eq!(at("exp", second - 1), bad("exp"));
+}
+
+/// Expiry counts when a participant joins, and the stage judges it: a token verifies for ever.
+#[test]
+fn t26_an_expired_token_verifies_and_says_when_it_ended() {
+    let key = key();
+    let token = parts(&key).join(".");
+    for late in [HOUR, HOUR * 24 * 400] {
+        let grant = key.verify(&token, now() + late, SKEW).unwrap();
+        assert_eq!(grant.expires, now() + HOUR);
+    }
+    assert_eq!(
+        key.verify(&token, now() - 2 * SKEW, SKEW),
+        Err(TokenError::Claim { claim: "iat" })
+    );
+}
+
+#[test]
+fn t28_t29_claims_have_one_form() {
+    let key = key();
+    let long = |length: usize| json!("a".repeat(length));
+    for (claim, bad) in [
+        (
+            "version",
+            vec![
+                json!("0.3"),
+                json!("1"),
+                json!("1.1"),
+                json!(1.0),
+                json!(null),
+            ],
+        ),
+        (
+            "jti",
+            vec![
+                json!(""),
+                long(65),
+                json!("a b"),
+                json!("a/b"),
+                json!("é"),
+                json!(1),
+                json!(null),
+                json!(["a"]),
+            ],
+        ),
+        (
+            "resource",
+            vec![
+                json!("abcdABCDefgh"),
+                json!(""),
+                json!(["arn:aws:ivs:us-west-2:123456789012:stage/abcdABCDefgh"]),
+                json!("arn:aws:ivs:us-west-2:123456789012:channel/abcdABCDefgh"),
+                json!("arn:aws:ivschat:us-west-2:123456789012:stage/abcdABCDefgh"),
+                json!(null),
+            ],
+        ),
+        (
+            "topic",
+            vec![
+                json!("abcdABCDefgi"),
+                json!("ABCDabcdEFGH"),
+                json!(""),
+                json!(["abcdABCDefgh"]),
+                json!(null),
+            ],
+        ),
+        ("events_url", vec![json!(1), json!(null)]),
+        ("whip_url", vec![json!({}), json!(null)]),
+        (
+            "user_id",
+            vec![json!(1), json!(null), long(129), json!("é".repeat(129))],
+        ),
+        (
+            "attributes",
+            vec![
+                json!(null),
+                json!([]),
+                json!("{}"),
+                json!({"a": 1}),
+                json!({"a": null}),
+                json!({"a": {"b": "c"}}),
+                json!({"a": "b".repeat(1_024)}),
+                json!({"é": "é".repeat(512)}),
+            ],
+        ),
+        (
+            "capabilities",
+            vec![
+                json!(null),
+                json!([]),
+                json!(true),
+                json!("publish"),
+                json!({"allow_publish": "true"}),
+                json!({"allow_publish": 1}),
+                json!({"allow_subscribe": null}),
+                json!({"allow_everything": true}),
+                json!({"allow_publish": true, "allow_admin": false}),
+                json!({"allow_publish": [true]}),
+            ],
+        ),
+    ] {
+        for value in bad {
+            let token = forge(&key, HEADER, &claims_with(claim, Some(value.clone())));
+            assert_eq!(
+                verify(&key, &token),
+                Err(TokenError::Claim { claim }),
+                "{claim}: {value}"
+            );
+        }
+    }
+    for claim in [
+        "version",
+        "jti",
+        "resource",
+        "topic",
+        "events_url",
+        "whip_url",
+        "capabilities",
+    ] {
+        let token = forge(&key, HEADER, &claims_with(claim, None));
+        assert_eq!(verify(&key, &token), Err(TokenError::Claim { claim }));
+    }
+}
+
+#[test]
+fn claims_at_their_limits_are_accepted() {
+    let key = key();
+    for (claim, value) in [
+        ("jti", Some(json!("a".repeat(64)))),
+        ("jti", Some(json!("-_9zZ"))),
+        ("user_id", Some(json!("é".repeat(128)))),
+        ("user_id", Some(json!(""))),
+        ("user_id", None),
+        ("attributes", Some(json!({"a": "b".repeat(1_023)}))),
+        ("attributes", Some(json!({}))),
+        ("attributes", None),
+        ("capabilities", Some(json!({}))),
+        ("unknown", Some(json!({"a": [1.5, null]}))),
+    ] {
+        let token = forge(&key, HEADER, &claims_with(claim, value.clone()));
+        assert!(verify(&key, &token).is_ok(), "{claim}: {value:?}");
+    }
+}
+
+#[test]
+fn payloads_that_are_no_claims_are_malformed() {
+    let key = key();
+    for payload in [
+        "",
+        "{",
+        "[]",
+        "null",
+        "1",
+        "\"a\"",
+        "{}{}",
+        "\u{feff}{}",
+        "{\"a\":\"\\ud800\"}",
+    ] {
+        let token = forge(&key, HEADER, payload);
+        assert_eq!(
+            verify(&key, &token),
+            Err(TokenError::Malformed { what: "payload" }),
+            "{payload}"
+        );
+    }
+    let token = key.sign_parts(HEADER.as_bytes(), b"{\"a\":\"\xff\"}");
+    assert_eq!(
+        verify(&key, &token),
+        Err(TokenError::Malformed { what: "payload" })
+    );
+    let deep = format!("{}{}", "[".repeat(2_000), "]".repeat(2_000));
+    let token = forge(&key, HEADER, &deep);
+    assert_eq!(
+        verify(&key, &token),
+        Err(TokenError::Malformed { what: "payload" })
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_text_panics_or_verifies(text in ".{0,300}") {
+        prop_assert!(verify(&key(), &text).is_err());
+    }
+
+    #[test]
+    fn no_signed_payload_panics(payload in proptest::collection::vec(any::<u8>(), 0..200), header in "[ -~]{0,60}") {
+        let key = key();
+        let token = key.sign_parts(HEADER.as_bytes(), &payload);
+        prop_assert!(verify(&key, &token).is_err());
+        let token = key.sign_parts(header.as_bytes(), claims().to_string().as_bytes());
+        prop_assert!(verify(&key, &token).is_err());
+    }
+}
