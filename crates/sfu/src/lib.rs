@@ -10,9 +10,29 @@
 //!
 //! What is absent: who may do what (`stage`), HTTP, sockets, and simulcast (one layer per publisher).
 
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
+
+mod answer;
+mod clock;
+mod codec;
+mod demux;
+mod egress;
+mod engine;
+mod forward;
+mod fragment;
+mod h264;
 mod io;
+mod keyframe;
+mod meter;
 mod offer;
+mod payload;
+mod peer;
 mod peers;
+mod publish;
+mod sdp;
+mod timers;
+mod vp8;
 
 pub use io::{
     Answer, Counters, Datagram, Input, Output, PatchFault, Patched, PeerFault, Settings, Transmit,

@@ -1,0 +1,258 @@
+//! What is printed: the offer as the WebRTC stack gets to see it, the answer as the client gets to see it, and the fragment
+//! that answers an ICE restart.
+
+use std::fmt::Write as _;
+
+use crate::codec::{self, Codec, Kind, Payload};
+use crate::offer::{Credentials, Direction, Section, Setup, TRANSPORT_CC, Terms};
+
+/// One section of the offer with the payload types that were chosen for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Agreed {
+    pub(crate) section: Section,
+    /// Best first; never empty.
+    pub(crate) payloads: Vec<Payload>,
+}
+
+/// Prints an offer anew, from what was understood of it.
+///
+/// Remote candidates are left out: an ICE-lite agent sends no checks, and learns where a peer is from the peer's own checks.
+pub(crate) fn normalised_offer(
+    terms: &Terms,
+    credentials: &Credentials,
+    agreed: &[Agreed],
+    direction: Direction,
+) -> String {
+    let mut sdp = String::from("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE");
+    for Agreed { section, .. } in agreed {
+        push(&mut sdp, format_args!(" {}", section.mid));
+    }
+    sdp.push_str("\r\na=extmap-allow-mixed\r\n");
+    let setup = match terms.setup {
+        Setup::ActPass => "actpass",
+        Setup::Active => "active",
+        Setup::Passive => "passive",
+    };
+    let flow = match direction {
+        Direction::Publish => "sendonly",
+        Direction::Subscribe => "recvonly",
+    };
+    for Agreed { section, payloads } in agreed {
+        sdp.push_str(match section.kind {
+            Kind::Audio => "m=audio 9 UDP/TLS/RTP/SAVPF",
+            Kind::Video => "m=video 9 UDP/TLS/RTP/SAVPF",
+        });
+        for number in payloads.iter().flat_map(numbers) {
+            push(&mut sdp, format_args!(" {number}"));
+        }
+        push(
+            &mut sdp,
+            format_args!(
+                "\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:{}\r\na=ice-pwd:{}\r\na=fingerprint:sha-256 {}\r\n\
+                 a=setup:{setup}\r\na=mid:{}\r\n",
+                credentials.ufrag, credentials.password, terms.fingerprint, section.mid
+            ),
+        );
+        for (id, uri) in &section.extensions {
+            // Without bandwidth estimation towards subscribers their transport-wide feedback would be read for nothing.
+            if direction == Direction::Publish || *uri != TRANSPORT_CC {
+                push(&mut sdp, format_args!("a=extmap:{id} {uri}\r\n"));
+            }
+        }
+        push(&mut sdp, format_args!("a={flow}\r\na=rtcp-mux\r\n"));
+        for payload in payloads {
+            push_payload(&mut sdp, payload, direction);
+        }
+        if let (Direction::Publish, Some(source)) = (direction, section.source) {
+            let ssrc = source.ssrc;
+            if let Some(rtx) = source.rtx {
+                push(
+                    &mut sdp,
+                    format_args!("a=ssrc-group:FID {ssrc} {rtx}\r\na=ssrc:{rtx} cname:-\r\n"),
+                );
+            }
+            push(&mut sdp, format_args!("a=ssrc:{ssrc} cname:-\r\n"));
+        }
+    }
+    sdp
+}
+
+fn numbers(payload: &Payload) -> impl Iterator<Item = u8> {
+    std::iter::once(payload.number).chain(payload.rtx)
+}
+
+fn push_payload(sdp: &mut String, payload: &Payload, direction: Direction) {
+    let number = payload.number;
+    let encoding = payload.codec.encoding();
+    push(sdp, format_args!("a=rtpmap:{number} {encoding}\r\n"));
+    for name in &payload.feedback {
+        if direction == Direction::Publish || *name != codec::TRANSPORT_CC {
+            push(sdp, format_args!("a=rtcp-fb:{number} {name}\r\n"));
+        }
+    }
+    if !payload.format.is_empty() {
+        push(sdp, format_args!("a=fmtp:{number} {}\r\n", payload.format));
+    }
+    if let Some(rtx) = payload.rtx {
+        push(
+            sdp,
+            format_args!("a=rtpmap:{rtx} rtx/90000\r\na=fmtp:{rtx} apt={number}\r\n"),
+        );
+    }
+}
+
+/// What every section of an answer says about us.
+#[derive(Debug)]
+pub(crate) struct Local<'a> {
+    /// Our candidates, as `candidate:` attributes.
+    pub(crate) candidates: &'a [String],
+    /// Name of the one MediaStream that a subscriber gets.
+    pub(crate) stream: &'a str,
+}
+
+/// Completes the stack's answer: candidates in every section (some stacks read only their own), one MediaStream for all
+/// sections, `rtcp-mux-only` (RFC 9725 section 4.4.1), and Opus parameters that let a publisher send stereo.
+pub(crate) fn completed(
+    answer: &str,
+    agreed: &[Agreed],
+    direction: Direction,
+    local: &Local<'_>,
+) -> String {
+    let mut sdp = String::with_capacity(answer.len() + 1_024);
+    let mut sections = agreed.iter();
+    let mut current: Option<&Agreed> = None;
+    for line in answer.lines() {
+        if line.starts_with("m=") {
+            push_candidates(&mut sdp, current, local.candidates);
+            current = sections.next();
+        }
+        push_line(&mut sdp, line, current, direction, local.stream);
+    }
+    push_candidates(&mut sdp, current, local.candidates);
+    sdp
+}
+
+fn push_line(
+    sdp: &mut String,
+    line: &str,
+    current: Option<&Agreed>,
+    direction: Direction,
+    stream: &str,
+) {
+    let is_candidate = line.starts_with("a=candidate:") || line == "a=end-of-candidates";
+    let is_sent = direction == Direction::Subscribe;
+    let kind = current.map(|agreed| agreed.section.kind);
+    let track = match kind {
+        Some(Kind::Audio) => "audio",
+        Some(Kind::Video) | None => "video",
+    };
+    if is_candidate {
+        // Printed at the end of each section.
+    } else if line.starts_with("a=msid-semantic:") {
+        if is_sent {
+            push(sdp, format_args!("a=msid-semantic:WMS {stream}\r\n"));
+        }
+    } else if line.starts_with("a=msid:") {
+        if is_sent {
+            push(sdp, format_args!("a=msid:{stream} {track}\r\n"));
+        }
+    } else if let Some(rest) = line.strip_prefix("a=ssrc:") {
+        match rest.split_once(' ') {
+            Some((ssrc, name)) if is_sent && name.starts_with("cname:") => {
+                push(sdp, format_args!("a=ssrc:{ssrc} cname:{stream}\r\n"));
+            }
+            Some((ssrc, name)) if is_sent && name.starts_with("msid:") => {
+                push(sdp, format_args!("a=ssrc:{ssrc} msid:{stream} {track}\r\n"));
+            }
+            _ => {}
+        }
+    } else if line.starts_with("a=ssrc-group:") && !is_sent {
+        // A receiver announces no sources.
+    } else if line == "a=rtcp-mux" {
+        sdp.push_str("a=rtcp-mux\r\na=rtcp-mux-only\r\n");
+    } else if let Some(number) = opus_format(line, current) {
+        push(
+            sdp,
+            format_args!("a=fmtp:{number} {}\r\n", opus_answer(current, direction)),
+        );
+    } else {
+        push(sdp, format_args!("{line}\r\n"));
+    }
+}
+
+/// The payload type of a line that gives Opus parameters.
+fn opus_format(line: &str, current: Option<&Agreed>) -> Option<u8> {
+    let number: u8 = line
+        .strip_prefix("a=fmtp:")?
+        .split(' ')
+        .next()?
+        .parse()
+        .ok()?;
+    current?
+        .payloads
+        .iter()
+        .any(|payload| payload.codec == Codec::Opus && payload.number == number)
+        .then_some(number)
+}
+
+/// What we accept (publish) or send (subscribe) of Opus (RFC 7587 section 7): FEC, and stereo where it is offered.
+fn opus_answer(current: Option<&Agreed>, direction: Direction) -> &'static str {
+    let params = current
+        .and_then(|agreed| agreed.payloads.first())
+        .map(Payload::params)
+        .unwrap_or_default();
+    let is_stereo = params.stereo == Some(true) || params.sprop_stereo == Some(true);
+    match (direction, is_stereo) {
+        (Direction::Publish, true) => "minptime=10;useinbandfec=1;stereo=1",
+        (Direction::Subscribe, true) => "minptime=10;useinbandfec=1;sprop-stereo=1",
+        (_, false) => "minptime=10;useinbandfec=1",
+    }
+}
+
+fn push_candidates(sdp: &mut String, current: Option<&Agreed>, candidates: &[String]) {
+    if current.is_none() {
+        return;
+    }
+    for candidate in candidates {
+        push(sdp, format_args!("a={candidate}\r\n"));
+    }
+    sdp.push_str("a=end-of-candidates\r\n");
+}
+
+/// The reply to an ICE restart (RFC 9725 section 4.3.3, RFC 8840 section 9): our new credentials and the candidates, with
+/// the ICE options of the answer.
+pub(crate) fn restart_fragment(
+    credentials: &Credentials,
+    agreed: &[Agreed],
+    candidates: &[String],
+) -> String {
+    let mut fragment = String::from("a=ice-lite\r\na=ice-options:trickle\r\na=group:BUNDLE");
+    for Agreed { section, .. } in agreed {
+        push(&mut fragment, format_args!(" {}", section.mid));
+    }
+    fragment.push_str("\r\n");
+    for Agreed { section, payloads } in agreed {
+        let medium = match section.kind {
+            Kind::Audio => "audio",
+            Kind::Video => "video",
+        };
+        let number = payloads.first().map_or(0, |payload| payload.number);
+        push(
+            &mut fragment,
+            format_args!(
+                "m={medium} 9 UDP/TLS/RTP/SAVPF {number}\r\na=mid:{}\r\na=ice-ufrag:{}\r\na=ice-pwd:{}\r\n",
+                section.mid, credentials.ufrag, credentials.password
+            ),
+        );
+        for candidate in candidates {
+            push(&mut fragment, format_args!("a={candidate}\r\n"));
+        }
+        fragment.push_str("a=end-of-candidates\r\n");
+    }
+    fragment
+}
+
+fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    text.write_fmt(arguments)
+        .expect("writing to a String cannot fail");
+}

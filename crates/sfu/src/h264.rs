@@ -1,0 +1,187 @@
+//! H.264 payloads (RFC 6184), read only as far as limits and key frames need: sequence parameter sets and the first two
+//! fields of slice headers.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use h264_reader::nal::sps::SeqParameterSet;
+use h264_reader::rbsp::{BitReader, decode_nal};
+
+use crate::payload::{Facts, Malformed};
+
+/// NAL unit types (ITU-T H.264 table 7-1), then those that RFC 6184 section 5.2 adds.
+const SLICE: u8 = 1;
+const SLICE_PARTITION_A: u8 = 2;
+const SLICE_IDR: u8 = 5;
+const SPS: u8 = 7;
+const NAL_MAX: u8 = 23;
+const STAP_A: u8 = 24;
+const FU_A: u8 = 28;
+
+/// Largest sequence parameter set that is parsed, in bytes; with every list and VUI field it stays below half of that.
+const SPS_BYTES_MAX: usize = 1_024;
+
+/// Reads one payload. Only the structures of packetization modes 0 and 1 are known.
+pub(crate) fn inspect(payload: &[u8]) -> Result<Facts, Malformed> {
+    let (first, rest) = payload.split_first().ok_or(Malformed)?;
+    match nal_type(*first)? {
+        1..=NAL_MAX => unit(payload),
+        STAP_A => aggregate(rest),
+        FU_A => fragment(rest),
+        _ => Err(Malformed),
+    }
+}
+
+/// The type of a NAL unit header whose forbidden bit is clear.
+fn nal_type(header: u8) -> Result<u8, Malformed> {
+    if header & 0x80 == 0 {
+        Ok(header & 0x1f)
+    } else {
+        Err(Malformed)
+    }
+}
+
+/// STAP-A (RFC 6184 section 5.7.1): NAL units, each after its length in 16 bits.
+fn aggregate(mut rest: &[u8]) -> Result<Facts, Malformed> {
+    let mut facts = Facts::default();
+    if rest.is_empty() {
+        return Err(Malformed);
+    }
+    while !rest.is_empty() {
+        let (length, after) = rest.split_first_chunk::<2>().ok_or(Malformed)?;
+        let length = usize::from(u16::from_be_bytes(*length));
+        let nal = after.get(..length).ok_or(Malformed)?;
+        let header = nal.first().ok_or(Malformed)?;
+        if !(1..=NAL_MAX).contains(&nal_type(*header)?) {
+            return Err(Malformed);
+        }
+        let inner = unit(nal)?;
+        facts.is_start |= inner.is_start;
+        facts.is_b_slice |= inner.is_b_slice;
+        facts.pixels = facts.pixels.max(inner.pixels);
+        rest = after.get(length..).ok_or(Malformed)?;
+    }
+    Ok(facts)
+}
+
+/// FU-A (RFC 6184 section 5.8): one part of a NAL unit, after a header with start bit, end bit and type.
+fn fragment(rest: &[u8]) -> Result<Facts, Malformed> {
+    let (header, body) = rest.split_first().ok_or(Malformed)?;
+    let (is_first, is_last) = (header & 0x80 != 0, header & 0x40 != 0);
+    let kind = header & 0x1f;
+    if body.is_empty() || (is_first && is_last) || !(1..=NAL_MAX).contains(&kind) {
+        return Err(Malformed);
+    }
+    if !is_first {
+        return Ok(Facts::default());
+    }
+    Ok(Facts {
+        is_start: kind == SLICE_IDR || kind == SPS,
+        is_b_slice: is_b_slice(kind, body),
+        // A parameter set is a few dozen bytes; none is ever split.
+        pixels: None,
+    })
+}
+
+fn unit(nal: &[u8]) -> Result<Facts, Malformed> {
+    let (header, body) = nal.split_first().ok_or(Malformed)?;
+    let kind = nal_type(*header)?;
+    Ok(Facts {
+        is_start: kind == SLICE_IDR || kind == SPS,
+        is_b_slice: is_b_slice(kind, body),
+        pixels: if kind == SPS {
+            Some(pixels(nal)?)
+        } else {
+            None
+        },
+    })
+}
+
+/// Whether a slice's `slice_type` is B: 1, or 6 where all slices of the picture are (ITU-T H.264 table 7-6).
+fn is_b_slice(kind: u8, body: &[u8]) -> bool {
+    if !matches!(kind, SLICE | SLICE_PARTITION_A | SLICE_IDR) {
+        return false;
+    }
+    let mut bits = Bits::new(body);
+    let _first_mb_in_slice = bits.exp_golomb();
+    matches!(bits.exp_golomb(), Some(1 | 6))
+}
+
+/// Picture size after cropping.
+///
+/// The reader runs under `catch_unwind`: it is handed whatever a publisher writes, and a parser's bug is worth one packet.
+fn pixels(nal: &[u8]) -> Result<u64, Malformed> {
+    let end = nal.iter().rposition(|byte| *byte != 0).ok_or(Malformed)?;
+    let nal = nal.get(..=end).ok_or(Malformed)?;
+    if nal.len() > SPS_BYTES_MAX {
+        return Err(Malformed);
+    }
+    let read = || {
+        let rbsp = decode_nal(nal).ok()?;
+        let sps = SeqParameterSet::from_bits(BitReader::new(&*rbsp)).ok()?;
+        sps.pixel_dimensions().ok()
+    };
+    let (width, height) = catch_unwind(AssertUnwindSafe(read))
+        .ok()
+        .flatten()
+        .ok_or(Malformed)?;
+    Ok(u64::from(width) * u64::from(height))
+}
+
+/// Bits of a NAL unit's body without its emulation prevention bytes (ITU-T H.264 section 7.4.1).
+struct Bits<'a> {
+    bytes: &'a [u8],
+    zeros: u8,
+    byte: u8,
+    left: u8,
+}
+
+impl<'a> Bits<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            zeros: 0,
+            byte: 0,
+            left: 0,
+        }
+    }
+
+    fn bit(&mut self) -> Option<u32> {
+        if self.left == 0 {
+            let mut byte = self.next_byte()?;
+            if self.zeros >= 2 && byte == 3 {
+                self.zeros = 0;
+                byte = self.next_byte()?;
+            }
+            self.zeros = if byte == 0 {
+                self.zeros.saturating_add(1)
+            } else {
+                0
+            };
+            (self.byte, self.left) = (byte, 8);
+        }
+        self.left -= 1;
+        Some(u32::from(self.byte >> self.left & 1))
+    }
+
+    fn next_byte(&mut self) -> Option<u8> {
+        let (byte, rest) = self.bytes.split_first()?;
+        self.bytes = rest;
+        Some(*byte)
+    }
+
+    /// `ue(v)` (ITU-T H.264 section 9.1) of at most 31 bits.
+    fn exp_golomb(&mut self) -> Option<u32> {
+        let mut length = 0;
+        while self.bit()? == 0 {
+            length += 1;
+            if length > 31 {
+                return None;
+            }
+        }
+        let mut value = 1_u32;
+        for _ in 0..length {
+            value = value << 1 | self.bit()?;
+        }
+        Some(value - 1)
+    }
+}

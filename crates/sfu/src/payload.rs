@@ -1,0 +1,29 @@
+//! What limits and forwarding need to know of one RTP payload.
+
+use crate::codec::Codec;
+use crate::{h264, vp8};
+
+/// The payload does not follow its payload format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed;
+
+/// Facts of one payload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// A decoder can start with this packet: it begins a key frame, or the parameter sets before one.
+    pub(crate) is_start: bool,
+    /// Picture size in pixels, where the payload declares one.
+    pub(crate) pixels: Option<u64>,
+    /// It begins a slice with bidirectional prediction.
+    pub(crate) is_b_slice: bool,
+}
+
+/// Reads a payload that is not empty.
+pub(crate) fn inspect(codec: Codec, payload: &[u8]) -> Result<Facts, Malformed> {
+    match codec {
+        // RFC 7587: any byte is a valid first byte; FEC, DTX and frame counts are the decoder's.
+        Codec::Opus => Ok(Facts::default()),
+        Codec::H264 => h264::inspect(payload),
+        Codec::Vp8 => vp8::inspect(payload),
+    }
+}

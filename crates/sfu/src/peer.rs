@@ -1,0 +1,131 @@
+//! One peer: its connection, what was agreed on with it, and how long it has been silent.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::answer::Agreed;
+use crate::codec::{self, Kind};
+use crate::demux::Remote;
+use crate::engine::Engine;
+use crate::forward::Subscriber;
+use crate::io::{PeerFault, Settings};
+use crate::offer::{Credentials, Direction, Offer, Terms};
+use crate::publish::Publisher;
+
+use model::ErrorCode;
+
+/// How long ICE and DTLS may take together.
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Most addresses that a peer is known under; the oldest gives way.
+const REMOTES_MAX: usize = 16;
+
+/// What a peer is for.
+#[derive(Debug)]
+pub(crate) enum Role {
+    Publisher(Box<Publisher>),
+    Subscriber(Subscriber),
+}
+
+/// One WebRTC connection.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) engine: Engine,
+    pub(crate) role: Role,
+    pub(crate) terms: Terms,
+    pub(crate) agreed: Vec<Agreed>,
+    /// The peer's ICE credentials; a restart changes them.
+    pub(crate) remote: Credentials,
+    /// Its addresses, oldest first.
+    pub(crate) remotes: VecDeque<Remote>,
+    pub(crate) is_connected: bool,
+    pub(crate) begun: Instant,
+    /// When the last authentic packet came.
+    pub(crate) heard: Instant,
+}
+
+impl Peer {
+    pub(crate) fn direction(&self) -> Direction {
+        match self.role {
+            Role::Publisher(_) => Direction::Publish,
+            Role::Subscriber(_) => Direction::Subscribe,
+        }
+    }
+
+    pub(crate) fn publisher(&mut self) -> Option<&mut Publisher> {
+        match &mut self.role {
+            Role::Publisher(publisher) => Some(publisher),
+            Role::Subscriber(_) => None,
+        }
+    }
+
+    /// When it counts as gone unless something is heard.
+    pub(crate) fn expires(&self, settings: &Settings) -> Instant {
+        if self.is_connected {
+            self.heard + settings.liveness_timeout
+        } else {
+            self.begun + HANDSHAKE_TIMEOUT
+        }
+    }
+
+    /// When it wants to be looked at next.
+    pub(crate) fn due(&self, settings: &Settings, now: Instant) -> Instant {
+        let due = self.engine.due.min(self.expires(settings));
+        match &self.role {
+            Role::Publisher(publisher) => publisher
+                .key_frame_due(now)
+                .map_or(due, |key_frame| due.min(key_frame)),
+            Role::Subscriber(_) => due,
+        }
+    }
+
+    /// Adds an address; gives back the one that gives way.
+    pub(crate) fn add_remote(&mut self, remote: Remote) -> Option<Remote> {
+        if self.remotes.contains(&remote) {
+            return None;
+        }
+        self.remotes.push_back(remote);
+        if self.remotes.len() > REMOTES_MAX {
+            self.remotes.pop_front()
+        } else {
+            None
+        }
+    }
+}
+
+/// Chooses the payload types of a publisher's offer.
+pub(crate) fn agree_to_publish(offer: &Offer) -> Result<Vec<Agreed>, PeerFault> {
+    if let Some(code) = offer.fault() {
+        return Err(PeerFault::Fault(code));
+    }
+    let agreed = offer.terms().sections.iter().map(|section| Agreed {
+        section: section.clone(),
+        payloads: codec::for_publisher(&section.payloads),
+    });
+    Ok(agreed.collect())
+}
+
+/// Chooses one payload type for each section of a subscriber's offer: the one that carries what the publisher sends. A medium
+/// that the publisher does not have is answered all the same, and stays silent.
+pub(crate) fn agree_to_subscribe(
+    offer: &Offer,
+    publisher: &Publisher,
+) -> Result<Vec<Agreed>, PeerFault> {
+    if let Some(code) = offer.fault() {
+        return Err(PeerFault::Fault(code));
+    }
+    let choose = |section: &crate::offer::Section| {
+        let payload = match publisher.sent(section.kind) {
+            Some(sent) => codec::for_subscriber(&section.payloads, sent),
+            None => codec::for_publisher(&section.payloads).into_iter().next(),
+        };
+        let code = match section.kind {
+            Kind::Audio => ErrorCode::InvalidAudioCodec,
+            Kind::Video => ErrorCode::InvalidVideoCodec,
+        };
+        Ok(Agreed {
+            section: section.clone(),
+            payloads: vec![payload.ok_or(PeerFault::Fault(code))?],
+        })
+    };
+    offer.terms().sections.iter().map(choose).collect()
+}

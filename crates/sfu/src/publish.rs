@@ -1,0 +1,288 @@
+//! A publisher: what comes in, checked and put in order for all its subscribers at once.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use model::{ConnectionId, ErrorCode};
+use str0m::media::Mid;
+use str0m::rtp::{ExtensionValues, RtpPacket};
+
+use crate::answer::Agreed;
+use crate::clock::Clock;
+use crate::codec::{Codec, Kind, Payload};
+use crate::io::{Counters, Settings};
+use crate::keyframe::Requests;
+use crate::meter::Meter;
+use crate::payload;
+
+/// Largest RTP payload that is forwarded: an Ethernet frame without IPv4, UDP and RTP header.
+const PAYLOAD_BYTES_MAX: usize = 1_460;
+/// Most packets of a publisher that wait for the next round of forwarding.
+const PENDING_MAX: usize = 4_096;
+/// A source that has been silent for this long may be followed by another one.
+const SOURCE_QUIET: Duration = Duration::from_millis(300);
+/// How far back dropped sequence numbers are remembered.
+const GAPS_MAX: usize = 128;
+
+/// One packet for all subscribers; the payload is shared.
+#[derive(Clone, Debug)]
+pub(crate) struct Packet {
+    pub(crate) codec: Codec,
+    /// Changes with each new source; sequence numbers and timestamps run on within one.
+    pub(crate) epoch: u32,
+    /// Without gaps, but for packets that are lost or late.
+    pub(crate) sequence: u64,
+    pub(crate) timestamp: u32,
+    pub(crate) marker: bool,
+    /// A decoder can start here.
+    pub(crate) is_start: bool,
+    pub(crate) extensions: ExtensionValues,
+    /// When it was captured, on our clock.
+    pub(crate) captured: Instant,
+    pub(crate) payload: Arc<[u8]>,
+}
+
+/// What a packet has led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It waits to be forwarded, or was dropped.
+    Fine,
+    /// The publisher has broken a rule.
+    Broken(ErrorCode),
+}
+
+/// A publishing peer.
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    pub(crate) pending: Vec<Packet>,
+    pub(crate) subscribers: BTreeSet<ConnectionId>,
+    pub(crate) key_frames: Requests,
+    payloads: Vec<Payload>,
+    video_mid: Option<Mid>,
+    /// The payload types that media came with: what a new subscriber is offered.
+    audio_sent: Option<u8>,
+    video_sent: Option<u8>,
+    audio: Option<Source>,
+    video: Option<Source>,
+    clock: Clock,
+    meter: Meter,
+    bitrate_bps_max: u64,
+    pixels_max: u64,
+}
+
+impl Publisher {
+    pub(crate) fn new(agreed: &[Agreed], settings: &Settings) -> Self {
+        Self {
+            pending: Vec::new(),
+            subscribers: BTreeSet::new(),
+            key_frames: Requests::new(settings.key_frame_request_interval),
+            payloads: agreed
+                .iter()
+                .flat_map(|agreed| agreed.payloads.iter().cloned())
+                .collect(),
+            video_mid: agreed
+                .iter()
+                .find(|agreed| agreed.section.kind == Kind::Video)
+                .map(|agreed| Mid::from(agreed.section.mid.as_str())),
+            audio_sent: None,
+            video_sent: None,
+            audio: None,
+            video: None,
+            clock: Clock::default(),
+            meter: Meter::new(settings.bitrate_window),
+            bitrate_bps_max: settings.publish_bitrate_bps_max,
+            pixels_max: u64::from(settings.publish_pixels_max),
+        }
+    }
+
+    /// When a key frame is to be asked for. There is nobody to ask before video has begun.
+    pub(crate) fn key_frame_due(&self, now: Instant) -> Option<Instant> {
+        self.video.as_ref()?;
+        self.key_frames.due(now)
+    }
+
+    /// The video section, if a key frame is to be asked for now; the request counts as sent.
+    pub(crate) fn take_key_frame_request(&mut self, now: Instant) -> Option<Mid> {
+        self.video.as_ref()?;
+        self.key_frames.take(now).then_some(self.video_mid?)
+    }
+
+    /// The payload that is sent, or before any came the one that was agreed on first.
+    pub(crate) fn sent(&self, kind: Kind) -> Option<&Payload> {
+        let number = match kind {
+            Kind::Audio => self.audio_sent,
+            Kind::Video => self.video_sent,
+        };
+        let mut of_kind = self
+            .payloads
+            .iter()
+            .filter(|payload| payload.codec.kind() == kind);
+        match number {
+            Some(number) => of_kind.find(|payload| payload.number == number),
+            None => of_kind.next(),
+        }
+    }
+
+    /// Takes a packet that str0m has authenticated, in the order of arrival.
+    pub(crate) fn take(
+        &mut self,
+        packet: RtpPacket,
+        counters: &mut Counters,
+        now: Instant,
+    ) -> Taken {
+        let bytes = packet.payload.len();
+        counters.packets_in += 1;
+        counters.bytes_in += u64::try_from(bytes).unwrap_or(0);
+        if self.meter.add(bytes, now) > self.bitrate_bps_max {
+            return Taken::Broken(ErrorCode::BitrateExceeded);
+        }
+        let number = *packet.header.payload_type;
+        let Some(codec) = self
+            .payloads
+            .iter()
+            .find(|payload| payload.number == number)
+            .map(|payload| payload.codec)
+        else {
+            counters.packets_dropped += 1;
+            return Taken::Fine;
+        };
+        let (source, sent) = match codec.kind() {
+            Kind::Audio => (&mut self.audio, &mut self.audio_sent),
+            Kind::Video => (&mut self.video, &mut self.video_sent),
+        };
+        let Some(source) = Source::of(source, *packet.header.ssrc, now) else {
+            counters.packets_dropped += 1;
+            return Taken::Fine;
+        };
+        if source.epoch > 0 && source.highest.is_none() && codec.kind() == Kind::Video {
+            // Subscribers go over to the new source with a key frame.
+            self.key_frames.wait();
+        }
+        let sequence = *packet.seq_no;
+        let facts = if bytes == 0 || bytes > PAYLOAD_BYTES_MAX {
+            None
+        } else {
+            payload::inspect(codec, &packet.payload).ok()
+        };
+        let Some(facts) = facts else {
+            // Padding (no payload) is how senders probe; everything else here is malformed.
+            source.drop_number(sequence);
+            counters.packets_dropped += u64::from(bytes != 0);
+            return Taken::Fine;
+        };
+        if facts.is_b_slice {
+            return Taken::Broken(ErrorCode::BFramePresent);
+        }
+        if facts.pixels.is_some_and(|pixels| pixels > self.pixels_max) {
+            return Taken::Broken(ErrorCode::ResolutionExceeded);
+        }
+        *sent = Some(number);
+        let Some(sequence) = source.number(sequence) else {
+            counters.packets_dropped += 1;
+            return Taken::Fine;
+        };
+        if facts.is_start {
+            self.key_frames.arrived();
+        }
+        if self.subscribers.is_empty() {
+            return Taken::Fine;
+        }
+        if self.pending.len() >= PENDING_MAX {
+            counters.packets_dropped += 1;
+            return Taken::Fine;
+        }
+        let captured = self.clock.captured(&packet, codec);
+        self.pending.push(Packet {
+            codec,
+            epoch: source.epoch,
+            sequence,
+            timestamp: packet.header.timestamp,
+            marker: packet.header.marker,
+            is_start: facts.is_start,
+            extensions: passed_on(&packet.header.ext_vals),
+            captured,
+            payload: packet.payload,
+        });
+        Taken::Fine
+    }
+}
+
+/// The extensions that mean the same on the next hop.
+fn passed_on(values: &ExtensionValues) -> ExtensionValues {
+    ExtensionValues {
+        audio_level: values.audio_level,
+        voice_activity: values.voice_activity,
+        video_orientation: values.video_orientation,
+        play_delay_min: values.play_delay_min,
+        play_delay_max: values.play_delay_max,
+        ..ExtensionValues::default()
+    }
+}
+
+/// One SSRC, and its sequence numbers with dropped ones closed up, so that no subscriber asks for them.
+#[derive(Debug)]
+struct Source {
+    ssrc: u32,
+    epoch: u32,
+    heard: Instant,
+    highest: Option<u64>,
+    /// Numbers dropped since the beginning.
+    dropped: u64,
+    /// The last ones of them, ascending.
+    gaps: VecDeque<u64>,
+}
+
+impl Source {
+    /// The source of that SSRC: the current one, or a new one after the current one has fallen silent.
+    fn of(current: &mut Option<Self>, ssrc: u32, now: Instant) -> Option<&mut Self> {
+        let epoch = match current {
+            Some(source) if source.ssrc == ssrc => {
+                source.heard = now;
+                return current.as_mut();
+            }
+            Some(source) if now.saturating_duration_since(source.heard) < SOURCE_QUIET => {
+                return None;
+            }
+            Some(source) => source.epoch.wrapping_add(1),
+            None => 0,
+        };
+        Some(current.insert(Self {
+            ssrc,
+            epoch,
+            heard: now,
+            highest: None,
+            dropped: 0,
+            gaps: VecDeque::new(),
+        }))
+    }
+
+    /// The number without the dropped ones before it; `None` if it is too old to tell.
+    fn number(&mut self, sequence: u64) -> Option<u64> {
+        if self.highest.is_none_or(|highest| sequence > highest) {
+            self.highest = Some(sequence);
+            return sequence.checked_sub(self.dropped);
+        }
+        let is_known =
+            self.gaps.len() < GAPS_MAX || self.gaps.front().is_some_and(|first| sequence > *first);
+        if !is_known || self.gaps.contains(&sequence) {
+            return None;
+        }
+        let later = self.gaps.iter().filter(|gap| **gap > sequence).count();
+        let before = self.dropped.checked_sub(u64::try_from(later).ok()?)?;
+        sequence.checked_sub(before)
+    }
+
+    /// A number that is not forwarded. Only the newest can be closed up: the gap of an older one has been seen already.
+    fn drop_number(&mut self, sequence: u64) {
+        if self.highest.is_some_and(|highest| sequence <= highest) {
+            return;
+        }
+        self.highest = Some(sequence);
+        self.dropped += 1;
+        self.gaps.push_back(sequence);
+        if self.gaps.len() > GAPS_MAX {
+            self.gaps.pop_front();
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! A full ICE client made from the text of a real program's offer.
+//!
+//! The offer's credentials, fingerprint and role are replaced by the client's own; all else stays as that program wrote it.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use sfu::{Datagram, Transport};
+use str0m::change::SdpAnswer;
+use str0m::config::Fingerprint;
+use str0m::format::{Codec, FormatParams};
+use str0m::media::{Frequency, KeyframeRequestKind, MediaKind, Mid};
+use str0m::net::{Protocol, Receive, TcpType};
+use str0m::rtp::{Extension, ExtensionMap, RtpPacket, RtpWrite, Ssrc};
+use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc};
+
+/// A medium of the client.
+pub(crate) struct Track {
+    pub(crate) kind: MediaKind,
+    pub(crate) mid: Mid,
+    ssrc: Option<u32>,
+    rtx: Option<u32>,
+    /// Next sequence number.
+    pub(crate) sequence: u64,
+}
+
+pub(crate) struct Client {
+    pub(crate) rtc: Rtc,
+    pub(crate) address: SocketAddr,
+    pub(crate) transport: Transport,
+    pub(crate) tracks: Vec<Track>,
+    pub(crate) received: Vec<RtpPacket>,
+    pub(crate) key_frame_requests: usize,
+    pub(crate) is_connected: bool,
+    pub(crate) is_closed: bool,
+    pub(crate) due: Instant,
+    pub(crate) outbox: Vec<Vec<u8>>,
+    pub(crate) sdp: String,
+}
+
+/// The value of the first `a=<name>:` line.
+pub(crate) fn value<'a>(sdp: &'a str, name: &str) -> &'a str {
+    let prefix = format!("a={name}:");
+    sdp.lines()
+        .find_map(|line| line.strip_prefix(prefix.as_str()))
+        .unwrap_or_else(|| panic!("no {prefix} in {sdp}"))
+}
+
+/// The sections of a description, each with its m-line.
+pub(crate) fn sections(sdp: &str) -> Vec<&str> {
+    let starts: Vec<_> = sdp
+        .match_indices("m=")
+        .map(|(at, _)| at)
+        .filter(|at| *at == 0 || sdp[..*at].ends_with('\n'))
+        .collect();
+    let ends = starts.iter().skip(1).copied().chain([sdp.len()]);
+    starts
+        .iter()
+        .zip(ends)
+        .map(|(from, to)| &sdp[*from..to])
+        .collect()
+}
+
+fn codecs(template: &str, rtc: &mut str0m::RtcConfig) {
+    for section in sections(template) {
+        for line in section.lines() {
+            let Some((number, encoding)) = line
+                .strip_prefix("a=rtpmap:")
+                .and_then(|rest| rest.split_once(' '))
+            else {
+                continue;
+            };
+            let (codec, rate, channels) = match encoding {
+                "opus/48000/2" => (Codec::Opus, Frequency::FORTY_EIGHT_KHZ, Some(2)),
+                "H264/90000" => (Codec::H264, Frequency::NINETY_KHZ, None),
+                "VP8/90000" => (Codec::Vp8, Frequency::NINETY_KHZ, None),
+                _ => continue,
+            };
+            let format = section
+                .lines()
+                .find_map(|line| line.strip_prefix(&format!("a=fmtp:{number} ")))
+                .unwrap_or("");
+            let rtx = section.lines().find_map(|line| {
+                let (rtx, apt) = line.strip_prefix("a=fmtp:")?.split_once(" apt=")?;
+                (apt == number).then(|| rtx.parse::<u8>().unwrap().into())
+            });
+            rtc.codec_config().add_config(
+                number.parse::<u8>().unwrap().into(),
+                rtx,
+                codec,
+                rate,
+                channels,
+                FormatParams::parse_line(format),
+            );
+        }
+    }
+}
+
+fn extensions(template: &str) -> ExtensionMap {
+    let mut map = ExtensionMap::empty();
+    for line in template.lines() {
+        if let Some((id, uri)) = line
+            .strip_prefix("a=extmap:")
+            .and_then(|rest| rest.split_once(' '))
+        {
+            let extension = match uri {
+                "urn:ietf:params:rtp-hdrext:sdes:mid" => Extension::RtpMid,
+                "urn:ietf:params:rtp-hdrext:ssrc-audio-level" => Extension::AudioLevel,
+                "urn:3gpp:video-orientation" => Extension::VideoOrientation,
+                uri if uri.contains("transport-wide-cc") => Extension::TransportSequenceNumber,
+                _ => continue,
+            };
+            map.set(id.parse().unwrap(), extension);
+        }
+    }
+    map
+}
+
+impl Client {
+    pub(crate) fn new(
+        template: &str,
+        address: SocketAddr,
+        transport: Transport,
+        now: Instant,
+    ) -> Self {
+        let mut config = Rtc::builder()
+            .set_rtp_mode(true)
+            .clear_codecs()
+            .set_extension_map(extensions(template));
+        codecs(template, &mut config);
+        let mut rtc = config.build(now);
+        let candidate = match transport {
+            Transport::Udp => Candidate::host(address, "udp").unwrap(),
+            Transport::Tcp => Candidate::builder()
+                .tcp()
+                .host(address)
+                .tcptype(TcpType::Active)
+                .build()
+                .unwrap(),
+        };
+        rtc.add_local_candidate(candidate);
+        let credentials = rtc.direct_api().local_ice_credentials();
+        let fingerprint = rtc.direct_api().local_dtls_fingerprint().to_string();
+        let line = |line: &str| match line.split(':').next() {
+            Some("a=ice-ufrag") => format!("a=ice-ufrag:{}\r\n", credentials.ufrag),
+            Some("a=ice-pwd") => format!("a=ice-pwd:{}\r\n", credentials.pass),
+            Some("a=fingerprint") => format!("a=fingerprint:{fingerprint}\r\n"),
+            _ => format!("{line}\r\n"),
+        };
+        let sdp = template.lines().map(line).collect();
+        let tracks = sections(template).into_iter().map(track).collect();
+        Self {
+            rtc,
+            address,
+            transport,
+            tracks,
+            received: Vec::new(),
+            key_frame_requests: 0,
+            is_connected: false,
+            is_closed: false,
+            due: now,
+            outbox: Vec::new(),
+            sdp,
+        }
+    }
+
+    /// Takes the answer and begins.
+    pub(crate) fn accept(&mut self, answer: &str, now: Instant) {
+        SdpAnswer::from_sdp_string(answer).expect("str0m reads the answer");
+        let is_sender = answer.contains("a=recvonly");
+        for candidate in answer.lines().filter_map(|line| line.strip_prefix("a=")) {
+            let proto = match self.transport {
+                Transport::Udp => " udp ",
+                Transport::Tcp => " tcp ",
+            };
+            if candidate.starts_with("candidate:") && candidate.contains(proto) {
+                self.rtc
+                    .add_remote_candidate(Candidate::from_sdp_string(candidate).unwrap());
+            }
+        }
+        let mut api = self.rtc.direct_api();
+        api.set_ice_controlling(true);
+        api.set_remote_ice_credentials(IceCreds {
+            ufrag: value(answer, "ice-ufrag").to_owned(),
+            pass: value(answer, "ice-pwd").to_owned(),
+        });
+        let fingerprint: Fingerprint = value(answer, "fingerprint").parse().unwrap();
+        api.set_remote_fingerprint(fingerprint);
+        for track in &self.tracks {
+            api.declare_media(track.mid, track.kind);
+            if is_sender {
+                let default = if track.kind.is_audio() { 11 } else { 22 };
+                let ssrc = track.ssrc.unwrap_or(default);
+                let rtx = track.kind.is_video().then(|| track.rtx.unwrap_or(23));
+                api.declare_stream_tx(ssrc.into(), rtx.map(Ssrc::from), track.mid, None);
+            }
+        }
+        if !is_sender {
+            for section in sections(answer) {
+                let track = track(section);
+                let ssrc = track.ssrc.expect("an SSRC in the answer");
+                let rtx = track.rtx.map(Ssrc::from);
+                api.expect_stream_rx(ssrc.into(), rtx, track.mid, None);
+            }
+        }
+        api.start_dtls(value(answer, "setup") == "passive").unwrap();
+        self.drive(now);
+    }
+
+    /// Sends one packet of a kind.
+    pub(crate) fn send(&mut self, kind: MediaKind, number: u8, packet: Packet<'_>, now: Instant) {
+        let track = self
+            .tracks
+            .iter_mut()
+            .find(|track| track.kind == kind)
+            .unwrap();
+        let sequence = track.sequence;
+        track.sequence += 1;
+        let mid = track.mid;
+        self.send_as(mid, number, sequence, packet, now);
+    }
+
+    pub(crate) fn send_as(
+        &mut self,
+        mid: Mid,
+        number: u8,
+        sequence: u64,
+        packet: Packet<'_>,
+        now: Instant,
+    ) {
+        let mut api = self.rtc.direct_api();
+        let stream = api.stream_tx_by_mid(mid, None).unwrap();
+        let write = RtpWrite::new(
+            number.into(),
+            sequence.into(),
+            packet.timestamp,
+            now,
+            packet.payload,
+        );
+        stream.write_rtp(write.marker(packet.marker).nackable(true));
+        self.drive(now);
+    }
+
+    pub(crate) fn ask_for_key_frame(&mut self, now: Instant) {
+        let track = self
+            .tracks
+            .iter()
+            .find(|track| track.kind.is_video())
+            .unwrap();
+        let mid = track.mid;
+        let mut api = self.rtc.direct_api();
+        let stream = api.stream_rx_by_mid(mid, None).unwrap();
+        stream.request_keyframe(KeyframeRequestKind::Pli);
+        self.drive(now);
+    }
+
+    pub(crate) fn drive(&mut self, now: Instant) {
+        self.rtc.handle_input(Input::Timeout(now)).unwrap();
+        self.drain();
+    }
+
+    pub(crate) fn receive(&mut self, source: SocketAddr, contents: &[u8], now: Instant) {
+        let proto = match self.transport {
+            Transport::Udp => Protocol::Udp,
+            Transport::Tcp => Protocol::Tcp,
+        };
+        let receive = Receive::new(proto, source, self.address, contents).unwrap();
+        self.rtc.handle_input(Input::Receive(now, receive)).unwrap();
+        self.drain();
+    }
+
+    pub(crate) fn drain(&mut self) {
+        loop {
+            match self.rtc.poll_output().unwrap() {
+                Output::Timeout(at) => {
+                    self.due = at;
+                    return;
+                }
+                Output::Transmit(transmit) => self.outbox.push(transmit.contents.to_vec()),
+                Output::Event(Event::Connected) => self.is_connected = true,
+                Output::Event(Event::RtpPacket(packet)) => self.received.push(packet),
+                Output::Event(Event::KeyframeRequest(_)) => self.key_frame_requests += 1,
+                Output::Event(Event::Closed) => self.is_closed = true,
+                Output::Event(_) => {}
+            }
+        }
+    }
+
+    pub(crate) fn datagram<'a>(&self, contents: &'a [u8]) -> Datagram<'a> {
+        Datagram {
+            transport: self.transport,
+            source: self.address,
+            contents,
+        }
+    }
+
+    /// What came of a kind, in the order of arrival.
+    pub(crate) fn received_of(&self, kind: MediaKind) -> Vec<&RtpPacket> {
+        let is_of = |packet: &&RtpPacket| match kind {
+            MediaKind::Audio => *packet.header.payload_type == 111,
+            MediaKind::Video => *packet.header.payload_type != 111,
+        };
+        self.received.iter().filter(is_of).collect()
+    }
+}
+
+/// What to send.
+#[derive(Clone, Copy)]
+pub(crate) struct Packet<'a> {
+    pub(crate) payload: &'a [u8],
+    pub(crate) timestamp: u32,
+    pub(crate) marker: bool,
+}
+
+fn track(section: &str) -> Track {
+    let fid = section
+        .lines()
+        .find_map(|line| line.strip_prefix("a=ssrc-group:FID "));
+    let (main, rtx) = match fid.and_then(|pair| pair.split_once(' ')) {
+        Some((main, rtx)) => (main.parse().ok(), rtx.parse().ok()),
+        None => {
+            let line = section
+                .lines()
+                .find_map(|line| line.strip_prefix("a=ssrc:"));
+            (
+                line.and_then(|line| line.split(' ').next()?.parse().ok()),
+                None,
+            )
+        }
+    };
+    Track {
+        kind: if section.starts_with("m=audio") {
+            MediaKind::Audio
+        } else {
+            MediaKind::Video
+        },
+        mid: value(section, "mid").into(),
+        ssrc: main,
+        rtx,
+        sequence: 100,
+    }
+}

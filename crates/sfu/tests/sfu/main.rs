@@ -1,0 +1,20 @@
+//! The forwarding unit from outside: real clients over simulated wires, in simulated time.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "an arrangement that does not work fails its test"
+)]
+
+mod client;
+mod forwarding;
+mod media;
+mod network;
+
+/// Offers as real programs write them.
+mod offers {
+    pub(crate) const CHROMIUM_PUBLISH: &str = include_str!("offers/chromium-publish.sdp");
+    pub(crate) const CHROMIUM_SIMULCAST: &str = include_str!("offers/chromium-simulcast.sdp");
+    pub(crate) const CHROMIUM_SUBSCRIBE: &str = include_str!("offers/chromium-subscribe.sdp");
+    pub(crate) const FFMPEG_PASSIVE: &str = include_str!("offers/ffmpeg-dtls-passive.sdp");
+    pub(crate) const FFMPEG_ACTIVE: &str = include_str!("offers/ffmpeg-dtls-active.sdp");
+}

@@ -1,0 +1,230 @@
+//! One `Sfu`, clients, and the wires between them, in simulated time.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use model::{ConnectionId, Now};
+use sfu::{Direction, Input, Offer, Output, PeerFault, Settings, Sfu, Transmit, Transport};
+use str0m::media::MediaKind;
+
+use crate::client::{Client, Packet};
+
+/// Which way a datagram goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leg {
+    Up(ConnectionId),
+    Down(ConnectionId),
+}
+
+/// Says whether a datagram gets through.
+type Filter = Box<dyn FnMut(Leg, &[u8]) -> bool>;
+
+pub(crate) struct Network {
+    pub(crate) sfu: Sfu,
+    pub(crate) now: Now,
+    pub(crate) clients: BTreeMap<ConnectionId, Client>,
+    /// Everything the `Sfu` has put out but bytes.
+    pub(crate) told: Vec<Output>,
+    /// The bytes.
+    pub(crate) sent: Vec<Transmit>,
+    pub(crate) filter: Filter,
+}
+
+pub(crate) const SERVER: &str = "192.0.2.1:7401";
+
+pub(crate) fn settings() -> Settings {
+    Settings {
+        addresses: vec![
+            SERVER.parse().unwrap(),
+            "[2001:db8::1]:7401".parse().unwrap(),
+        ],
+        ..Settings::default()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "where simulated time begins")]
+pub(crate) fn beginning() -> Now {
+    Now {
+        mono: Instant::now(),
+        wall: "2026-01-01T00:00:00Z".parse().unwrap(),
+    }
+}
+
+impl Network {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            sfu: Sfu::new(settings),
+            now: beginning(),
+            clients: BTreeMap::new(),
+            told: Vec::new(),
+            sent: Vec::new(),
+            filter: Box::new(|_, _| true),
+        }
+    }
+
+    fn address(id: u64) -> SocketAddr {
+        format!("198.51.100.{}:{}", id % 250 + 1, 40_000 + id)
+            .parse()
+            .unwrap()
+    }
+
+    /// Adds a publisher by its offer; gives back the answer.
+    pub(crate) fn publish(&mut self, id: u64, template: &str) -> String {
+        let connection = ConnectionId(id);
+        let client = Client::new(template, Self::address(id), Transport::Udp, self.now.mono);
+        let offer = Offer::parse(&client.sdp, Direction::Publish).unwrap();
+        self.join(connection, client, Input::Publish { connection, offer })
+    }
+
+    pub(crate) fn subscribe(&mut self, id: u64, publisher: u64, template: &str) -> String {
+        self.subscribe_over(Transport::Udp, id, publisher, template)
+    }
+
+    pub(crate) fn subscribe_over(
+        &mut self,
+        transport: Transport,
+        id: u64,
+        publisher: u64,
+        template: &str,
+    ) -> String {
+        let connection = ConnectionId(id);
+        let client = Client::new(template, Self::address(id), transport, self.now.mono);
+        let offer = Offer::parse(&client.sdp, Direction::Subscribe).unwrap();
+        let publisher = ConnectionId(publisher);
+        self.join(
+            connection,
+            client,
+            Input::Subscribe {
+                connection,
+                publisher,
+                offer,
+            },
+        )
+    }
+
+    fn join(&mut self, connection: ConnectionId, mut client: Client, input: Input<'_>) -> String {
+        self.sfu.handle(input, self.now);
+        let Some(Output::Answer { result, .. }) = self.sfu.poll_output() else {
+            panic!("no answer");
+        };
+        let answer = result.expect("an answer").sdp;
+        client.accept(&answer, self.now.mono);
+        self.clients.insert(connection, client);
+        answer
+    }
+
+    pub(crate) fn client(&mut self, id: u64) -> &mut Client {
+        self.clients.get_mut(&ConnectionId(id)).unwrap()
+    }
+
+    /// The client sends a burst of packets; then everything is delivered.
+    pub(crate) fn send(&mut self, id: u64, kind: MediaKind, number: u8, packets: &[Packet<'_>]) {
+        let now = self.now.mono;
+        for packet in packets {
+            self.client(id).send(kind, number, *packet, now);
+        }
+        self.settle();
+    }
+
+    /// Delivers until nothing moves.
+    pub(crate) fn settle(&mut self) {
+        loop {
+            let is_still = !self.up() & !self.down();
+            if is_still {
+                return;
+            }
+        }
+    }
+
+    fn up(&mut self) -> bool {
+        let mut has_moved = false;
+        for (connection, client) in &mut self.clients {
+            for contents in std::mem::take(&mut client.outbox) {
+                has_moved = true;
+                if (self.filter)(Leg::Up(*connection), &contents) {
+                    let datagram = client.datagram(&contents);
+                    self.sfu.handle(Input::Datagram(datagram), self.now);
+                }
+            }
+        }
+        self.sfu.handle_timeout(self.now);
+        has_moved
+    }
+
+    fn down(&mut self) -> bool {
+        let mut has_moved = false;
+        while let Some(output) = self.sfu.poll_output() {
+            has_moved = true;
+            let Output::Transmit(transmit) = output else {
+                self.told.push(output);
+                continue;
+            };
+            let segment = transmit.segment.unwrap_or(transmit.contents.len());
+            for contents in transmit.contents.chunks(segment) {
+                let to = self.clients.iter_mut().find(|(_, client)| {
+                    client.address == transmit.destination && client.transport == transmit.transport
+                });
+                if let Some((connection, client)) = to
+                    && (self.filter)(Leg::Down(*connection), contents)
+                {
+                    client.receive(SERVER.parse().unwrap(), contents, self.now.mono);
+                }
+            }
+            self.sent.push(transmit);
+        }
+        has_moved
+    }
+
+    /// Lets time pass.
+    pub(crate) fn run(&mut self, duration: Duration) {
+        let end = self.now.mono + duration;
+        loop {
+            self.settle();
+            if self.now.mono >= end {
+                return;
+            }
+            let next = self
+                .clients
+                .values()
+                .map(|client| client.due)
+                .chain(self.sfu.poll_timeout())
+                .min()
+                .unwrap_or(end)
+                .clamp(self.now.mono + Duration::from_millis(1), end);
+            self.now = self.now.plus(next - self.now.mono);
+            for client in self.clients.values_mut() {
+                if client.due <= next {
+                    client.drive(next);
+                }
+            }
+        }
+    }
+
+    /// Runs until all clients are connected.
+    pub(crate) fn connect(&mut self) {
+        for _ in 0..40 {
+            self.run(Duration::from_millis(50));
+            if self.clients.values().all(|client| client.is_connected) {
+                // The peer's own side of DTLS ends a flight later.
+                self.run(Duration::from_millis(50));
+                return;
+            }
+        }
+        panic!("not connected");
+    }
+
+    /// Why a peer has ended, if it has.
+    pub(crate) fn fault(&self, id: u64) -> Option<PeerFault> {
+        self.told.iter().find_map(|output| match output {
+            Output::Closed { connection, fault } if connection.0 == id => Some(*fault),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn has_connected(&self, id: u64) -> bool {
+        self.told
+            .iter()
+            .any(|output| matches!(output, Output::Connected { connection } if connection.0 == id))
+    }
+}
