@@ -1,15 +1,48 @@
 //! The shell around the forwarding unit: worker threads with their sockets, WHIP and WHEP, and the events WebSocket.
+//!
+//! [`Media`] owns everything. Three kinds of code meet here and exchange values:
+//!
+//! - the *doors* (`whip`, `events`): async HTTP handlers that verify a token, ask `stage`, and hand offers to a worker;
+//! - the *workers* (`worker`): one thread each with its own poll loop, sockets and [`sfu::Sfu`]; no tokio, and no lock on
+//!   the path of media;
+//! - the *facts* (`facts`): what doors and workers have seen, on its way to `stage`, in order and never lost.
+//!
+//! All sessions of a stage live on one worker, so that forwarding never crosses threads. What is absent: rules about who
+//! may do what (`stage`), media itself (`sfu`), and TLS (a proxy in front, or a later listener).
+
+mod address;
+mod admission;
+mod client_info;
+mod connections;
+mod events;
+mod facts;
+mod plane;
+mod problem;
+mod rate;
+mod settings;
+mod whip;
+mod worker;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
-use auth::token::TokenKey;
-use model::{ConnectionId, Now};
+use model::ConnectionId;
 use stage::{LeftReason, Roster};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+pub use connections::Gauges;
+pub use settings::{Clock, Random, Settings};
+
+use plane::Plane;
 
 /// How `stage` is reached: one input, one reply.
 pub type StageSender = mpsc::Sender<(stage::Input, oneshot::Sender<stage::Reply>)>;
+
+/// How long `shutdown` waits for sockets to say goodbye, and again for the last facts to reach `stage`.
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What `stage` wants done here; `server` forwards it from the machine's outputs.
 #[derive(Clone, Debug)]
@@ -30,57 +63,119 @@ pub enum Command {
     },
 }
 
-/// Everything the media plane needs.
-pub struct Settings {
-    /// First UDP and TCP port; one more for each worker.
-    pub listen: SocketAddr,
-    /// Worker threads.
-    pub workers: usize,
-    /// Addresses that candidates advertise instead of the listening one.
-    pub external_addresses: Vec<std::net::IpAddr>,
-    /// Base of resource URLs in `Location`, e.g. `http://127.0.0.1:7400`.
-    pub public_url: String,
-    /// Forwarding settings; `addresses` is filled in for each worker.
-    pub sfu: sfu::Settings,
-    /// Verifies participant tokens.
-    pub token_key: TokenKey,
-    /// How far a token's `iat` may lie in the future.
-    pub token_skew: std::time::Duration,
-    /// The clock.
-    pub clock: Arc<dyn Fn() -> Now + Send + Sync>,
-    /// Randomness for resource URLs and worker secrets.
-    pub random: Arc<dyn Fn(&mut [u8]) + Send + Sync>,
-    /// Where stages live.
-    pub stages: StageSender,
+/// The running media plane: worker threads are up and ports are bound. Clones are handles to the same plane.
+#[derive(Clone)]
+pub struct Media {
+    plane: Arc<Plane>,
+    running: Arc<Mutex<Running>>,
 }
 
-/// The running media plane: worker threads are up and ports are bound.
-pub struct Media {
-    _private: (),
+/// What `shutdown` has to wait for.
+struct Running {
+    threads: Vec<JoinHandle<()>>,
+    tasks: JoinSet<()>,
+    /// Yields nothing; closes when the last events socket has ended.
+    sockets: Option<mpsc::Receiver<()>>,
 }
 
 impl Media {
-    /// Binds the ports and starts the workers.
+    /// Binds the ports and starts the workers. Must be called within a tokio runtime.
     pub fn start(settings: Settings) -> std::io::Result<Self> {
-        let _ = settings;
-        Ok(Self { _private: () })
+        let runtime = tokio::runtime::Handle::try_current().map_err(std::io::Error::other)?;
+        let (plane, threads, sockets) = Plane::start(settings)?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn_on(
+            facts::report(Arc::clone(&plane.facts), plane.stages.clone()),
+            &runtime,
+        );
+        let running = Running {
+            threads,
+            tasks,
+            sockets: Some(sockets),
+        };
+        Ok(Self {
+            plane: Arc::new(plane),
+            running: Arc::new(Mutex::new(running)),
+        })
     }
 
     /// The routes: `/whip…` and `/events/{topic}`.
+    ///
+    /// Attempts to use a token are limited per peer address, which the handlers read from the request extension
+    /// `axum::extract::ConnectInfo<SocketAddr>`; without it all requests share one allowance.
     pub fn router(&self) -> axum::Router {
-        axum::Router::new()
+        whip::router()
+            .merge(events::router())
+            .with_state(Arc::clone(&self.plane))
     }
 
     /// Carries out what `stage` wants. Never waits: a full queue of one client ends that client.
     pub fn command(&self, command: Command) {
-        let _ = command;
+        match command {
+            Command::Close { connection, reason } => {
+                self.plane.connections.close(connection, reason);
+            }
+            Command::Roster { to, roster } => {
+                let text = events::stage_state(&roster);
+                self.plane.connections.tell(&to, &text);
+            }
+        }
     }
 
     /// What the workers have counted, summed.
     pub fn counters(&self) -> sfu::Counters {
-        sfu::Counters::default()
+        worker::sum(self.plane.workers.iter().map(worker::Handle::counters))
+    }
+
+    /// What is there at the moment.
+    pub fn gauges(&self) -> Gauges {
+        let mut gauges = self.plane.connections.gauges();
+        for worker in &self.plane.workers {
+            gauges.tcp_connections += worker.tcp_connections();
+            gauges.transmits_dropped += worker.transmits_dropped();
+        }
+        gauges
+    }
+
+    /// Where each worker listens, for UDP and TCP alike.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.plane
+            .workers
+            .iter()
+            .map(|worker| worker.local)
+            .collect()
     }
 
     /// Closes every peer and socket and joins the workers.
-    pub async fn shutdown(self) {}
+    pub async fn shutdown(self) {
+        self.plane.shut_doors();
+        let (threads, mut tasks, sockets) = {
+            let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            (
+                std::mem::take(&mut running.threads),
+                std::mem::take(&mut running.tasks),
+                running.sockets.take(),
+            )
+        };
+        if let Some(mut sockets) = sockets {
+            let _ = tokio::time::timeout(SHUTDOWN_PATIENCE, sockets.recv()).await;
+        }
+        for worker in &self.plane.workers {
+            worker.stop();
+        }
+        let joined = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                if thread.join().is_err() {
+                    tracing::error!("a media worker ended by a panic");
+                }
+            }
+        });
+        if joined.await.is_err() {
+            tracing::error!("the media workers could not be joined");
+        }
+        self.plane.facts.close();
+        let drained = async { while tasks.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(SHUTDOWN_PATIENCE, drained).await;
+        tasks.abort_all();
+    }
 }

@@ -1,0 +1,193 @@
+//! The way of a peer from a verified offer to a live session: `stage` admits it, a worker answers it.
+//!
+//! A client may drop its request at any point. What it leaves behind is cleaned up by the drop of [`Admission`].
+
+use std::sync::Arc;
+
+use model::{ConnectionId, ErrorCode, Grant};
+use sfu::{Answer, Offer, PeerFault};
+use stage::{CloseCause, LeftReason, Reply};
+use tokio::sync::oneshot;
+
+use crate::connections::{Kind, Session, SessionKey};
+use crate::plane::Plane;
+use crate::problem::Problem;
+use crate::worker::{InboxFull, Order};
+
+/// A live session, ready to be told to its client.
+#[derive(Debug)]
+pub(crate) struct Established {
+    /// Its name.
+    pub(crate) key: SessionKey,
+    /// Its first entity tag.
+    pub(crate) etag: String,
+    /// The answer.
+    pub(crate) answer: Answer,
+}
+
+/// A peer that is not live yet.
+pub(crate) struct Admission {
+    plane: Arc<Plane>,
+    connection: ConnectionId,
+    outcome: Outcome,
+}
+
+/// What is left to do for a peer when its admission ends.
+#[derive(Clone, Copy, Debug)]
+enum Outcome {
+    /// It failed: `stage` is told so.
+    Failed(CloseCause),
+    /// `stage` does not know it, or not any more.
+    Forgotten,
+    /// It is live, and belongs to its worker.
+    Live,
+}
+
+impl Admission {
+    /// A new peer, known to nobody but the table of connections.
+    pub(crate) fn open(plane: &Arc<Plane>, kind: Kind) -> Self {
+        Self {
+            plane: Arc::clone(plane),
+            connection: plane.connections.peer_open(kind),
+            outcome: Outcome::Failed(CloseCause::Client),
+        }
+    }
+
+    /// Its id.
+    pub(crate) fn connection(&self) -> ConnectionId {
+        self.connection
+    }
+
+    /// Asks `stage`. Yields the publish whose media a subscription gets.
+    pub(crate) async fn ask(
+        &mut self,
+        input: stage::Input,
+    ) -> Result<Option<ConnectionId>, Problem> {
+        match self.plane.ask(input).await? {
+            Reply::Admitted { publisher, .. } => Ok(publisher),
+            Reply::Refused(refusal) => {
+                // `stage` keeps nothing of what it refuses.
+                self.outcome = Outcome::Forgotten;
+                Err(refusal.into())
+            }
+            Reply::Done | Reply::Joined { .. } => Err(Problem::internal()),
+        }
+    }
+
+    /// Has the offer answered by the worker that owns the stage.
+    pub(crate) async fn establish(
+        mut self,
+        grant: &Grant,
+        offer: Offer,
+        publisher: Option<ConnectionId>,
+    ) -> Result<Established, Problem> {
+        let key = SessionKey::from_random(self.plane.random());
+        let etag = new_etag(&self.plane);
+        let worker = self.plane.worker_of(&grant.stage);
+        let session = Session {
+            connection: self.connection,
+            worker,
+            stage: grant.stage.clone(),
+            participant: grant.participant.clone(),
+            etag: etag.clone(),
+        };
+        let (sender, answer) = oneshot::channel();
+        let connection = self.connection;
+        let order = match publisher {
+            None => Order::Publish {
+                connection,
+                offer,
+                answer: sender,
+            },
+            Some(publisher) => Order::Subscribe {
+                connection,
+                publisher,
+                offer,
+                answer: sender,
+            },
+        };
+        let handle = self
+            .plane
+            .workers
+            .get(worker)
+            .ok_or_else(Problem::internal)?;
+        let sent = self
+            .plane
+            .connections
+            .peer_send(key, session, || Ok(handle.try_order(order)?));
+        match sent {
+            Ok(()) => {}
+            Err(NotSent::Left(reason)) => {
+                // `stage` has forgotten it already.
+                self.outcome = Outcome::Forgotten;
+                return Err(reason.into());
+            }
+            Err(NotSent::Full) => return Err(Problem::overloaded()),
+        }
+        match answer.await {
+            Ok(Ok(answer)) => {
+                self.outcome = Outcome::Live;
+                Ok(Established { key, etag, answer })
+            }
+            Ok(Err(fault)) => {
+                self.outcome = Outcome::Failed(match fault {
+                    PeerFault::Fault(code) => CloseCause::Fault(code),
+                    PeerFault::Timeout => CloseCause::Timeout,
+                    PeerFault::ClosedByPeer | PeerFault::PublisherGone | PeerFault::Offer => {
+                        CloseCause::Client
+                    }
+                });
+                Err(fault.into())
+            }
+            // The worker has given up what it had.
+            Err(_) => {
+                self.outcome =
+                    Outcome::Failed(CloseCause::Fault(ErrorCode::InternalServerException));
+                Err(Problem::internal())
+            }
+        }
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        match self.outcome {
+            Outcome::Live => {}
+            Outcome::Forgotten => {
+                self.plane.connections.peer_abandon(self.connection);
+            }
+            Outcome::Failed(cause) => {
+                // Where it is gone already, whoever removed it has told.
+                if self.plane.connections.peer_abandon(self.connection) {
+                    let connection = self.connection;
+                    self.plane
+                        .facts
+                        .push(stage::Input::Closed { connection, cause });
+                }
+            }
+        }
+    }
+}
+
+/// A strong entity tag, unique among those of its session (RFC 9110, section 8.8.3).
+pub(crate) fn new_etag(plane: &Plane) -> String {
+    format!("\"{:016x}\"", u64::from_be_bytes(plane.random()))
+}
+
+/// Why an offer was not handed to its worker.
+enum NotSent {
+    Full,
+    Left(LeftReason),
+}
+
+impl From<InboxFull> for NotSent {
+    fn from(_: InboxFull) -> Self {
+        Self::Full
+    }
+}
+
+impl From<LeftReason> for NotSent {
+    fn from(reason: LeftReason) -> Self {
+        Self::Left(reason)
+    }
+}

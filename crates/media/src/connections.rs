@@ -1,0 +1,408 @@
+//! Every connection that `stage` knows by an id from here: publishes, subscriptions and events sockets.
+//!
+//! Doors, workers and `stage` meet in this table, in any order: `stage` may close a publish while its offer is still on
+//! the way to a worker, a client may go while `stage` decides. One short lock makes each such step whole.
+//!
+//! Terms: a *peer* is a publish or a subscription; a *session* is the HTTP resource that stands for a peer (RFC 9725).
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use axum::extract::ws::Utf8Bytes;
+use model::{ConnectionId, Grant, ParticipantId, StageArn};
+use stage::LeftReason;
+use tokio::sync::watch;
+
+/// What is there at the moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gauges {
+    /// Publishes that have been admitted.
+    pub publishes: u64,
+    /// Subscriptions that have been admitted.
+    pub subscriptions: u64,
+    /// Events sockets.
+    pub sockets: u64,
+    /// TCP connections to media ports.
+    pub tcp_connections: u64,
+    /// Sends that were dropped because a socket's queue was full, since the start.
+    pub transmits_dropped: u64,
+}
+
+/// The name of a session: 128 random bits, hard to guess (RFC 9725, section 5).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct SessionKey(u128);
+
+impl SessionKey {
+    /// A key from 16 random bytes.
+    pub(crate) fn from_random(random: [u8; 16]) -> Self {
+        Self(u128::from_be_bytes(random))
+    }
+
+    /// Reads the form that `Display` writes, and no other.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        (text.len() == 32 && text.bytes().all(is_hex))
+            .then(|| u128::from_str_radix(text, 16).ok().map(Self))
+            .flatten()
+    }
+}
+
+impl fmt::Debug for SessionKey {
+    /// Shows nothing: a key in a log would be a session's URL.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionKey(..)")
+    }
+}
+
+impl fmt::Display for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// What a session resource is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Session {
+    /// The peer.
+    pub(crate) connection: ConnectionId,
+    /// The worker that owns it.
+    pub(crate) worker: usize,
+    /// Whose it is.
+    pub(crate) stage: StageArn,
+    /// Whose it is.
+    pub(crate) participant: ParticipantId,
+    /// Names its ICE session (RFC 9725, section 4.3.1), with quotes.
+    pub(crate) etag: String,
+}
+
+impl Session {
+    /// Whether the token was given to the participant that made the session.
+    pub(crate) fn is_of(&self, grant: &Grant) -> bool {
+        self.stage == grant.stage && self.participant == grant.participant
+    }
+}
+
+/// Which way a peer's media goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// From the client.
+    Publish,
+    /// To the client.
+    Subscribe,
+}
+
+/// What an events socket is to tell its client. A slow one only ever gets the newest.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Told {
+    /// The newest roster, as text for the wire.
+    pub(crate) roster: Option<Utf8Bytes>,
+    /// Set once: say goodbye.
+    pub(crate) left: Option<LeftReason>,
+}
+
+#[derive(Debug)]
+struct Peer {
+    kind: Kind,
+    phase: Phase,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// A door is asking `stage`, or about to hand the offer to a worker.
+    Pending,
+    /// `stage` closed it meanwhile.
+    Refused(LeftReason),
+    /// A worker has its offer.
+    Live { worker: usize, session: SessionKey },
+}
+
+/// The table.
+pub(crate) struct Connections {
+    next: AtomicU64,
+    state: Mutex<State>,
+    /// Tells a worker to close a peer.
+    close_peer: Box<dyn Fn(usize, ConnectionId) + Send + Sync>,
+}
+
+#[derive(Default)]
+struct State {
+    peers: HashMap<ConnectionId, Peer>,
+    sessions: HashMap<SessionKey, Session>,
+    sockets: HashMap<ConnectionId, watch::Sender<Told>>,
+}
+
+impl Connections {
+    /// An empty table.
+    pub(crate) fn new(close_peer: Box<dyn Fn(usize, ConnectionId) + Send + Sync>) -> Self {
+        Self {
+            next: AtomicU64::new(1),
+            state: Mutex::default(),
+            close_peer,
+        }
+    }
+
+    fn mint(&self) -> ConnectionId {
+        ConnectionId(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A new peer, which `stage` can close from here on.
+    pub(crate) fn peer_open(&self, kind: Kind) -> ConnectionId {
+        let connection = self.mint();
+        let peer = Peer {
+            kind,
+            phase: Phase::Pending,
+        };
+        self.with(|state| state.peers.insert(connection, peer));
+        connection
+    }
+
+    /// Hands an admitted peer to its worker by `send`, unless `stage` has closed it meanwhile. Where `send` fails the peer
+    /// stays as it was.
+    pub(crate) fn peer_send<E: From<LeftReason>>(
+        &self,
+        key: SessionKey,
+        session: Session,
+        send: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.with(|state| {
+            let gone = || E::from(LeftReason::Unknown);
+            let peer = state.peers.get_mut(&session.connection).ok_or_else(gone)?;
+            match peer.phase {
+                Phase::Pending => {}
+                Phase::Refused(reason) => return Err(E::from(reason)),
+                Phase::Live { .. } => return Err(gone()),
+            }
+            send()?;
+            peer.phase = Phase::Live {
+                worker: session.worker,
+                session: key,
+            };
+            state.sessions.insert(key, session);
+            Ok(())
+        })
+    }
+
+    /// Forgets a peer. Its worker is told to close it where `tell_worker`.
+    fn peer_remove(&self, connection: ConnectionId, tell_worker: bool) -> bool {
+        self.with(|state| {
+            let Some(peer) = state.peers.remove(&connection) else {
+                return false;
+            };
+            if let Phase::Live { worker, session } = peer.phase {
+                state.sessions.remove(&session);
+                if tell_worker {
+                    (self.close_peer)(worker, connection);
+                }
+            }
+            true
+        })
+    }
+
+    /// A door gives a peer up. Says whether it was still there.
+    pub(crate) fn peer_abandon(&self, connection: ConnectionId) -> bool {
+        self.peer_remove(connection, true)
+    }
+
+    /// A worker has seen a peer end. Says whether it was still there.
+    pub(crate) fn peer_ended(&self, connection: ConnectionId) -> bool {
+        self.peer_remove(connection, false)
+    }
+
+    /// The session of that name.
+    pub(crate) fn session(&self, key: SessionKey) -> Option<Session> {
+        self.with(|state| state.sessions.get(&key).cloned())
+    }
+
+    /// The session has a new ICE session, so a new entity tag.
+    pub(crate) fn session_restarted(&self, key: SessionKey, etag: &str) {
+        self.with(|state| {
+            if let Some(session) = state.sessions.get_mut(&key) {
+                etag.clone_into(&mut session.etag);
+            }
+        });
+    }
+
+    /// A new events socket; the receiver sees what it is told.
+    pub(crate) fn socket_open(&self) -> (ConnectionId, watch::Receiver<Told>) {
+        let connection = self.mint();
+        let (sender, receiver) = watch::channel(Told::default());
+        self.with(|state| state.sockets.insert(connection, sender));
+        (connection, receiver)
+    }
+
+    /// The socket is gone.
+    pub(crate) fn socket_remove(&self, connection: ConnectionId) {
+        self.with(|state| state.sockets.remove(&connection));
+    }
+
+    /// Tells sockets the newest roster.
+    pub(crate) fn tell(&self, to: &[ConnectionId], roster: &Utf8Bytes) {
+        self.with(|state| {
+            for socket in to
+                .iter()
+                .filter_map(|connection| state.sockets.get(connection))
+            {
+                socket.send_modify(|told| told.roster = Some(roster.clone()));
+            }
+        });
+    }
+
+    /// `stage` wants a connection closed.
+    pub(crate) fn close(&self, connection: ConnectionId, reason: LeftReason) {
+        self.with(|state| {
+            if let Some(socket) = state.sockets.get(&connection) {
+                socket.send_modify(|told| told.left = told.left.or(Some(reason)));
+            }
+            let Some(peer) = state.peers.get_mut(&connection) else {
+                return;
+            };
+            if let Phase::Live { worker, session } = peer.phase {
+                (self.close_peer)(worker, connection);
+                state.sessions.remove(&session);
+                state.peers.remove(&connection);
+            } else {
+                peer.phase = Phase::Refused(reason);
+            }
+        });
+    }
+
+    /// Every socket says goodbye.
+    pub(crate) fn sockets_close(&self, reason: LeftReason) {
+        self.with(|state| {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "all get the same; the order does not matter"
+            )]
+            for socket in state.sockets.values() {
+                socket.send_modify(|told| told.left = told.left.or(Some(reason)));
+            }
+        });
+    }
+
+    /// What is there.
+    pub(crate) fn gauges(&self) -> Gauges {
+        self.with(|state| {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a count does not depend on the order"
+            )]
+            let publishes = state
+                .peers
+                .values()
+                .filter(|peer| peer.kind == Kind::Publish)
+                .count();
+            Gauges {
+                publishes: publishes as u64,
+                subscriptions: (state.peers.len() - publishes) as u64,
+                sockets: state.sockets.len() as u64,
+                ..Gauges::default()
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    type Closes = Arc<Mutex<Vec<(usize, ConnectionId)>>>;
+
+    fn table() -> (Connections, Closes) {
+        let closes = Closes::default();
+        let sink = Arc::clone(&closes);
+        let close = move |worker, connection| sink.lock().unwrap().push((worker, connection));
+        (Connections::new(Box::new(close)), closes)
+    }
+
+    fn session(connection: ConnectionId) -> Session {
+        Session {
+            connection,
+            worker: 3,
+            stage: StageArn::parse("arn:aws:ivs:us-west-2:123456789012:stage/abcdABCDefgh")
+                .unwrap(),
+            participant: ParticipantId::parse("ana").unwrap(),
+            etag: "\"1\"".to_owned(),
+        }
+    }
+
+    const KEY: SessionKey = SessionKey(7);
+
+    #[test]
+    fn a_close_that_comes_before_the_offer_is_sent_keeps_it_from_being_sent() {
+        let (table, closes) = table();
+        let connection = table.peer_open(Kind::Publish);
+        table.close(connection, LeftReason::ParticipantDisconnected);
+        let sent = table.peer_send(KEY, session(connection), || -> Result<(), LeftReason> {
+            unreachable!("the offer must not be sent")
+        });
+        assert_eq!(sent, Err(LeftReason::ParticipantDisconnected));
+        assert!(table.session(KEY).is_none());
+        assert!(closes.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_close_that_comes_after_it_reaches_the_worker_once() {
+        let (table, closes) = table();
+        let connection = table.peer_open(Kind::Publish);
+        table
+            .peer_send::<LeftReason>(KEY, session(connection), || Ok(()))
+            .unwrap();
+        assert_eq!(table.session(KEY), Some(session(connection)));
+        table.close(connection, LeftReason::StageDeleted);
+        table.close(connection, LeftReason::StageDeleted);
+        assert!(!table.peer_abandon(connection));
+        assert_eq!(*closes.lock().unwrap(), [(3, connection)]);
+        assert!(table.session(KEY).is_none());
+        assert_eq!(table.gauges(), Gauges::default());
+    }
+
+    #[test]
+    fn a_worker_that_is_full_leaves_the_peer_for_its_door_to_give_up() {
+        let (table, closes) = table();
+        let connection = table.peer_open(Kind::Subscribe);
+        let sent = table.peer_send(KEY, session(connection), || Err(LeftReason::TokenReused));
+        assert_eq!(sent, Err(LeftReason::TokenReused));
+        assert!(table.peer_abandon(connection));
+        assert!(closes.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_slow_socket_sees_only_the_newest_roster_and_the_first_reason() {
+        let (table, _) = table();
+        let (connection, receiver) = table.socket_open();
+        for roster in ["one", "two"] {
+            table.tell(
+                &[connection, ConnectionId(99)],
+                &Utf8Bytes::from_static(roster),
+            );
+        }
+        table.close(connection, LeftReason::TokenReused);
+        table.sockets_close(LeftReason::Unknown);
+        let told = receiver.borrow();
+        assert_eq!(told.roster.as_ref().map(Utf8Bytes::as_str), Some("two"));
+        assert_eq!(told.left, Some(LeftReason::TokenReused));
+    }
+
+    #[test]
+    fn session_names_read_back_only_as_written() {
+        let key = SessionKey::from_random([0xab; 16]);
+        assert!(SessionKey::parse(&key.to_string()) == Some(key));
+        for text in [
+            "",
+            "ab",
+            &"AB".repeat(16),
+            &"+a".repeat(16),
+            &"ab".repeat(17),
+        ] {
+            assert!(SessionKey::parse(text).is_none(), "{text}");
+        }
+    }
+}

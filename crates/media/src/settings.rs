@@ -1,0 +1,40 @@
+//! What the media plane is started with.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth::token::TokenKey;
+use model::Now;
+
+use crate::StageSender;
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> Now + Send + Sync>;
+
+/// Fills a buffer with random bytes fit for secrets.
+pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
+
+/// Everything the media plane needs.
+pub struct Settings {
+    /// First UDP and TCP port; one more for each worker. Port 0 gives each worker a free port.
+    pub listen: SocketAddr,
+    /// Worker threads; 0 counts as 1.
+    pub workers: usize,
+    /// Addresses that candidates advertise instead of the listening one.
+    pub external_addresses: Vec<IpAddr>,
+    /// Base of resource URLs in `Location`, e.g. `http://127.0.0.1:7400`.
+    pub public_url: String,
+    /// Forwarding settings; `addresses` is filled in for each worker.
+    pub sfu: sfu::Settings,
+    /// Verifies participant tokens.
+    pub token_key: TokenKey,
+    /// How far a token's `iat` may lie in the future.
+    pub token_skew: Duration,
+    /// The clock.
+    pub clock: Clock,
+    /// Randomness for resource URLs and worker secrets.
+    pub random: Random,
+    /// Where stages live.
+    pub stages: StageSender,
+}

@@ -1,0 +1,115 @@
+//! Orders for a worker, from any thread.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use mio::Waker;
+use model::ConnectionId;
+use sfu::{Answer, Offer, PatchFault, Patched, PeerFault};
+use tokio::sync::oneshot;
+
+/// Offers and patches that may wait for a worker. One that is this far behind takes longer to answer than clients wait.
+const WAITING_MAX: usize = 1_024;
+
+/// What a worker can be told to do.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Answer a publisher's offer.
+    Publish {
+        /// The new peer.
+        connection: ConnectionId,
+        /// Its offer.
+        offer: Offer,
+        /// Where the answer goes.
+        answer: oneshot::Sender<Result<Answer, PeerFault>>,
+    },
+    /// Answer a subscriber's offer.
+    Subscribe {
+        /// The new peer.
+        connection: ConnectionId,
+        /// Whose media it gets.
+        publisher: ConnectionId,
+        /// Its offer.
+        offer: Offer,
+        /// Where the answer goes.
+        answer: oneshot::Sender<Result<Answer, PeerFault>>,
+    },
+    /// Apply a trickle fragment.
+    Patch {
+        /// Which peer.
+        connection: ConnectionId,
+        /// The fragment.
+        fragment: String,
+        /// Whether it may restart ICE.
+        restart: bool,
+        /// Where the result goes.
+        reply: oneshot::Sender<Result<Patched, PatchFault>>,
+    },
+    /// Close a peer.
+    Close {
+        /// Which.
+        connection: ConnectionId,
+    },
+    /// Close every peer and end.
+    Stop,
+}
+
+/// Too many orders wait already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InboxFull;
+
+/// The queue, with the waker of its worker.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    queue: Mutex<VecDeque<Order>>,
+    waker: Waker,
+}
+
+impl Inbox {
+    /// An empty queue.
+    pub(crate) fn new(waker: Waker) -> Self {
+        Self {
+            queue: Mutex::default(),
+            waker,
+        }
+    }
+
+    /// Queues an order unless too many wait.
+    pub(crate) fn try_push(&self, order: Order) -> Result<(), InboxFull> {
+        self.with(|queue| {
+            if queue.len() >= WAITING_MAX {
+                return Err(InboxFull);
+            }
+            queue.push_back(order);
+            Ok(())
+        })?;
+        self.wake();
+        Ok(())
+    }
+
+    /// Queues an order that must not get lost. There is at most one for each peer.
+    pub(crate) fn push(&self, order: Order) {
+        self.with(|queue| queue.push_back(order));
+        self.wake();
+    }
+
+    /// The next order.
+    pub(crate) fn pop(&self) -> Option<Order> {
+        self.with(VecDeque::pop_front)
+    }
+
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.with(|queue| queue.is_empty())
+    }
+
+    fn wake(&self) {
+        if let Err(error) = self.waker.wake() {
+            tracing::error!(%error, "a media worker cannot be woken");
+        }
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut VecDeque<Order>) -> T) -> T {
+        act(&mut self.queue.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
