@@ -1,7 +1,6 @@
 //! Tables: a document, an access, the decision; and documents that must not load.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -9,10 +8,11 @@ use super::{Access, Policy, wildcard};
 
 const STAGE: &str = "arn:aws:ivs:us-west-2:123456789012:stage/abcdABCDefgh";
 
-fn tags(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+/// `key=value,key=value`, or `-` for none.
+fn tags(text: &str) -> BTreeMap<String, String> {
+    let pairs = text.split(',').filter_map(|pair| pair.split_once('='));
     pairs
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect()
 }
 
@@ -39,168 +39,57 @@ fn a_key_without_a_policy_file_may_do_everything() {
     }
 }
 
+/// Rows of a table, with their columns; `STAGE` stands for the ARN of the stage.
+fn rows<const COLUMNS: usize>(table: &str) -> Vec<[String; COLUMNS]> {
+    let rows = table.lines().map(str::trim).filter(|line| !line.is_empty());
+    rows.map(|line| {
+        let columns: Vec<String> = line
+            .split(" | ")
+            .map(|column| column.trim().replace("STAGE", STAGE))
+            .collect();
+        columns.try_into().unwrap_or_else(|_| panic!("{line}"))
+    })
+    .collect()
+}
+
 #[test]
 fn actions_and_resources_match_as_in_iam() {
-    let all = r#""Resource": "*""#;
-    for (statement, action, resource, allowed) in [
-        (
-            format!(r#""Action": "ivs:GetStage", {all}"#),
-            "ivs:GetStage",
-            STAGE,
-            true,
-        ),
-        (
-            format!(r#""Action": "ivs:GetStage", {all}"#),
-            "ivs:GetStages",
-            STAGE,
-            false,
-        ),
-        (
-            format!(r#""Action": "ivs:GetStage", {all}"#),
-            "ivs:ListStages",
-            "*",
-            false,
-        ),
-        (
-            format!(r#""Action": "IVS:getstage", {all}"#),
-            "ivs:GetStage",
-            STAGE,
-            true,
-        ),
-        (
-            format!(r#""Action": ["ivs:Get*", "ivs:List*"], {all}"#),
-            "ivs:ListStages",
-            "*",
-            true,
-        ),
-        (
-            format!(r#""Action": "ivs:*Stage", {all}"#),
-            "ivs:CreateStage",
-            "*",
-            true,
-        ),
-        (
-            format!(r#""Action": "ivs:*Stage", {all}"#),
-            "ivs:ListStages",
-            "*",
-            false,
-        ),
-        (
-            format!(r#""Action": "ivs:?etStage", {all}"#),
-            "ivs:GetStage",
-            STAGE,
-            true,
-        ),
-        (
-            format!(r#""Action": "s3:*", {all}"#),
-            "ivs:GetStage",
-            STAGE,
-            false,
-        ),
-        (
-            format!(r#""Action": "*", {all}"#),
-            "ivs:GetStage",
-            STAGE,
-            true,
-        ),
-        (
-            format!(r#""NotAction": "ivs:Delete*", {all}"#),
-            "ivs:GetStage",
-            STAGE,
-            true,
-        ),
-        (
-            format!(r#""NotAction": "ivs:Delete*", {all}"#),
-            "ivs:DeleteStage",
-            STAGE,
-            false,
-        ),
-        (
-            format!(r#""NotAction": ["ivs:DeleteStage", "ivs:GetStage"], {all}"#),
-            "ivs:GetStage",
-            STAGE,
-            false,
-        ),
-        (
-            format!(r#""Action": "*", "Resource": "{STAGE}""#),
-            "ivs:GetStage",
-            STAGE,
-            true,
-        ),
-        (
-            format!(r#""Action": "*", "Resource": "{STAGE}""#),
-            "ivs:ListStages",
-            "*",
-            false,
-        ),
-        (
-            format!(r#""Action": "*", "Resource": "{}""#, STAGE.to_lowercase()),
-            "ivs:GetStage",
-            STAGE,
-            false,
-        ),
-        (
-            format!(r#""Action": "*", "Resource": ["arn:aws:s3:::x", "{STAGE}"]"#),
-            "ivs:GetStage",
-            STAGE,
-            true,
-        ),
-        (
-            r#""Action": "*", "Resource": "arn:aws:ivs:*:*:stage/*""#.to_owned(),
-            "ivs:GetStage",
-            STAGE,
-            true,
-        ),
-        (
-            r#""Action": "*", "Resource": "arn:aws:ivs:us-?est-2:*:stage/abcd*""#.to_owned(),
-            "ivs:GetStage",
-            STAGE,
-            true,
-        ),
-        (
-            r#""Action": "*", "Resource": "arn:aws:ivs:eu-*:*:stage/*""#.to_owned(),
-            "ivs:GetStage",
-            STAGE,
-            false,
-        ),
-        (
-            r#""Action": "*", "Resource": "arn:aws:ivs:*:*:channel/*""#.to_owned(),
-            "ivs:GetStage",
-            STAGE,
-            false,
-        ),
-        // A wildcard does not reach over a colon, but for the last part.
-        (
-            r#""Action": "*", "Resource": "arn:*:stage/abcdABCDefgh:*:*:*""#.to_owned(),
-            "ivs:GetStage",
-            STAGE,
-            false,
-        ),
-        (
-            r#""Action": "*", "Resource": "arn:*:*:*:*:*""#.to_owned(),
-            "ivs:GetStage",
-            STAGE,
-            true,
-        ),
-        (
-            r#""Action": "*", "NotResource": "arn:aws:ivs:*:*:stage/abcd*""#.to_owned(),
-            "ivs:GetStage",
-            STAGE,
-            false,
-        ),
-        (
-            r#""Action": "*", "NotResource": "arn:aws:ivs:*:*:stage/x*""#.to_owned(),
-            "ivs:GetStage",
-            STAGE,
-            true,
-        ),
-    ] {
+    let table = r#"
+        allowed | ivs:GetStage    | STAGE | "Action": "ivs:GetStage", "Resource": "*"
+        denied  | ivs:GetStages   | STAGE | "Action": "ivs:GetStage", "Resource": "*"
+        denied  | ivs:ListStages  | *     | "Action": "ivs:GetStage", "Resource": "*"
+        allowed | ivs:GetStage    | STAGE | "Action": "IVS:getstage", "Resource": "*"
+        allowed | ivs:ListStages  | *     | "Action": ["ivs:Get*", "ivs:List*"], "Resource": "*"
+        allowed | ivs:CreateStage | *     | "Action": "ivs:*Stage", "Resource": "*"
+        denied  | ivs:ListStages  | *     | "Action": "ivs:*Stage", "Resource": "*"
+        allowed | ivs:GetStage    | STAGE | "Action": "ivs:?etStage", "Resource": "*"
+        denied  | ivs:GetStage    | STAGE | "Action": "s3:*", "Resource": "*"
+        allowed | ivs:GetStage    | STAGE | "Action": "*", "Resource": "*"
+        allowed | ivs:GetStage    | STAGE | "NotAction": "ivs:Delete*", "Resource": "*"
+        denied  | ivs:DeleteStage | STAGE | "NotAction": "ivs:Delete*", "Resource": "*"
+        denied  | ivs:GetStage    | STAGE | "NotAction": ["ivs:DeleteStage", "ivs:GetStage"], "Resource": "*"
+        allowed | ivs:GetStage    | STAGE | "Action": "*", "Resource": "STAGE"
+        denied  | ivs:GetStage    | STAGE | "Action": "*", "Resource": "STAGEx"
+        denied  | ivs:ListStages  | *     | "Action": "*", "Resource": "STAGE"
+        allowed | ivs:GetStage    | STAGE | "Action": "*", "Resource": ["arn:aws:s3:::x", "STAGE"]
+        denied  | ivs:GetStage    | STAGE | "Action": "*", "Resource": "arn:aws:ivs:*:*:stage/ABCD*"
+        allowed | ivs:GetStage    | STAGE | "Action": "*", "Resource": "arn:aws:ivs:*:*:stage/*"
+        allowed | ivs:GetStage    | STAGE | "Action": "*", "Resource": "arn:aws:ivs:us-?est-2:*:stage/abcd*"
+        denied  | ivs:GetStage    | STAGE | "Action": "*", "Resource": "arn:aws:ivs:eu-*:*:stage/*"
+        denied  | ivs:GetStage    | STAGE | "Action": "*", "Resource": "arn:aws:ivs:*:*:channel/*"
+        denied  | ivs:GetStage    | STAGE | "Action": "*", "Resource": "arn:*:stage/abcdABCDefgh:*:*:*"
+        allowed | ivs:GetStage    | STAGE | "Action": "*", "Resource": "arn:*:*:*:*:*"
+        denied  | ivs:GetStage    | STAGE | "Action": "*", "NotResource": "arn:aws:ivs:*:*:stage/abcd*"
+        allowed | ivs:GetStage    | STAGE | "Action": "*", "NotResource": "arn:aws:ivs:*:*:stage/x*"
+    "#;
+    for [expected, action, resource, statement] in rows(table) {
         let policy = policy(&format!(r#"{{"Effect": "Allow", {statement}}}"#));
-        assert_eq!(
-            allows(&policy, action, resource),
-            allowed,
-            "{statement} {action} {resource}"
-        );
+        let decision = if allows(&policy, &action, &resource) {
+            "allowed"
+        } else {
+            "denied"
+        };
+        assert_eq!(decision, expected, "{statement} {action} {resource}");
     }
 }
 
@@ -216,302 +105,85 @@ fn an_explicit_deny_wins_and_nothing_is_allowed_by_default() {
     assert!(!allows(&policy(deny), "ivs:GetStage", STAGE));
 }
 
-/// (condition, resource tags, request tags, holds)
-type ConditionCase<'a> = (
-    &'a str,
-    &'a [(&'a str, &'a str)],
-    &'a [(&'a str, &'a str)],
-    bool,
-);
-
-fn check_conditions(cases: &[ConditionCase<'_>]) {
-    for (condition, resource_tags, request_tags, holds) in cases {
+/// Columns: whether it holds, the tags of the resource, the tags of the request, the condition.
+fn check_conditions(table: &str) {
+    for [expected, resource_tags, request_tags, condition] in rows(table) {
         let policy = policy(&format!(
             r#"{{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {{{condition}}}}}"#
         ));
-        let access = Access {
+        let holds = policy.allows(&Access {
             action: "ivs:TagResource",
             resource: STAGE,
-            resource_tags: &tags(resource_tags),
-            request_tags: &tags(request_tags),
-        };
+            resource_tags: &tags(&resource_tags),
+            request_tags: &tags(&request_tags),
+        });
+        let holds = if holds { "holds" } else { "fails" };
         assert_eq!(
-            policy.allows(&access),
-            *holds,
-            "{condition} {resource_tags:?} {request_tags:?}"
+            holds, expected,
+            "{condition} {resource_tags} {request_tags}"
         );
     }
 }
 
 #[test]
 fn conditions_on_one_tag_hold_as_in_iam() {
-    let red = &[("team", "red")][..];
-    let blue = &[("team", "blue")][..];
-    check_conditions(&[
-        (
-            r#""StringEquals": {"aws:ResourceTag/team": "red"}"#,
-            red,
-            &[],
-            true,
-        ),
-        (
-            r#""StringEquals": {"aws:ResourceTag/team": "red"}"#,
-            blue,
-            &[],
-            false,
-        ),
-        (
-            r#""StringEquals": {"aws:ResourceTag/team": "red"}"#,
-            &[],
-            red,
-            false,
-        ),
-        (
-            r#""StringEquals": {"aws:RequestTag/team": "red"}"#,
-            &[],
-            red,
-            true,
-        ),
-        (
-            r#""StringEquals": {"AWS:resourcetag/Team": ["green", "red"]}"#,
-            red,
-            &[],
-            true,
-        ),
-        (
-            r#""StringEquals": {"aws:ResourceTag/team": "RED"}"#,
-            red,
-            &[],
-            false,
-        ),
-        (
-            r#""StringEquals": {"aws:ResourceTag/team": "r*"}"#,
-            red,
-            &[],
-            false,
-        ),
-        (
-            r#""StringEquals": {"aws:ResourceTag/a/b": "c"}"#,
-            &[("a/b", "c")],
-            &[],
-            true,
-        ),
-        (
-            r#""StringEquals": {"aws:ResourceTag/team": "red"}"#,
-            &[("TEAM", "blue"), ("team", "red")],
-            &[],
-            true,
-        ),
-        (
-            r#""StringNotEquals": {"aws:ResourceTag/team": "red"}"#,
-            red,
-            &[],
-            false,
-        ),
-        (
-            r#""StringNotEquals": {"aws:ResourceTag/team": "red"}"#,
-            blue,
-            &[],
-            true,
-        ),
-        (
-            r#""StringNotEquals": {"aws:ResourceTag/team": "red"}"#,
-            &[],
-            &[],
-            true,
-        ),
-        (
-            r#""StringNotEquals": {"aws:ResourceTag/team": ["blue", "red"]}"#,
-            red,
-            &[],
-            false,
-        ),
-        (
-            r#""StringEqualsIgnoreCase": {"aws:ResourceTag/team": "RED"}"#,
-            red,
-            &[],
-            true,
-        ),
-        (
-            r#""StringNotEqualsIgnoreCase": {"aws:ResourceTag/team": "RED"}"#,
-            red,
-            &[],
-            false,
-        ),
-        (
-            r#""StringLike": {"aws:ResourceTag/team": "r?d"}"#,
-            red,
-            &[],
-            true,
-        ),
-        (
-            r#""StringLike": {"aws:ResourceTag/team": "*d"}"#,
-            red,
-            &[],
-            true,
-        ),
-        (
-            r#""StringLike": {"aws:ResourceTag/team": "b*"}"#,
-            red,
-            &[],
-            false,
-        ),
-        (
-            r#""StringNotLike": {"aws:ResourceTag/team": "r*"}"#,
-            red,
-            &[],
-            false,
-        ),
-        (
-            r#""StringNotLike": {"aws:ResourceTag/team": "b*"}"#,
-            red,
-            &[],
-            true,
-        ),
-        (
-            r#""StringEqualsIfExists": {"aws:ResourceTag/team": "red"}"#,
-            &[],
-            &[],
-            true,
-        ),
-        (
-            r#""StringEqualsIfExists": {"aws:ResourceTag/team": "red"}"#,
-            blue,
-            &[],
-            false,
-        ),
-        (
-            r#""StringNotLikeIfExists": {"aws:ResourceTag/team": "r*"}"#,
-            red,
-            &[],
-            false,
-        ),
-        (
-            r#""Null": {"aws:ResourceTag/team": "true"}"#,
-            red,
-            &[],
-            false,
-        ),
-        (
-            r#""Null": {"aws:ResourceTag/team": "true"}"#,
-            &[],
-            &[],
-            true,
-        ),
-        (r#""Null": {"aws:ResourceTag/team": false}"#, red, &[], true),
-        (r#""Null": {"aws:TagKeys": ["false"]}"#, &[], red, true),
-        // All lines must hold.
-        (
-            r#""StringEquals": {"aws:ResourceTag/team": "red", "aws:RequestTag/team": "red"}"#,
-            red,
-            blue,
-            false,
-        ),
-        (
-            r#""StringEquals": {"aws:ResourceTag/team": "red"}, "Null": {"aws:RequestTag/team": true}"#,
-            red,
-            &[],
-            true,
-        ),
-    ]);
+    check_conditions(
+        r#"
+        holds | team=red  | -         | "StringEquals": {"aws:ResourceTag/team": "red"}
+        fails | team=blue | -         | "StringEquals": {"aws:ResourceTag/team": "red"}
+        fails | -         | team=red  | "StringEquals": {"aws:ResourceTag/team": "red"}
+        holds | -         | team=red  | "StringEquals": {"aws:RequestTag/team": "red"}
+        holds | team=red  | -         | "StringEquals": {"AWS:resourcetag/Team": ["green", "red"]}
+        fails | team=red  | -         | "StringEquals": {"aws:ResourceTag/team": "RED"}
+        fails | team=red  | -         | "StringEquals": {"aws:ResourceTag/team": "r*"}
+        holds | a/b=c     | -         | "StringEquals": {"aws:ResourceTag/a/b": "c"}
+        holds | TEAM=blue,team=red | - | "StringEquals": {"aws:ResourceTag/team": "red"}
+        fails | team=red  | -         | "StringNotEquals": {"aws:ResourceTag/team": "red"}
+        holds | team=blue | -         | "StringNotEquals": {"aws:ResourceTag/team": "red"}
+        holds | -         | -         | "StringNotEquals": {"aws:ResourceTag/team": "red"}
+        fails | team=red  | -         | "StringNotEquals": {"aws:ResourceTag/team": ["blue", "red"]}
+        holds | team=red  | -         | "StringEqualsIgnoreCase": {"aws:ResourceTag/team": "RED"}
+        fails | team=red  | -         | "StringNotEqualsIgnoreCase": {"aws:ResourceTag/team": "RED"}
+        holds | team=red  | -         | "StringLike": {"aws:ResourceTag/team": "r?d"}
+        holds | team=red  | -         | "StringLike": {"aws:ResourceTag/team": "*d"}
+        fails | team=red  | -         | "StringLike": {"aws:ResourceTag/team": "b*"}
+        fails | team=red  | -         | "StringNotLike": {"aws:ResourceTag/team": "r*"}
+        holds | team=red  | -         | "StringNotLike": {"aws:ResourceTag/team": "b*"}
+        holds | -         | -         | "StringEqualsIfExists": {"aws:ResourceTag/team": "red"}
+        fails | team=blue | -         | "StringEqualsIfExists": {"aws:ResourceTag/team": "red"}
+        fails | team=red  | -         | "StringNotLikeIfExists": {"aws:ResourceTag/team": "r*"}
+        fails | team=red  | -         | "Null": {"aws:ResourceTag/team": "true"}
+        holds | -         | -         | "Null": {"aws:ResourceTag/team": "true"}
+        holds | team=red  | -         | "Null": {"aws:ResourceTag/team": false}
+        holds | -         | team=red  | "Null": {"aws:TagKeys": ["false"]}
+        fails | team=red  | team=blue | "StringEquals": {"aws:ResourceTag/team": "red", "aws:RequestTag/team": "red"}
+        holds | team=red  | -         | "StringEquals": {"aws:ResourceTag/team": "red"}, "Null": {"aws:RequestTag/team": true}
+        fails | team=red  | team=red  | "StringEquals": {"aws:ResourceTag/team": "red"}, "Null": {"aws:RequestTag/team": true}
+        "#,
+    );
 }
 
 #[test]
 fn conditions_on_tag_keys_quantify_as_in_iam() {
-    let two = &[("team", "red"), ("cost", "1")][..];
-    let one = &[("team", "red")][..];
-    check_conditions(&[
-        (
-            r#""ForAllValues:StringEquals": {"aws:TagKeys": ["team", "cost"]}"#,
-            &[],
-            two,
-            true,
-        ),
-        (
-            r#""ForAllValues:StringEquals": {"aws:TagKeys": ["team"]}"#,
-            &[],
-            two,
-            false,
-        ),
-        (
-            r#""ForAllValues:StringEquals": {"aws:TagKeys": ["team"]}"#,
-            &[],
-            &[],
-            true,
-        ),
-        (
-            r#""ForAllValues:StringEquals": {"aws:TagKeys": ["Team"]}"#,
-            &[],
-            one,
-            false,
-        ),
-        (
-            r#""ForAllValues:StringEqualsIgnoreCase": {"aws:TagKeys": ["Team"]}"#,
-            &[],
-            one,
-            true,
-        ),
-        (
-            r#""ForAllValues:StringLike": {"aws:TagKeys": ["*"]}"#,
-            &[],
-            two,
-            true,
-        ),
-        (
-            r#""ForAllValues:StringNotEquals": {"aws:TagKeys": ["secret"]}"#,
-            &[],
-            two,
-            true,
-        ),
-        (
-            r#""ForAllValues:StringNotEquals": {"aws:TagKeys": ["cost"]}"#,
-            &[],
-            two,
-            false,
-        ),
-        (
-            r#""ForAnyValue:StringEquals": {"aws:TagKeys": "team"}"#,
-            &[],
-            two,
-            true,
-        ),
-        (
-            r#""ForAnyValue:StringEquals": {"aws:TagKeys": "other"}"#,
-            &[],
-            two,
-            false,
-        ),
-        (
-            r#""ForAnyValue:StringEquals": {"aws:TagKeys": "team"}"#,
-            &[],
-            &[],
-            false,
-        ),
-        (
-            r#""ForAnyValue:StringNotEquals": {"aws:TagKeys": "team"}"#,
-            &[],
-            two,
-            true,
-        ),
-        (
-            r#""ForAnyValue:StringNotEquals": {"aws:TagKeys": "team"}"#,
-            &[],
-            one,
-            false,
-        ),
-        (
-            r#""ForAnyValue:StringEqualsIfExists": {"aws:tagkeys": "team"}"#,
-            &[],
-            &[],
-            true,
-        ),
-        (
-            r#""ForAnyValue:StringEquals": {"aws:TagKeys": "team"}"#,
-            two,
-            &[],
-            false,
-        ),
-    ]);
+    check_conditions(
+        r#"
+        holds | - | team=red,cost=1 | "ForAllValues:StringEquals": {"aws:TagKeys": ["team", "cost"]}
+        fails | - | team=red,cost=1 | "ForAllValues:StringEquals": {"aws:TagKeys": ["team"]}
+        holds | - | -               | "ForAllValues:StringEquals": {"aws:TagKeys": ["team"]}
+        fails | - | team=red        | "ForAllValues:StringEquals": {"aws:TagKeys": ["Team"]}
+        holds | - | team=red        | "ForAllValues:StringEqualsIgnoreCase": {"aws:TagKeys": ["Team"]}
+        holds | - | team=red,cost=1 | "ForAllValues:StringLike": {"aws:TagKeys": ["*"]}
+        holds | - | team=red,cost=1 | "ForAllValues:StringNotEquals": {"aws:TagKeys": ["secret"]}
+        fails | - | team=red,cost=1 | "ForAllValues:StringNotEquals": {"aws:TagKeys": ["cost"]}
+        holds | - | team=red,cost=1 | "ForAnyValue:StringEquals": {"aws:TagKeys": "team"}
+        fails | - | team=red,cost=1 | "ForAnyValue:StringEquals": {"aws:TagKeys": "other"}
+        fails | - | -               | "ForAnyValue:StringEquals": {"aws:TagKeys": "team"}
+        holds | - | team=red,cost=1 | "ForAnyValue:StringNotEquals": {"aws:TagKeys": "team"}
+        fails | - | team=red        | "ForAnyValue:StringNotEquals": {"aws:TagKeys": "team"}
+        holds | - | -               | "ForAnyValue:StringEqualsIfExists": {"aws:tagkeys": "team"}
+        fails | team=red | -        | "ForAnyValue:StringEquals": {"aws:TagKeys": "team"}
+        "#,
+    );
 }
 
 #[test]
@@ -527,147 +199,82 @@ fn documents_load_in_every_documented_form() {
 }
 
 #[test]
+fn documents_of_another_form_are_errors_that_name_their_place() {
+    let table = r#"
+        $            | -
+        $            | []
+        $.Statement  | {}
+        $.Statement  | {"Statement": []}
+        $.Statement  | {"Statement": "*"}
+        $.Version    | {"Version": "2012-10-18", "Statement": []}
+        $.Version    | {"Version": 2012, "Statement": []}
+        $.statement  | {"statement": []}
+        $            | {"Statement": [{"Effect": "Deny", "Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    "#;
+    for [at, text] in rows(table) {
+        assert_eq!(Policy::parse(&text).expect_err(&text).at, at, "{text}");
+    }
+    assert_eq!(
+        Policy::parse(&" ".repeat(70_000)).expect_err("too long").at,
+        "$"
+    );
+}
+
+#[test]
 fn what_is_not_evaluated_is_an_error_that_names_its_place() {
-    let statement = |more: &str| {
-        format!(
-            r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Action": "*", "Resource": "*", {more}}}]}}"#
-        )
-    };
-    let bare = |inner: &str| format!(r#"{{"Version": "2012-10-17", "Statement": [{{{inner}}}]}}"#);
-    for (text, at) in [
-        (String::new(), "$"),
-        ("[]".to_owned(), "$"),
-        ("{}".to_owned(), "$.Statement"),
-        (r#"{"Statement": []}"#.to_owned(), "$.Statement"),
-        (r#"{"Statement": "*"}"#.to_owned(), "$.Statement"),
-        (
-            r#"{"Version": "2012-10-18", "Statement": []}"#.to_owned(),
-            "$.Version",
-        ),
-        (
-            r#"{"Version": 2012, "Statement": []}"#.to_owned(),
-            "$.Version",
-        ),
-        (r#"{"statement": []}"#.to_owned(), "$.statement"),
-        (" ".repeat(70_000), "$"),
-        (statement(r#""Effect": "Deny""#), "$"),
-        (statement(r#""Principal": "*""#), "$.Statement[0].Principal"),
-        (
-            statement(r#""NotPrincipal": "*""#),
-            "$.Statement[0].NotPrincipal",
-        ),
-        (
-            statement(r#""NotAction": "ivs:GetStage""#),
-            "$.Statement[0]",
-        ),
-        (statement(r#""NotResource": "*""#), "$.Statement[0]"),
-        (statement(r#""Sid": 1"#), "$.Statement[0].Sid"),
-        (
-            bare(r#""Effect": "allow", "Action": "*", "Resource": "*""#),
-            "$.Statement[0].Effect",
-        ),
-        (
-            bare(r#""Action": "*", "Resource": "*""#),
-            "$.Statement[0].Effect",
-        ),
-        (
-            bare(r#""Effect": "Allow", "Resource": "*""#),
-            "$.Statement[0].Action",
-        ),
-        (
-            bare(r#""Effect": "Allow", "Action": "*""#),
-            "$.Statement[0].Resource",
-        ),
-        (
-            bare(r#""Effect": "Allow", "Action": [], "Resource": "*""#),
-            "$.Statement[0].Action",
-        ),
-        (
-            bare(r#""Effect": "Allow", "Action": ["*", 1], "Resource": "*""#),
-            "$.Statement[0].Action[1]",
-        ),
-        (
-            bare(r#""Effect": "Allow", "Action": "GetStage", "Resource": "*""#),
-            "$.Statement[0].Action",
-        ),
-        (
-            bare(r#""Effect": "Allow", "Action": "*:*", "Resource": "*""#),
-            "$.Statement[0].Action",
-        ),
-        (
-            bare(r#""Effect": "Allow", "NotAction": "", "Resource": "*""#),
-            "$.Statement[0].NotAction",
-        ),
-        (
-            bare(r#""Effect": "Allow", "Action": "*", "Resource": "arn:aws:ivs:*:stage/x""#),
-            "$.Statement[0].Resource",
-        ),
-        (
-            bare(r#""Effect": "Allow", "Action": "*", "Resource": "stage/x""#),
-            "$.Statement[0].Resource",
-        ),
-        (
-            bare(
-                r#""Effect": "Allow", "Action": "*", "Resource": ["*", "arn:aws:ivs:::stage/${aws:username}"]"#,
-            ),
-            "$.Statement[0].Resource[1]",
-        ),
-        (statement(r#""Condition": []"#), "$.Statement[0].Condition"),
-        (
-            statement(r#""Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}"#),
-            "$.Statement[0].Condition.IpAddress",
-        ),
-        (
-            statement(r#""Condition": {"StringEquals": {"aws:SourceIp": "10.0.0.1"}}"#),
-            "$.Statement[0].Condition.StringEquals.aws:SourceIp",
-        ),
-        (
-            statement(r#""Condition": {"StringEquals": {"aws:ResourceTag/": "x"}}"#),
-            "$.Statement[0].Condition.StringEquals.aws:ResourceTag/",
-        ),
-        (
-            statement(r#""Condition": {"StringEquals": {"aws:ResourceTag/a": 1}}"#),
-            "$.Statement[0].Condition.StringEquals.aws:ResourceTag/a",
-        ),
-        (
-            statement(r#""Condition": {"StringEquals": {"aws:ResourceTag/a": []}}"#),
-            "$.Statement[0].Condition.StringEquals.aws:ResourceTag/a",
-        ),
-        (
-            statement(r#""Condition": {"StringEquals": {"aws:ResourceTag/a": ["x", "${b}"]}}"#),
-            "$.Statement[0].Condition.StringEquals.aws:ResourceTag/a[1]",
-        ),
-        (
-            statement(r#""Condition": {"StringEquals": {"aws:ResourceTag/${b}": "x"}}"#),
-            "$.Statement[0].Condition.StringEquals.aws:ResourceTag/${b}",
-        ),
-        (
-            statement(r#""Condition": {"StringEquals": {"aws:TagKeys": "x"}}"#),
-            "$.Statement[0].Condition.StringEquals.aws:TagKeys",
-        ),
-        (
-            statement(r#""Condition": {"ForAnyValue:StringEquals": {"aws:RequestTag/a": "x"}}"#),
-            "$.Statement[0].Condition.ForAnyValue:StringEquals.aws:RequestTag/a",
-        ),
-        (
-            statement(r#""Condition": {"ForSomeValues:StringEquals": {"aws:TagKeys": "x"}}"#),
-            "$.Statement[0].Condition.ForSomeValues:StringEquals",
-        ),
-        (
-            statement(r#""Condition": {"NullIfExists": {"aws:TagKeys": "true"}}"#),
-            "$.Statement[0].Condition.NullIfExists",
-        ),
-        (
-            statement(r#""Condition": {"Null": {"aws:TagKeys": "yes"}}"#),
-            "$.Statement[0].Condition.Null.aws:TagKeys",
-        ),
-        (
-            statement(r#""Condition": {"Null": {"aws:TagKeys": [true, false]}}"#),
-            "$.Statement[0].Condition.Null.aws:TagKeys",
-        ),
-    ] {
-        let error = Policy::parse(&text).expect_err(&text);
-        assert_eq!(error.at, at, "{text}: {error}");
+    let table = r#"
+        .Principal    | "Effect": "Allow", "Action": "*", "Resource": "*", "Principal": "*"
+        .NotPrincipal | "Effect": "Allow", "Action": "*", "Resource": "*", "NotPrincipal": "*"
+        .Sid          | "Effect": "Allow", "Action": "*", "Resource": "*", "Sid": 1
+        .Effect       | "Effect": "allow", "Action": "*", "Resource": "*"
+        .Effect       | "Action": "*", "Resource": "*"
+        .Action       | "Effect": "Allow", "Resource": "*"
+        .Action       | "Effect": "Allow", "Action": [], "Resource": "*"
+        .Action[1]    | "Effect": "Allow", "Action": ["*", 1], "Resource": "*"
+        .Action       | "Effect": "Allow", "Action": "GetStage", "Resource": "*"
+        .Action       | "Effect": "Allow", "Action": "*:*", "Resource": "*"
+        .NotAction    | "Effect": "Allow", "NotAction": "", "Resource": "*"
+        .             | "Effect": "Allow", "Action": "*", "NotAction": "ivs:GetStage", "Resource": "*"
+        .Resource     | "Effect": "Allow", "Action": "*"
+        .Resource     | "Effect": "Allow", "Action": "*", "Resource": "arn:aws:ivs:*:stage/x"
+        .Resource     | "Effect": "Allow", "Action": "*", "Resource": "stage/x"
+        .Resource[1]  | "Effect": "Allow", "Action": "*", "Resource": ["*", "arn:aws:ivs:::stage/${aws:username}"]
+        .             | "Effect": "Allow", "Action": "*", "Resource": "*", "NotResource": "*"
+        .Condition    | "Effect": "Allow", "Action": "*", "Resource": "*", "Condition": []
+    "#;
+    for [at, statement] in rows(table) {
+        let text = format!(r#"{{"Version": "2012-10-17", "Statement": [{{{statement}}}]}}"#);
+        let at = format!("$.Statement[0]{}", at.trim_end_matches('.'));
+        assert_eq!(Policy::parse(&text).expect_err(&text).at, at, "{text}");
+    }
+}
+
+#[test]
+fn conditions_that_are_not_evaluated_are_errors_that_name_their_place() {
+    let table = r#"
+        IpAddress                                        | "IpAddress": {"aws:SourceIp": "10.0.0.0/8"}
+        StringEquals.aws:SourceIp                        | "StringEquals": {"aws:SourceIp": "10.0.0.1"}
+        StringEquals.aws:ResourceTag/                    | "StringEquals": {"aws:ResourceTag/": "x"}
+        StringEquals.aws:ResourceTag/a                   | "StringEquals": {"aws:ResourceTag/a": 1}
+        StringEquals.aws:ResourceTag/a                   | "StringEquals": {"aws:ResourceTag/a": []}
+        StringEquals.aws:ResourceTag/a[1]                | "StringEquals": {"aws:ResourceTag/a": ["x", "${b}"]}
+        StringEquals.aws:ResourceTag/${b}                | "StringEquals": {"aws:ResourceTag/${b}": "x"}
+        StringEquals.aws:TagKeys                         | "StringEquals": {"aws:TagKeys": "x"}
+        stringequals                                     | "stringequals": {"aws:ResourceTag/a": "x"}
+        ForAnyValue:StringEquals.aws:RequestTag/a        | "ForAnyValue:StringEquals": {"aws:RequestTag/a": "x"}
+        ForSomeValues:StringEquals                       | "ForSomeValues:StringEquals": {"aws:TagKeys": "x"}
+        ForAllValues:Null                                | "ForAllValues:Null": {"aws:TagKeys": "true"}
+        NullIfExists                                     | "NullIfExists": {"aws:TagKeys": "true"}
+        Null.aws:TagKeys                                 | "Null": {"aws:TagKeys": "yes"}
+        Null.aws:TagKeys                                 | "Null": {"aws:TagKeys": [true, false]}
+    "#;
+    for [at, condition] in rows(table) {
+        let text = format!(
+            r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Action": "*", "Resource": "*",
+                "Condition": {{{condition}}}}}]}}"#
+        );
+        let at = format!("$.Statement[0].Condition.{at}");
+        assert_eq!(Policy::parse(&text).expect_err(&text).at, at, "{text}");
     }
 }
 
@@ -701,22 +308,13 @@ fn patterns_match_runs_and_single_characters() {
     }
 }
 
-/// A backtracking matcher needs more than the age of the universe for this.
+/// A backtracking matcher does not finish this.
 #[test]
 fn patterns_that_blow_up_backtracking_stay_cheap() {
     let text = "a".repeat(2_000);
-    let started = cheap_clock();
-    assert!(!wildcard::matches(
-        &"a*".repeat(200),
-        &format!("{}b", &text[..100])
-    ));
     assert!(!wildcard::matches(&format!("{}b", "*a".repeat(500)), &text));
-    assert!(started.elapsed() < Duration::from_secs(20));
-}
-
-#[expect(clippy::disallowed_methods, reason = "measures the test itself")]
-fn cheap_clock() -> std::time::Instant {
-    std::time::Instant::now()
+    assert!(!wildcard::matches(&"a*".repeat(200), &text[..100]));
+    assert!(wildcard::matches(&"a*".repeat(200), &text));
 }
 
 /// The definition, exponential and plain.

@@ -97,7 +97,10 @@ const fn bad(claim: &'static str) -> TokenError {
 }
 
 fn text<'a>(claims: &'a Object, claim: &'static str) -> Result<&'a str, TokenError> {
-    claims.get(claim).and_then(Json::as_text).ok_or_else(|| bad(claim))
+    claims
+        .get(claim)
+        .and_then(Json::as_text)
+        .ok_or_else(|| bad(claim))
 }
 
 fn time(value: &Json, claim: &'static str) -> Result<Timestamp, TokenError> {
