@@ -15,7 +15,7 @@ pub const PUBLISH_BITRATE_BPS_MAX: u64 = 8_500_000;
 /// Size of a published picture ("720p", judged by area), in pixels.
 pub const PUBLISH_PIXELS_MAX: u32 = 921_600;
 /// Length of one publish or one subscription.
-pub const STREAM_DURATION_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+pub const STREAM_DURATION_MAX: Duration = Duration::from_hours(24);
 /// Tags on one resource.
 pub const TAGS_MAX: usize = 50;
 /// All attribute keys and values of a participant together, in UTF-8 bytes.
@@ -29,11 +29,13 @@ pub const TOKEN_MINUTES_MAX: u32 = 20_160;
 /// How long the service takes to notice that a silent client is gone (user guide, web SDK: "up to about 10 s").
 pub const LIVENESS_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a session outlives its last connected participant ("a few minutes").
-pub const SESSION_GRACE: Duration = Duration::from_secs(3 * 60);
+pub const SESSION_GRACE: Duration = Duration::from_mins(3);
 
 /// Requests per second for each operation ("API request rates"): participant tokens.
 pub const RATE_PARTICIPANT_TOKEN: u32 = 50;
 /// Requests per second: each tag operation.
 pub const RATE_TAGS: u32 = 10;
+/// Requests per second: each public key operation.
+pub const RATE_PUBLIC_KEYS: u32 = 3;
 /// Requests per second: every other operation.
 pub const RATE_OTHER: u32 = 5;
