@@ -1,4 +1,30 @@
 //! The `ivs-realtime` control API: one file per operation.
+//!
+//! [`router`] answers everything that speaks the API's protocol: `pipeline` takes a request from its bytes to an operation,
+//! `ops` holds the operations, `error` is the one map from what went wrong to what the caller is told. Shapes and modelled
+//! constraints come from `wire`, signatures and tokens from `auth`, records from `store`; what lives on a stage is asked of
+//! `stage` through a queue.
+//!
+//! What is absent: the media doors (`media`), connection limits and deadlines (the HTTP server), and 25 operations of the
+//! model, listed in `unavailable.txt`.
+
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
+#![forbid(unsafe_code)]
+
+mod access;
+mod app;
+mod calls;
+mod constraints;
+mod cursor;
+mod error;
+mod ops;
+mod pipeline;
+mod rate;
+mod reply;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod token;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,12 +32,18 @@ use std::sync::Arc;
 use auth::policy::Policy;
 use auth::sigv4::Secret;
 use auth::token::TokenKey;
+use axum::extract::Request;
 use model::{AccountId, Now};
 use store::SharedStore;
 use tokio::sync::{mpsc, oneshot};
 
+pub use calls::{CallCount, Calls, Outcome};
+
 /// How `stage` is reached: one input, one reply.
 pub type StageSender = mpsc::Sender<(stage::Input, oneshot::Sender<stage::Reply>)>;
+
+/// Fills a buffer with random bytes.
+pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
 
 /// An access key and what it may do.
 #[derive(Clone, Debug)]
@@ -56,15 +88,18 @@ pub struct Settings {
     /// The clock.
     pub clock: Arc<dyn Fn() -> Now + Send + Sync>,
     /// Randomness for ids.
-    pub random: Arc<dyn Fn(&mut [u8]) + Send + Sync>,
+    pub random: Random,
     /// Where records are.
     pub store: SharedStore,
     /// Where stages live.
     pub stages: StageSender,
+    /// Where calls are counted.
+    pub calls: Arc<Calls>,
 }
 
-/// The API's routes. Requests that match none get the service's answer for an unknown path (403).
+/// The API's routes. Requests that match none get the service's answer for an unknown path (403), so the router takes
+/// every path that it is given.
 pub fn router(settings: Settings) -> axum::Router {
-    let _ = settings;
-    axum::Router::new()
+    let app = Arc::new(app::App::new(settings));
+    axum::Router::new().fallback(move |request: Request| pipeline::serve(Arc::clone(&app), request))
 }

@@ -1,0 +1,112 @@
+//! What a request is about, as the access policy sees it.
+
+use model::{ResourceArn, Tags};
+use store::SharedStore;
+use wire::RequestParts;
+use wire::input::ListTagsForResourceInput;
+
+use crate::app::Caller;
+use crate::error::{Refusal, ServerFault};
+
+/// The resource and the tags that a request names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Subject {
+    resource: String,
+    request_tags: Tags,
+    /// Further actions that the request needs on the same resource.
+    also: Option<&'static str>,
+}
+
+impl Subject {
+    /// A request about an ARN.
+    pub(crate) fn arn(arn: &str) -> Self {
+        Self {
+            resource: arn.to_owned(),
+            request_tags: Tags::new(),
+            also: None,
+        }
+    }
+
+    /// A request about stages as such: to make one or to list them. The service authorisation reference names the stage
+    /// resource type for both.
+    pub(crate) fn stages(caller: &Caller) -> Self {
+        Self::arn(&format!(
+            "arn:aws:ivs:{}:{}:stage/*",
+            caller.region, caller.account
+        ))
+    }
+
+    /// With the tags that the request brings.
+    pub(crate) fn with_tags(self, tags: Tags) -> Self {
+        Self {
+            request_tags: tags,
+            ..self
+        }
+    }
+
+    /// That makes a resource with tags, which takes the right to tag too.
+    pub(crate) fn made_with_tags(self, tags: Tags) -> Self {
+        let also = (!tags.is_empty()).then_some("ivs:TagResource");
+        Self {
+            also,
+            ..self.with_tags(tags)
+        }
+    }
+
+    /// What a request seems to be about whose input cannot be read, or is not read in this build. It decides only whether
+    /// the caller hears that the action is denied; nothing else is done with it.
+    pub(crate) fn of_unread(parts: &RequestParts<'_>) -> Self {
+        let label = ListTagsForResourceInput::parse(parts).map(|input| input.resource_arn);
+        let body: Option<serde_json::Value> = serde_json::from_slice(parts.body).ok();
+        let member = |name| body.as_ref()?.get(name)?.as_str();
+        let arn = label.ok().or_else(|| {
+            member("arn")
+                .or_else(|| member("stageArn"))
+                .map(str::to_owned)
+        });
+        Self::arn(arn.as_deref().unwrap_or("*"))
+    }
+}
+
+/// Why a request may not go on.
+#[derive(Debug)]
+pub(crate) enum Barrier {
+    Refused(Refusal),
+    Fault(ServerFault),
+}
+
+/// Asks the policy. The tags of the resource count if it is the caller's own.
+pub(crate) async fn authorise(
+    store: &SharedStore,
+    caller: &Caller,
+    action: &'static str,
+    subject: &Subject,
+) -> Result<(), Barrier> {
+    let own = ResourceArn::parse(&subject.resource)
+        .ok()
+        .filter(|arn| arn.account == caller.account && arn.region == caller.region);
+    let resource_tags = match own {
+        Some(arn) => store
+            .tags_get(&arn)
+            .await
+            .map_err(|error| Barrier::Fault(error.into()))?
+            .unwrap_or_default(),
+        None => Tags::new(),
+    };
+    let action = format!("ivs:{action}");
+    for action in [Some(action.as_str()), subject.also].into_iter().flatten() {
+        let access = auth::policy::Access {
+            action,
+            resource: &subject.resource,
+            resource_tags: &resource_tags,
+            request_tags: &subject.request_tags,
+        };
+        if !caller.policy.allows(&access) {
+            return Err(Barrier::Refused(Refusal::Denied {
+                action: action.to_owned(),
+                resource: subject.resource.clone(),
+            }));
+        }
+    }
+    Ok(())
+}

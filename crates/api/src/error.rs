@@ -1,0 +1,316 @@
+//! The one map from what went wrong to what the caller is told: status codes and exception names stand here and in the
+//! generated error enums of `wire`, nowhere else.
+//!
+//! Three kinds of answer. A [`Failure`] comes out of an operation: an exception that the model declares for it, or a fault
+//! of this server. A [`Refusal`] comes out of the pipeline before any operation runs. Exceptions that the model knows
+//! carry `exceptionMessage`; what stands before the service (signatures, routes) carries `message`, as an API gateway does;
+//! errors outside the model carry both, because SDKs show only `message` for them.
+
+use std::error::Error;
+
+use auth::sigv4::SignatureError;
+use serde_json::json;
+use store::StoreError;
+use wire::Operation;
+use wire::error::{
+    CreateParticipantTokenError, CreateStageError, DeleteStageError, DisconnectParticipantError,
+    ErrorShape, GetParticipantError, GetStageError, GetStageSessionError,
+    ListParticipantEventsError, ListParticipantsError, ListStageSessionsError, ListStagesError,
+    ListTagsForResourceError, OperationError, TagResourceError, UntagResourceError,
+    UpdateStageError,
+};
+
+use crate::calls::Outcome;
+use crate::constraints::Breach;
+use crate::reply::Reply;
+
+/// Seconds after which a caller that was turned away may try again.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// The exceptions of one operation that its file can cause. What an operation does not declare falls back to
+/// ValidationException: the model declares that for every operation, and no ResourceNotFoundException for any paginated list.
+pub(crate) trait Declared: OperationError + Sized {
+    fn validation(message: String) -> Self;
+    fn resource_not_found(_message: String) -> Option<Self> {
+        None
+    }
+    fn quota_exceeded(_message: String) -> Option<Self> {
+        None
+    }
+}
+
+macro_rules! declared {
+    ($($error:ident { $($method:ident => $variant:ident),* })*) => {$(
+        impl Declared for $error {
+            fn validation(message: String) -> Self {
+                Self::Validation(message)
+            }
+            $(fn $method(message: String) -> Option<Self> {
+                Some(Self::$variant(message))
+            })*
+        }
+    )*};
+}
+
+declared! {
+    CreateStageError { quota_exceeded => ServiceQuotaExceeded }
+    GetStageError { resource_not_found => ResourceNotFound }
+    ListStagesError {}
+    UpdateStageError { resource_not_found => ResourceNotFound }
+    DeleteStageError { resource_not_found => ResourceNotFound }
+    CreateParticipantTokenError { resource_not_found => ResourceNotFound }
+    DisconnectParticipantError { resource_not_found => ResourceNotFound }
+    ListStageSessionsError {}
+    GetStageSessionError { resource_not_found => ResourceNotFound }
+    ListParticipantsError {}
+    GetParticipantError { resource_not_found => ResourceNotFound }
+    ListParticipantEventsError {}
+    TagResourceError { resource_not_found => ResourceNotFound }
+    UntagResourceError { resource_not_found => ResourceNotFound }
+    ListTagsForResourceError { resource_not_found => ResourceNotFound }
+}
+
+/// What a request names and the caller does not have. Another account's or region's resource reads the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Absent {
+    #[error("the stage does not exist")]
+    Stage,
+    #[error("the stage session does not exist")]
+    Session,
+    #[error("the participant does not exist")]
+    Participant,
+    #[error("the storage configuration does not exist")]
+    StorageConfiguration,
+    #[error("the resource does not exist")]
+    Resource,
+}
+
+/// What this server failed to do. The operator acts on it, so it is logged with its source and told in general words.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServerFault {
+    #[error("the store does not answer")]
+    StoreUnavailable(#[source] Box<dyn Error + Send + Sync>),
+    #[error("the store gave an answer that the operation cannot cause")]
+    StoreUnexpected(#[source] StoreError),
+    #[error("the stages cannot be reached: their queue is full or closed")]
+    StagesUnreachable,
+    #[error("the operation was cut short")]
+    Interrupted,
+}
+
+/// How an operation fails.
+#[derive(Debug)]
+pub(crate) enum Failure<E> {
+    /// With an exception that the model declares for it.
+    Declared(E),
+    /// With a fault of this server, which any operation may have.
+    Server(ServerFault),
+}
+
+impl<E: Declared> Failure<E> {
+    fn invalid(message: String) -> Self {
+        Self::Declared(E::validation(message))
+    }
+}
+
+impl<E: Declared> From<wire::Invalid> for Failure<E> {
+    fn from(invalid: wire::Invalid) -> Self {
+        Self::invalid(invalid.to_string())
+    }
+}
+
+impl<E: Declared> From<Breach> for Failure<E> {
+    fn from(breach: Breach) -> Self {
+        Self::invalid(breach.to_string())
+    }
+}
+
+impl<E: Declared> From<Absent> for Failure<E> {
+    fn from(absent: Absent) -> Self {
+        let message = absent.to_string();
+        E::resource_not_found(message.clone())
+            .map_or_else(|| Self::invalid(message), Self::Declared)
+    }
+}
+
+impl<E> From<ServerFault> for Failure<E> {
+    fn from(fault: ServerFault) -> Self {
+        Self::Server(fault)
+    }
+}
+
+impl From<StoreError> for ServerFault {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(source) => Self::StoreUnavailable(source),
+            StoreError::QuotaExceeded { .. }
+            | StoreError::AlreadyExists
+            | StoreError::NotFound
+            | StoreError::TooManyTags { .. }
+            | StoreError::Corrupt { .. }
+            | StoreError::InUse { .. }
+            | StoreError::SchemaTooNew { .. } => Self::StoreUnexpected(error),
+        }
+    }
+}
+
+impl<E: Declared> From<StoreError> for Failure<E> {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound => Absent::Resource.into(),
+            StoreError::TooManyTags { .. } => Self::invalid(error.to_string()),
+            StoreError::QuotaExceeded { .. } => E::quota_exceeded(error.to_string()).map_or_else(
+                || Self::Server(ServerFault::StoreUnexpected(error)),
+                Self::Declared,
+            ),
+            StoreError::Unavailable(_)
+            | StoreError::AlreadyExists
+            | StoreError::Corrupt { .. }
+            | StoreError::InUse { .. }
+            | StoreError::SchemaTooNew { .. } => Self::Server(error.into()),
+        }
+    }
+}
+
+impl<E: OperationError> Failure<E> {
+    /// The answer to the caller.
+    pub(crate) fn reply(&self) -> Reply {
+        match self {
+            Self::Declared(error) => declared(error.shape(), error.message()),
+            Self::Server(fault) => fault.reply(),
+        }
+    }
+}
+
+impl ServerFault {
+    /// The answer to the caller.
+    pub(crate) fn reply(&self) -> Reply {
+        let (status, message) = match self {
+            Self::StoreUnavailable(_) | Self::StagesUnreachable => {
+                (503, "the service is not available at the moment")
+            }
+            Self::StoreUnexpected(_) | Self::Interrupted => (500, "the service failed"),
+        };
+        let name = ErrorShape::InternalServer.name();
+        outside_the_model(status, name, message, Outcome::ServerError)
+    }
+}
+
+/// Why a request does not reach its operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// No operation has this method and path.
+    NoRoute,
+    /// The signature.
+    Signature(SignatureError),
+    /// The body is over the limit.
+    BodyTooLarge,
+    /// The body ended before its length, or its framing is broken.
+    BodyBroken,
+    /// The body is compressed or otherwise encoded.
+    BodyEncoded,
+    /// The body is of another type than JSON.
+    BodyNotJson,
+    /// The rate of the operation is exceeded.
+    Throttled,
+    /// The policy of the access key does not allow it.
+    Denied { action: String, resource: String },
+    /// The operation is not in this build.
+    NotInBuild(Operation),
+}
+
+impl Refusal {
+    /// The answer to the caller.
+    pub(crate) fn reply(&self) -> Reply {
+        match self {
+            // One text for both, so that the answer does not tell which paths exist.
+            Self::NoRoute | Self::Signature(SignatureError::Missing) => unauthenticated(
+                "MissingAuthenticationTokenException",
+                "Missing Authentication Token",
+            ),
+            Self::Signature(error) => unauthenticated(signature_name(*error), &error.to_string()),
+            Self::BodyTooLarge => gateway(
+                413,
+                "RequestEntityTooLargeException",
+                "the request body is too large",
+                Outcome::Invalid,
+            ),
+            Self::BodyBroken => gateway(
+                400,
+                "SerializationException",
+                "the request body could not be read",
+                Outcome::Invalid,
+            ),
+            Self::BodyEncoded => gateway(
+                415,
+                "UnsupportedMediaTypeException",
+                "request bodies with a content encoding are not accepted",
+                Outcome::Invalid,
+            ),
+            Self::BodyNotJson => gateway(
+                415,
+                "UnsupportedMediaTypeException",
+                "the content type of a request body is application/json",
+                Outcome::Invalid,
+            ),
+            Self::Throttled => outside_the_model(
+                429,
+                "ThrottlingException",
+                "the request rate of this operation is exceeded",
+                Outcome::Throttled,
+            ),
+            Self::Denied { action, resource } => declared(
+                ErrorShape::AccessDenied,
+                &format!("the access key is not allowed to perform {action} on {resource}"),
+            ),
+            Self::NotInBuild(operation) => outside_the_model(
+                501,
+                "NotImplementedException",
+                &format!("{} is not available in this build", operation.name()),
+                Outcome::Unavailable,
+            ),
+        }
+    }
+}
+
+fn signature_name(error: SignatureError) -> &'static str {
+    match error {
+        SignatureError::Missing => "MissingAuthenticationTokenException",
+        SignatureError::Incomplete { .. } => "IncompleteSignatureException",
+        SignatureError::UnrecognizedClient => "UnrecognizedClientException",
+        SignatureError::Invalid { .. } => "InvalidSignatureException",
+    }
+}
+
+/// An exception of the model.
+fn declared(shape: ErrorShape, message: &str) -> Reply {
+    let outcome = match shape {
+        ErrorShape::AccessDenied | ErrorShape::PendingVerification => Outcome::Denied,
+        ErrorShape::Conflict => Outcome::ClientError,
+        ErrorShape::InternalServer => Outcome::ServerError,
+        ErrorShape::ResourceNotFound => Outcome::NotFound,
+        ErrorShape::ServiceQuotaExceeded => Outcome::Quota,
+        ErrorShape::Validation => Outcome::Invalid,
+    };
+    let body = json!({ "__type": shape.name(), "exceptionMessage": message });
+    Reply::error(shape.status(), shape.name(), &body, outcome)
+}
+
+/// An error that callers meet in practice although the model does not declare it.
+fn outside_the_model(status: u16, name: &'static str, message: &str, outcome: Outcome) -> Reply {
+    let body = json!({ "__type": name, "exceptionMessage": message, "message": message });
+    let reply = Reply::error(status, name, &body, outcome);
+    match status {
+        429 | 503 => reply.retry_after(RETRY_AFTER_SECONDS),
+        _ => reply,
+    }
+}
+
+/// What stands before the service.
+fn gateway(status: u16, name: &'static str, message: &str, outcome: Outcome) -> Reply {
+    Reply::error(status, name, &json!({ "message": message }), outcome)
+}
+
+fn unauthenticated(name: &'static str, message: &str) -> Reply {
+    gateway(403, name, message, Outcome::Unauthenticated)
+}

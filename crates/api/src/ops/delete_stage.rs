@@ -1,0 +1,92 @@
+//! DeleteStage: removes a stage with everything that was kept of it, and disconnects everybody who is on it.
+//!
+//! The model declares a ConflictException; a stage with people on it is deleted all the same, as the API's text says.
+
+use stage::Input;
+use wire::error::DeleteStageError;
+use wire::input::DeleteStageInput;
+use wire::output::DeleteStageOutput;
+use wire::{Invalid, Operation, RequestParts};
+
+use crate::access::Subject;
+use crate::app::{Call, Caller, stage_is_there};
+use crate::error::Failure;
+use crate::ops::Op;
+
+pub(crate) struct DeleteStage;
+
+impl Op for DeleteStage {
+    type Input = DeleteStageInput;
+    type Error = DeleteStageError;
+    const OPERATION: Operation = Operation::DeleteStage;
+
+    fn parse(parts: &RequestParts<'_>) -> Result<Self::Input, Invalid> {
+        DeleteStageInput::parse(parts)
+    }
+
+    fn subject(input: &Self::Input, _caller: &Caller) -> Subject {
+        Subject::arn(&input.arn)
+    }
+
+    async fn run(call: &Call, input: Self::Input) -> Result<Vec<u8>, Failure<Self::Error>> {
+        let stage = call.own_stage_arn(&input.arn)?;
+        let line = call.app.stage_line()?;
+        let store = call.app.settings.store.clone();
+        let write = async move {
+            stage_is_there(store.stage_delete(&stage).await)?;
+            line.tell(Input::StageDeleted { stage }).await?;
+            Ok(())
+        };
+        call.app.carry_through(write).await?;
+        Ok(DeleteStageOutput {}.to_json())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use stage::Input;
+
+    use crate::tests::{ANA, SESSION, World, golden};
+
+    #[tokio::test]
+    async fn golden_delete_stage() {
+        let world = World::new().await;
+        let arn = world.stage(ANA).await;
+        let body = json!({ "arn": arn });
+        insta::assert_snapshot!(golden(&world, "POST", "/DeleteStage", body).await);
+    }
+
+    #[tokio::test]
+    async fn a_live_stage_goes_with_all_that_was_on_it() {
+        let world = World::new().await;
+        let arn = world.stage(ANA).await;
+        world
+            .session(&arn, SESSION, &[("ana", "u", true, true)])
+            .await;
+        let body = json!({ "arn": arn });
+        assert_eq!(
+            world.call(ANA, "DeleteStage", body.clone()).await.status,
+            200
+        );
+        let told = world.told.lock().unwrap().pop();
+        assert!(matches!(told, Some(Input::StageDeleted { stage }) if stage.to_string() == arn));
+        for (operation, members, status) in [
+            ("DeleteStage", body.clone(), 404),
+            ("GetStage", body, 404),
+            ("CreateParticipantToken", json!({ "stageArn": arn }), 404),
+            (
+                "GetStageSession",
+                json!({ "stageArn": arn, "sessionId": SESSION }),
+                404,
+            ),
+            ("ListStageSessions", json!({ "stageArn": arn }), 400),
+        ] {
+            assert_eq!(
+                world.call(ANA, operation, members).await.status,
+                status,
+                "{operation}"
+            );
+        }
+    }
+}

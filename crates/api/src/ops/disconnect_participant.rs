@@ -1,0 +1,142 @@
+//! DisconnectParticipant: bans a participant from its stage for good, and disconnects it if it is there.
+//!
+//! The ban is stored before the participant is told, so that it holds after a crash. A participant that never joined can be
+//! banned too: an id that this server minted for the stage proves itself.
+
+use auth::participant_id;
+use model::{ParticipantId, StageArn};
+use stage::Input;
+use wire::error::DisconnectParticipantError;
+use wire::input::DisconnectParticipantInput;
+use wire::output::DisconnectParticipantOutput;
+use wire::{Invalid, Operation, RequestParts};
+
+use crate::access::Subject;
+use crate::app::{Call, Caller, stage_is_there};
+use crate::error::{Absent, Failure};
+use crate::ops::Op;
+
+pub(crate) struct DisconnectParticipant;
+
+impl Op for DisconnectParticipant {
+    type Input = DisconnectParticipantInput;
+    type Error = DisconnectParticipantError;
+    const OPERATION: Operation = Operation::DisconnectParticipant;
+
+    fn parse(parts: &RequestParts<'_>) -> Result<Self::Input, Invalid> {
+        DisconnectParticipantInput::parse(parts)
+    }
+
+    fn subject(input: &Self::Input, _caller: &Caller) -> Subject {
+        Subject::arn(&input.stage_arn)
+    }
+
+    async fn run(call: &Call, input: Self::Input) -> Result<Vec<u8>, Failure<Self::Error>> {
+        let stage = call.own_stage(&input.stage_arn).await?.arn;
+        let participant =
+            ParticipantId::parse(&input.participant_id).map_err(|_| Absent::Participant)?;
+        if !is_of_stage(call, &stage, &participant).await? {
+            return Err(Absent::Participant.into());
+        }
+        let line = call.app.stage_line()?;
+        let store = call.app.settings.store.clone();
+        let at = call.now.wall;
+        let write = async move {
+            stage_is_there(store.participant_ban(&stage, &participant, at).await)?;
+            line.tell(Input::Disconnect { stage, participant }).await?;
+            Ok(())
+        };
+        call.app.carry_through(write).await?;
+        Ok(DisconnectParticipantOutput {}.to_json())
+    }
+}
+
+async fn is_of_stage(
+    call: &Call,
+    stage: &StageArn,
+    participant: &ParticipantId,
+) -> Result<bool, Failure<DisconnectParticipantError>> {
+    let settings = &call.app.settings;
+    if participant_id::is_minted(&settings.participant_key, stage, participant) {
+        return Ok(true);
+    }
+    Ok(settings.store.participant_known(stage, participant).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::tests::{ANA, SESSION, World, golden};
+
+    async fn minted(world: &World, arn: &str) -> String {
+        let body = json!({ "stageArn": arn });
+        let answer = world.call(ANA, "CreateParticipantToken", body).await.json();
+        answer["participantToken"]["participantId"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    #[tokio::test]
+    async fn golden_disconnect_participant() {
+        let world = World::new().await;
+        let arn = world.stage(ANA).await;
+        let participant = minted(&world, &arn).await;
+        let body = json!({ "stageArn": arn, "participantId": participant, "reason": "enough" });
+        insta::assert_snapshot!(golden(&world, "POST", "/DisconnectParticipant", body).await);
+    }
+
+    #[tokio::test]
+    async fn a_participant_is_banned_in_the_store_and_disconnected_on_the_stage() {
+        let world = World::new().await;
+        let arn = world.stage(ANA).await;
+        world
+            .session(&arn, SESSION, &[("joined", "u", true, true)])
+            .await;
+        let participants = [minted(&world, &arn).await, "joined".to_owned()];
+        for participant in &participants {
+            // Again is fine.
+            for _ in 0..2 {
+                let body = json!({ "stageArn": arn, "participantId": participant });
+                let answer = world.call(ANA, "DisconnectParticipant", body).await;
+                assert_eq!(answer.status, 200, "{participant}");
+                let told = world.told.lock().unwrap().pop();
+                assert!(matches!(
+                    told,
+                    Some(Input::Disconnect { stage, participant: who })
+                        if stage.to_string() == arn && who.as_str() == participant
+                ));
+            }
+        }
+        let (_, banned) = world.store.stage_all().await.unwrap().pop().unwrap();
+        let mut banned: Vec<_> = banned.iter().map(ToString::to_string).collect();
+        let mut expected = participants.to_vec();
+        banned.sort();
+        expected.sort();
+        assert_eq!(banned, expected);
+    }
+
+    #[tokio::test]
+    async fn ids_that_nobody_was_given_do_not_exist() {
+        let world = World::new().await;
+        let arn = world.stage(ANA).await;
+        let elsewhere = world.stage(ANA).await;
+        let other = minted(&world, &elsewhere).await;
+        for participant in ["", "invented", "abcdABCDefghabcdABCDefgh", &other] {
+            let body = json!({ "stageArn": arn, "participantId": participant });
+            let answer = world.call(ANA, "DisconnectParticipant", body).await;
+            assert_eq!(
+                answer.verdict(),
+                (404, "ResourceNotFoundException"),
+                "{participant}"
+            );
+        }
+        for bad in [json!("a b"), json!("x".repeat(65)), json!(null)] {
+            let body = json!({ "stageArn": arn, "participantId": bad });
+            let answer = world.call(ANA, "DisconnectParticipant", body).await;
+            assert_eq!(answer.verdict(), (400, "ValidationException"), "{bad}");
+        }
+    }
+}

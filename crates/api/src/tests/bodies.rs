@@ -1,0 +1,171 @@
+//! Bodies that are too large, encoded, of another type, or no JSON (T11, T67); the headers of every reply; preflights.
+
+use http::{Request, header};
+
+use super::*;
+use crate::pipeline::BODY_BYTES_MAX;
+
+#[tokio::test]
+async fn t11_a_body_over_the_limit_is_refused_before_its_signature_is_looked_at() {
+    let world = World::new().await;
+    for (length, verdict) in [
+        (BODY_BYTES_MAX, (403, "MissingAuthenticationTokenException")),
+        (BODY_BYTES_MAX + 1, (413, "RequestEntityTooLargeException")),
+        (10 * BODY_BYTES_MAX, (413, "RequestEntityTooLargeException")),
+    ] {
+        let request = Request::post("/CreateStage")
+            .body(Body::from(vec![b' '; length]))
+            .unwrap();
+        assert_eq!(world.send(request).await.verdict(), verdict, "{length}");
+        // The same in chunks, where the length is not announced.
+        let chunks = std::iter::repeat_n(Ok::<_, std::fmt::Error>(vec![b' '; 4096]), length / 4096)
+            .chain([Ok(vec![b' '; length % 4096])]);
+        let body = Body::from_stream(futures_util::stream::iter(chunks));
+        let request = Request::post("/CreateStage").body(body).unwrap();
+        assert_eq!(
+            world.send(request).await.verdict(),
+            verdict,
+            "{length} in chunks"
+        );
+    }
+}
+
+#[tokio::test]
+async fn t67_encoded_bodies_are_refused() {
+    let world = World::new().await;
+    for coding in [
+        "gzip",
+        "br",
+        "deflate",
+        "gzip, gzip",
+        "aws-chunked",
+        "identity, gzip",
+    ] {
+        let headers = [("content-encoding", coding)];
+        let request = world.signed_with(ANA, "POST", "/CreateStage", "{}", &headers);
+        let verdict = (415, "UnsupportedMediaTypeException");
+        assert_eq!(world.send(request).await.verdict(), verdict, "{coding}");
+    }
+    let headers = [("content-encoding", "identity")];
+    let request = world.signed_with(ANA, "POST", "/CreateStage", "{}", &headers);
+    assert_eq!(world.send(request).await.status, 200);
+}
+
+#[tokio::test]
+async fn t11_bodies_that_are_not_json_objects_are_refused() {
+    let world = World::new().await;
+    for (content_type, status) in [
+        ("application/json", 200),
+        ("Application/JSON; charset=utf-8", 200),
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("application/xml", 415),
+    ] {
+        let headers = [("content-type", content_type)];
+        let request = world.signed_with(ANA, "POST", "/ListStages", "{}", &headers);
+        assert_eq!(world.send(request).await.status, status, "{content_type}");
+    }
+    let deep = "[".repeat(100_000);
+    for body in [
+        "[]",
+        "null",
+        "1",
+        "{",
+        "{\"a\":1,\"a\":2}",
+        "{}x",
+        "\u{feff}{}",
+        deep.as_str(),
+    ] {
+        let answer = world
+            .send(world.signed(ANA, "POST", "/ListStages", body))
+            .await;
+        let start: String = body.chars().take(20).collect();
+        assert_eq!(answer.verdict(), (400, "ValidationException"), "{start}");
+    }
+    let answer = world
+        .send(world.signed(ANA, "POST", "/ListStages", vec![0xff, 0xfe]))
+        .await;
+    assert_eq!(answer.verdict(), (400, "ValidationException"));
+    // No SDK sends nothing, but nothing is an object without members.
+    assert_eq!(
+        world
+            .send(world.signed(ANA, "POST", "/ListStages", ""))
+            .await
+            .status,
+        200
+    );
+    // Members that the model does not know are ignored.
+    let answer = world
+        .call(ANA, "ListStages", json!({ "new": { "in": [2027] } }))
+        .await;
+    assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn every_reply_carries_the_security_headers_and_a_request_id_of_its_own() {
+    let world = World::new().await;
+    let mut ids = std::collections::BTreeSet::new();
+    let answers = [
+        world.call(ANA, "ListStages", json!({})).await,
+        world
+            .call(ANA, "ListStages", json!({ "maxResults": 0 }))
+            .await,
+        world.call(ANA, "StartComposition", json!({})).await,
+        world.call(ANA, "NoSuchOperation", json!({})).await,
+        world
+            .send(Request::options("/ListStages").body(Body::empty()).unwrap())
+            .await,
+    ];
+    for answer in &answers {
+        for name in [
+            "access-control-allow-origin",
+            "access-control-expose-headers",
+            "cache-control",
+            "content-security-policy",
+            "strict-transport-security",
+            "x-content-type-options",
+            "x-frame-options",
+            "x-amzn-trace-id",
+        ] {
+            assert!(answer.headers.contains_key(name), "{name}: {answer:?}");
+        }
+        let id = answer.headers["x-amzn-requestid"].to_str().unwrap();
+        assert_eq!(id.len(), 36);
+        assert!(ids.insert(id.to_owned()));
+    }
+    for answer in &answers[1..4] {
+        assert_eq!(answer.headers[header::CONTENT_TYPE], "application/json");
+        assert!(!answer.error().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_browser_may_ask_before_it_calls() {
+    let world = World::new().await;
+    let arn = "arn%3Aaws%3Aivs%3Aus-west-2%3A111111111111%3Astage%2Fa";
+    for path in ["/CreateStage", "/ListStages", &format!("/tags/{arn}")] {
+        let request = Request::options(path)
+            .header("origin", "https://app.example")
+            .header("access-control-request-method", "POST")
+            .body(Body::empty());
+        let answer = world.send(request.unwrap()).await;
+        assert_eq!(answer.status, 204, "{path}");
+        assert!(answer.bytes.is_empty());
+        assert_eq!(answer.headers["access-control-allow-origin"], "*");
+        let allowed = answer.headers["access-control-allow-headers"]
+            .to_str()
+            .unwrap();
+        for name in [
+            "authorization",
+            "content-type",
+            "x-amz-date",
+            "x-amz-user-agent",
+        ] {
+            assert!(allowed.split(',').any(|allowed| allowed == name), "{name}");
+        }
+    }
+    let answer = world
+        .send(Request::options("/nowhere").body(Body::empty()).unwrap())
+        .await;
+    assert_eq!(answer.status, 403);
+}

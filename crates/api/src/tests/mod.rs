@@ -1,0 +1,462 @@
+//! The API as its callers meet it: signed requests through the router, with a real store and real stages behind it.
+//!
+//! A [`World`] has two accounts, a clock that the test moves, and ids that come out the same in each run. Tests of one
+//! operation stand in its own file; here are those that concern all of them.
+
+mod bodies;
+mod coverage;
+mod cursors;
+mod policies;
+mod races;
+mod rates;
+mod signatures;
+mod tenancy;
+mod text;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use auth::policy::Policy;
+use auth::sigv4::Secret;
+use auth::token::TokenKey;
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use axum::Router;
+use axum::body::Body;
+use http::{HeaderMap, Request};
+use http_body_util::BodyExt;
+use jiff::Timestamp;
+use model::{
+    AccountId, ClientInfo, Event, EventName, Now, Participant, ParticipantId, ParticipantState,
+    Protocol, Record, Session, SessionId, StageArn,
+};
+use serde_json::{Value, json};
+use stage::{Input, Output, Reply, Stages};
+use store::{SharedStore, Sqlite};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tower::Service;
+use wire::Operation;
+
+use crate::{AccessKey, Calls, Endpoints, Settings, router};
+
+pub(crate) const HOST: &str = "localhost:7400";
+/// When every world begins: 2026-03-01T12:00:00Z.
+const START: i64 = 1_772_366_400;
+/// A session id for tests that write sessions themselves.
+pub(crate) const SESSION: &str = "st-0123456789abc";
+
+/// Who signs, and for where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Who {
+    pub(crate) key: &'static str,
+    pub(crate) secret: &'static str,
+    pub(crate) region: &'static str,
+}
+
+pub(crate) const ANA: Who = Who {
+    key: "AKIDANA",
+    secret: "ana's secret",
+    region: "us-west-2",
+};
+pub(crate) const BEN: Who = Who {
+    key: "AKIDBEN",
+    secret: "ben's secret",
+    region: "us-west-2",
+};
+pub(crate) const ANA_ABROAD: Who = Who {
+    region: "eu-west-1",
+    ..ANA
+};
+
+/// A running API.
+pub(crate) struct World {
+    pub(crate) router: Router,
+    pub(crate) store: SharedStore,
+    pub(crate) calls: Arc<Calls>,
+    pub(crate) token_key: TokenKey,
+    /// What the stages were told, in order.
+    pub(crate) told: Arc<Mutex<Vec<Input>>>,
+    now: Arc<Mutex<Now>>,
+    _stages: JoinSet<()>,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// A world whose settings the test changes.
+    pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let latency = Arc::new(store::Latency::default());
+        let store: SharedStore = Arc::new(Sqlite::open_memory(latency).await.unwrap());
+        #[expect(clippy::disallowed_methods, reason = "any start will do")]
+        let mono = std::time::Instant::now();
+        let wall = Timestamp::from_second(START).unwrap();
+        let now = Arc::new(Mutex::new(Now { mono, wall }));
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let (stages, inbox) = mpsc::channel(256);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(run_stages(inbox, store.clone(), now.clone(), told.clone()));
+        let draws = AtomicU64::new(0);
+        let clock = now.clone();
+        let token_key = TokenKey::from_pkcs8(&TokenKey::generate_pkcs8()).unwrap();
+        let calls = Arc::new(Calls::default());
+        let mut settings = Settings {
+            access_keys: BTreeMap::from([key(ANA, "111111111111"), key(BEN, "222222222222")]),
+            endpoints: Endpoints {
+                events: "wss://media.example/events".to_owned(),
+                whip: "https://media.example/whip".to_owned(),
+                rtmp: "rtmp://media.example:1935/app/".to_owned(),
+                rtmps: "rtmps://media.example:1936/app/".to_owned(),
+            },
+            stages_max: 1_000,
+            rates: false,
+            token_key: token_key.clone(),
+            participant_key: [7; auth::participant_id::KEY_LEN],
+            cursor_key: [9; auth::seal::KEY_LEN],
+            clock: Arc::new(move || *clock.lock().unwrap()),
+            random: Arc::new(move |bytes| fill(bytes, draws.fetch_add(1, Ordering::Relaxed))),
+            store: store.clone(),
+            stages,
+            calls: calls.clone(),
+        };
+        change(&mut settings);
+        Self {
+            router: router(settings),
+            store,
+            calls,
+            token_key,
+            told,
+            now,
+            _stages: tasks,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        *self.now.lock().unwrap()
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        let mut now = self.now.lock().unwrap();
+        *now = now.plus(by);
+    }
+
+    /// Calls an operation that is a POST to its own name.
+    pub(crate) async fn call(&self, who: Who, operation: &str, body: Value) -> Answer {
+        let request = self.signed(who, "POST", &format!("/{operation}"), body.to_string());
+        self.send(request).await
+    }
+
+    /// Calls a tag operation.
+    pub(crate) async fn tags(
+        &self,
+        who: Who,
+        method: &str,
+        arn: &str,
+        rest: &str,
+        body: &str,
+    ) -> Answer {
+        let path = format!("/tags/{}{rest}", escape(arn));
+        let request = self.signed(who, method, &path, body.to_owned());
+        self.send(request).await
+    }
+
+    /// A signed request; the test may still spoil it.
+    pub(crate) fn signed(
+        &self,
+        who: Who,
+        method: &str,
+        target: &str,
+        body: impl Into<Vec<u8>>,
+    ) -> Request<Body> {
+        self.signed_with(who, method, target, body, &[])
+    }
+
+    /// A signed request with further headers.
+    pub(crate) fn signed_with(
+        &self,
+        who: Who,
+        method: &str,
+        target: &str,
+        body: impl Into<Vec<u8>>,
+        headers: &[(&str, &str)],
+    ) -> Request<Body> {
+        let body = body.into();
+        let seconds = u64::try_from(self.now().wall.as_second()).unwrap();
+        let identity = Credentials::new(who.key, who.secret, None, None, "test").into();
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(who.region)
+            .name("ivs")
+            .time(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+            .settings(SigningSettings::default())
+            .build()
+            .unwrap()
+            .into();
+        let mut all = vec![("host", HOST)];
+        if !body.is_empty() && !headers.iter().any(|(name, _)| *name == "content-type") {
+            all.push(("content-type", "application/json"));
+        }
+        all.extend(headers);
+        let uri = format!("http://{HOST}{target}");
+        let signable = SignableRequest::new(
+            method,
+            uri.as_str(),
+            all.iter().copied(),
+            SignableBody::Bytes(&body),
+        );
+        let (instructions, _) = sign(signable.unwrap(), &params).unwrap().into_parts();
+        let mut request = Request::builder().method(method).uri(target);
+        for (name, value) in all {
+            request = request.header(name, value);
+        }
+        let mut request = request.body(Body::from(body)).unwrap();
+        instructions.apply_to_request_http1x(&mut request);
+        request
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().call(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        Answer {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            bytes: body.collect().await.unwrap().to_bytes().to_vec(),
+        }
+    }
+
+    /// A new stage's ARN.
+    pub(crate) async fn stage(&self, who: Who) -> String {
+        let answer = self.call(who, "CreateStage", json!({})).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()["stage"]["arn"].as_str().unwrap().to_owned()
+    }
+
+    /// Writes a session with participants: `(id, user id, published, connected)`.
+    pub(crate) async fn session(
+        &self,
+        arn: &str,
+        session: &str,
+        people: &[(&str, &str, bool, bool)],
+    ) {
+        let stage = StageArn::parse(arn).unwrap();
+        let session = SessionId::parse(session).unwrap();
+        let start = self.now().wall;
+        let mut records = vec![Record::SessionStarted(Session {
+            stage: stage.clone(),
+            id: session.clone(),
+            start,
+            end: None,
+        })];
+        for (id, user_id, published, connected) in people {
+            records.push(Record::Participant(Participant {
+                stage: stage.clone(),
+                session: session.clone(),
+                id: ParticipantId::parse(id).unwrap(),
+                user_id: (*user_id).to_owned(),
+                attributes: BTreeMap::from([("role".to_owned(), "guest".to_owned())]),
+                state: if *connected {
+                    ParticipantState::Connected
+                } else {
+                    ParticipantState::Disconnected
+                },
+                first_join: start,
+                published: *published,
+                publishing: false,
+                protocol: if *published {
+                    Protocol::Whip
+                } else {
+                    Protocol::Unknown
+                },
+                client: ClientInfo::default(),
+            }));
+        }
+        self.store.records_apply(&records).await.unwrap();
+    }
+
+    /// Writes events of a participant, in order.
+    pub(crate) async fn events(
+        &self,
+        arn: &str,
+        participant: &str,
+        events: &[(EventName, Option<&str>)],
+    ) {
+        let records: Vec<_> = events
+            .iter()
+            .zip(1..)
+            .map(|((name, remote), sequence)| {
+                Record::Event(Event {
+                    stage: StageArn::parse(arn).unwrap(),
+                    session: SessionId::parse(SESSION).unwrap(),
+                    participant: ParticipantId::parse(participant).unwrap(),
+                    sequence,
+                    time: self.now().wall,
+                    name: *name,
+                    remote: remote.map(|remote| ParticipantId::parse(remote).unwrap()),
+                    error: (*name == EventName::SubscribeError)
+                        .then_some(model::ErrorCode::PublisherNotFound),
+                })
+            })
+            .collect();
+        self.store.records_apply(&records).await.unwrap();
+    }
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or(Value::Null)
+    }
+
+    pub(crate) fn error(&self) -> &str {
+        self.headers
+            .get("x-amzn-errortype")
+            .map_or("", |name| name.to_str().unwrap())
+    }
+
+    /// Status and exception: what most tests compare.
+    pub(crate) fn verdict(&self) -> (u16, &str) {
+        (self.status, self.error())
+    }
+
+    /// Everything that another caller could tell two answers apart by.
+    pub(crate) fn fingerprint(&self) -> (u16, String, Vec<u8>) {
+        (self.status, self.error().to_owned(), self.bytes.clone())
+    }
+}
+
+/// Sends one request and prints it with its answer for a golden file. Tokens are cut out: their signatures differ.
+pub(crate) async fn golden(world: &World, method: &str, target: &str, body: Value) -> String {
+    let (sent, shown) = if body.is_null() {
+        (String::new(), String::new())
+    } else {
+        (
+            body.to_string(),
+            format!(
+                "{body:#}
+"
+            ),
+        )
+    };
+    let answer = world.send(world.signed(ANA, method, target, sent)).await;
+    let mut text = format!("{method} {target}\n{shown}\nHTTP {}\n", answer.status);
+    // The length is framing, and tokens have a part in it.
+    let headers = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| *name != http::header::CONTENT_LENGTH);
+    for (name, value) in headers {
+        writeln!(text, "{name}: {}", value.to_str().unwrap()).unwrap();
+    }
+    if !answer.bytes.is_empty() {
+        let mut body = answer.json();
+        cut_tokens(&mut body);
+        writeln!(text, "\n{body:#}").unwrap();
+    }
+    text
+}
+
+fn cut_tokens(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                if name == "token" {
+                    assert!(member.as_str().unwrap().starts_with("eyJ"));
+                    *member = json!("<token>");
+                }
+                cut_tokens(member);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(cut_tokens),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Percent-encodes a path label as SDKs do: everything but unreserved characters.
+pub(crate) fn escape(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                out.push(char::from(byte));
+            }
+            _ => write!(out, "%{byte:02X}").unwrap(),
+        }
+        out
+    })
+}
+
+/// The request line of an operation about an ARN.
+pub(crate) fn target(operation: Operation, arn: &str) -> String {
+    let path = operation.path().replace("{resourceArn}", &escape(arn));
+    if operation == Operation::UntagResource {
+        format!("{path}?tagKeys=k")
+    } else {
+        path
+    }
+}
+
+/// A policy document with one statement.
+pub(crate) fn policy(statements: &Value) -> Policy {
+    let document = json!({ "Version": "2012-10-17", "Statement": statements });
+    Policy::parse(&document.to_string()).unwrap()
+}
+
+fn key(who: Who, account: &str) -> (String, AccessKey) {
+    let key = AccessKey {
+        account: AccountId::parse(account).unwrap(),
+        secret: Secret::new(who.secret.to_owned()),
+        policy: Policy::allow_all(),
+    };
+    (who.key.to_owned(), key)
+}
+
+/// SplitMix64: distinct ids that are the same in each run.
+fn fill(bytes: &mut [u8], draw: u64) {
+    for (byte, at) in bytes.iter_mut().zip(0_u64..) {
+        let mut z = draw
+            .wrapping_mul(64)
+            .wrapping_add(at)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        *byte = z.to_be_bytes()[0];
+    }
+}
+
+/// The loop that the server runs, with nobody on the media side.
+async fn run_stages(
+    mut inbox: mpsc::Receiver<(Input, oneshot::Sender<Reply>)>,
+    store: SharedStore,
+    now: Arc<Mutex<Now>>,
+    told: Arc<Mutex<Vec<Input>>>,
+) {
+    let mut stages = Stages::new(stage::Settings::default(), [1; 32]);
+    while let Some((input, reply)) = inbox.recv().await {
+        told.lock().unwrap().push(input.clone());
+        let at = *now.lock().unwrap();
+        stages.handle(input, at);
+        let mut records = Vec::new();
+        let mut answer = None;
+        while let Some(output) = stages.poll_output() {
+            match output {
+                Output::Record(record) => records.push(record),
+                Output::Reply(said) => answer = Some(said),
+                Output::Close { .. } | Output::Roster { .. } => {}
+            }
+        }
+        store.records_apply(&records).await.unwrap();
+        let _ = reply.send(answer.expect("each input has one reply"));
+    }
+}

@@ -1,0 +1,139 @@
+//! Concurrent calls end in some serial order, and a write is told to the stages even if its caller hangs up (T5, T16).
+
+use std::task::Poll;
+
+use super::*;
+
+/// Runs all futures of one kind at once on this thread.
+async fn together<T>(work: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    futures_util::future::join_all(work).await
+}
+
+#[tokio::test]
+async fn t16_the_stage_quota_holds_under_a_rush() {
+    let world = World::with(|settings| settings.stages_max = 10).await;
+    let answers = together((0..40).map(|_| world.call(ANA, "CreateStage", json!({})))).await;
+    let made = answers.iter().filter(|answer| answer.status == 200).count();
+    assert_eq!(made, 10);
+    for answer in answers.iter().filter(|answer| answer.status != 200) {
+        assert_eq!(answer.verdict(), (402, "ServiceQuotaExceededException"));
+    }
+    let opened = world.told.lock().unwrap().len();
+    assert_eq!(opened, 10);
+    // Other accounts and regions have a quota of their own, and what is deleted counts no more.
+    assert_eq!(world.call(BEN, "CreateStage", json!({})).await.status, 200);
+    assert_eq!(
+        world
+            .call(ANA_ABROAD, "CreateStage", json!({}))
+            .await
+            .status,
+        200
+    );
+    let stages = world.call(ANA, "ListStages", json!({})).await.json();
+    let body = json!({ "arn": stages["stages"][0]["arn"] });
+    assert_eq!(world.call(ANA, "DeleteStage", body).await.status, 200);
+    assert_eq!(world.call(ANA, "CreateStage", json!({})).await.status, 200);
+}
+
+#[tokio::test]
+async fn t16_two_hundred_calls_about_one_stage_end_without_an_orphan() {
+    let world = World::new().await;
+    let arn = world.stage(ANA).await;
+    let tags = json!({ "tags": { "k": "v" } }).to_string();
+    let answers = together((0..200).map(|at| {
+        let (world, arn, tags) = (&world, arn.clone(), tags.as_str());
+        async move {
+            match at % 5 {
+                0 => world.call(ANA, "DeleteStage", json!({ "arn": arn })).await,
+                1 => {
+                    world
+                        .call(ANA, "UpdateStage", json!({ "arn": arn, "name": "n" }))
+                        .await
+                }
+                2 => {
+                    world
+                        .call(ANA, "CreateParticipantToken", json!({ "stageArn": arn }))
+                        .await
+                }
+                3 => world.tags(ANA, "POST", &arn, "", tags).await,
+                _ => world.call(ANA, "GetStage", json!({ "arn": arn })).await,
+            }
+        }
+    }))
+    .await;
+    for answer in &answers {
+        assert!([200, 404].contains(&answer.status), "{answer:?}");
+    }
+    let deleted = answers
+        .iter()
+        .step_by(5)
+        .filter(|answer| answer.status == 200);
+    assert_eq!(deleted.count(), 1);
+    assert_eq!(world.store.stage_all().await.unwrap(), []);
+    let told = world.told.lock().unwrap();
+    assert!(matches!(
+        told[..],
+        [Input::StageOpened { .. }, Input::StageDeleted { .. }]
+    ));
+}
+
+#[tokio::test]
+async fn t16_a_stage_whose_maker_hangs_up_is_either_whole_or_not_there() {
+    let world = World::new().await;
+    for polls in 1..6 {
+        let mut call = Box::pin(world.call(ANA, "CreateStage", json!({})));
+        for _ in 0..polls {
+            let ready =
+                std::future::poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_ready()));
+            if ready.await {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(call);
+    }
+    // Whatever was begun is carried through: in the end both sides know the same stages.
+    let settled = async {
+        loop {
+            let stored = world.store.stage_all().await.unwrap();
+            let mut stored: Vec<_> = stored.into_iter().map(|(arn, _)| arn).collect();
+            stored.sort();
+            let mut opened: Vec<_> = world
+                .told
+                .lock()
+                .unwrap()
+                .iter()
+                .map(|input| {
+                    let Input::StageOpened { stage, .. } = input else {
+                        panic!("{input:?}");
+                    };
+                    stage.clone()
+                })
+                .collect();
+            opened.sort();
+            if stored == opened {
+                break stored.len();
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let stages = tokio::time::timeout(Duration::from_secs(10), settled)
+        .await
+        .unwrap();
+    assert!(stages > 0);
+}
+
+#[tokio::test]
+async fn when_the_stages_do_not_listen_nothing_is_written() {
+    let (full, _kept) = mpsc::channel(1);
+    let (reply, _) = oneshot::channel();
+    full.try_send((Input::Shutdown, reply)).unwrap();
+    let (closed, _) = mpsc::channel(1);
+    for stages in [full, closed] {
+        let world = World::with(|settings| settings.stages = stages).await;
+        let answer = world.call(ANA, "CreateStage", json!({})).await;
+        assert_eq!(answer.verdict(), (503, "InternalServerException"));
+        assert_eq!(answer.headers["retry-after"], "1");
+        assert_eq!(world.store.stage_all().await.unwrap(), []);
+    }
+}
