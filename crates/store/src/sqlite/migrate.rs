@@ -18,10 +18,9 @@ pub(super) async fn run(connection: &mut SqliteConnection) -> Result<(), StoreEr
         .unwrap_or(0);
     match MIGRATOR.run(&mut *transaction).await {
         Ok(()) => Ok(transaction.commit().await?),
-        Err(fault) => {
-            transaction.rollback().await?;
-            Err(refusal(fault, known))
-        }
+        // Dropping the transaction rolls it back. Where SQLite has done so by itself (full disk), an explicit rollback would fail
+        // and hide the cause.
+        Err(fault) => Err(refusal(fault, known)),
     }
 }
 
