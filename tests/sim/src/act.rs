@@ -1,0 +1,75 @@
+//! What may happen to a small world: two stages and a handful of participants, so that random acts meet.
+
+use std::time::Duration;
+
+use model::ErrorCode;
+use stage::CloseCause;
+
+/// A participant token and its client, from small choices.
+#[derive(Clone, Copy, Debug)]
+pub struct Token {
+    /// On which stage.
+    pub stage: u8,
+    /// Whose.
+    pub who: u8,
+    /// May send.
+    pub publish: bool,
+    /// May receive.
+    pub subscribe: bool,
+    /// When it ends, in seconds from the wall clock's reading.
+    pub expires_in: i64,
+    /// What the client says its operating system is: nothing, or one of a few.
+    pub os: u8,
+    /// What it says its library is: nothing, or one of a few.
+    pub sdk: u8,
+}
+
+/// By which door a token is used.
+#[derive(Clone, Copy, Debug)]
+pub enum Door {
+    /// The events socket.
+    Socket,
+    /// WHIP, with what is wrong with the offer.
+    Publish(Option<ErrorCode>),
+    /// WHEP, for this participant's media.
+    Subscribe(u8),
+}
+
+/// One thing that happens.
+#[derive(Clone, Copy, Debug)]
+pub enum Act {
+    /// The API makes a stage.
+    Open(u8),
+    /// The API deletes it.
+    Delete(u8),
+    /// The API bans a participant.
+    Disconnect(u8, u8),
+    /// Somebody comes to a door.
+    Knock(Token, Door),
+    /// The media of a connection is up: of one that is open, counted round, or of any that there ever was.
+    Up {
+        /// Which.
+        pick: u16,
+        /// Whether only those that are open count.
+        open: bool,
+    },
+    /// A connection ends on its own account.
+    Closed {
+        /// Which.
+        pick: u16,
+        /// Whether only those that are open count.
+        open: bool,
+        /// Why.
+        cause: CloseCause,
+    },
+    /// Time passes, and the machine is called whenever it asked to be.
+    Pass(Duration),
+    /// Time passes, and the machine is not called.
+    Sleep(Duration),
+    /// The wall clock steps by so many seconds.
+    Step(i64),
+    /// The process is told to stop. Another one starts with the next `Crash`.
+    Shutdown,
+    /// The process dies and another one starts from what is stored.
+    Crash,
+}

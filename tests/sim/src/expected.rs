@@ -1,0 +1,110 @@
+//! What a call should cause, and what it did cause, in the same words.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use model::{ConnectionId, ErrorCode, EventName, ParticipantId, SessionId, StageArn};
+use stage::{LeftReason, Refusal, Reply, Roster, RosterEntry};
+
+/// One recorded fact, with sessions counted from 0 in the order of their starts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Line {
+    /// A session starts.
+    Started {
+        /// Which.
+        session: usize,
+        /// When.
+        at: Timestamp,
+    },
+    /// An event.
+    Event {
+        /// In which session.
+        session: usize,
+        /// Whose.
+        who: ParticipantId,
+        /// What.
+        name: EventName,
+        /// About whom.
+        remote: Option<ParticipantId>,
+        /// Why.
+        error: Option<ErrorCode>,
+        /// When.
+        at: Timestamp,
+    },
+    /// A session ends.
+    Ended {
+        /// Which.
+        session: usize,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// All that one call should cause.
+#[derive(Clone, Debug, Default)]
+pub struct Expected {
+    /// The reply; a session in it has no name yet, if the call starts it.
+    pub reply: Option<Answer>,
+    /// Facts. Their order counts for each participant alone.
+    pub lines: Vec<Line>,
+    /// Connections to close.
+    pub closes: BTreeMap<ConnectionId, LeftReason>,
+    /// What sockets are told, by stage.
+    pub rosters: BTreeMap<StageArn, (BTreeSet<ConnectionId>, Vec<RosterEntry>)>,
+}
+
+/// A reply with a session's number in the place of its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// `Reply::Done`.
+    Done,
+    /// `Reply::Joined`.
+    Joined(usize, Vec<RosterEntry>),
+    /// `Reply::Admitted`.
+    Admitted(usize, Option<ConnectionId>),
+    /// `Reply::Refused`.
+    Refused(Refusal),
+}
+
+/// What a participant's record should say.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// First join in the session.
+    pub first_join: Timestamp,
+    /// Has it published.
+    pub published: bool,
+    /// Its client's operating system and library.
+    pub client: (String, String),
+    /// What peers are told of it.
+    pub user_id: String,
+    /// And this.
+    pub attributes: BTreeMap<String, String>,
+}
+
+impl Line {
+    /// Whether media stopped.
+    pub fn is_stop(&self) -> bool {
+        match self {
+            Self::Event { name, .. } => matches!(
+                name,
+                EventName::PublishStopped | EventName::SubscribeStopped
+            ),
+            Self::Started { .. } | Self::Ended { .. } => false,
+        }
+    }
+}
+
+impl Answer {
+    /// A reply of the machine, with its session's number.
+    pub fn of(reply: Reply, number: impl Fn(&SessionId) -> usize) -> Self {
+        match reply {
+            Reply::Done => Self::Done,
+            Reply::Joined { session, roster } => {
+                let Roster { participants, .. } = roster;
+                Self::Joined(number(&session), participants)
+            }
+            Reply::Admitted { session, publisher } => Self::Admitted(number(&session), publisher),
+            Reply::Refused(refusal) => Self::Refused(refusal),
+        }
+    }
+}

@@ -1,0 +1,604 @@
+//! The rules of `docs/life-cycles.md` a second time, as plainly as possible: one flat list of connections, from which
+//! everything else is read off by looking through it. Shares no code with the machine but the types of its door.
+
+mod tables;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use model::{
+    ClientInfo, ConnectionId, ErrorCode, EventName, Grant, LiveSession, Now, ParticipantId,
+    SessionId, StageArn,
+};
+use stage::{CloseCause, Input, LeftReason, Refusal, Settings};
+
+use crate::expected::{Answer, Expected, Line, Person};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Socket,
+    Publish,
+    Subscription,
+}
+
+#[derive(Clone, Debug)]
+struct Connection {
+    id: ConnectionId,
+    session: usize,
+    who: ParticipantId,
+    kind: Kind,
+    /// Whom a subscription receives.
+    of: Option<ParticipantId>,
+    is_up: bool,
+    deadline: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Session {
+    stage: StageArn,
+    name: Option<SessionId>,
+    ended: bool,
+    latest: Timestamp,
+    idle_deadline: Option<Instant>,
+    people: BTreeMap<ParticipantId, Person>,
+}
+
+/// The model's whole state.
+#[derive(Debug)]
+pub struct Reference {
+    settings: Settings,
+    /// Stages that exist, with those who may not come back.
+    stages: BTreeMap<StageArn, BTreeSet<ParticipantId>>,
+    sessions: Vec<Session>,
+    connections: Vec<Connection>,
+    /// What a crash cut off and nobody has written down yet.
+    lost: Vec<Connection>,
+    is_shutting_down: bool,
+    expected: Expected,
+}
+
+/// Who comes to a door.
+struct Caller<'a> {
+    id: ConnectionId,
+    grant: &'a Grant,
+    client: &'a ClientInfo,
+}
+
+impl Reference {
+    /// A world without stages.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            stages: BTreeMap::new(),
+            sessions: Vec::new(),
+            connections: Vec::new(),
+            lost: Vec::new(),
+            is_shutting_down: false,
+            expected: Expected::default(),
+        }
+    }
+
+    /// What one input should cause.
+    pub fn handle(&mut self, input: &Input, now: Now) -> Expected {
+        let before = self.all_rosters();
+        self.ring(now);
+        let answer = self.answer(input, now);
+        let entered = match (&answer, input) {
+            (Answer::Joined(..), Input::Join { connection, .. }) => Some(*connection),
+            _ => None,
+        };
+        self.expected.reply = Some(answer);
+        self.expect_rosters(&before, entered);
+        std::mem::take(&mut self.expected)
+    }
+
+    /// What the passing of time should cause.
+    pub fn handle_timeout(&mut self, now: Now) -> Expected {
+        let before = self.all_rosters();
+        self.ring(now);
+        self.expect_rosters(&before, None);
+        std::mem::take(&mut self.expected)
+    }
+
+    /// The name of the newest session, once the machine has given it one.
+    pub fn name_session(&mut self, session: usize, name: SessionId) {
+        self.sessions[session].name = Some(name);
+    }
+
+    /// The process is gone: connections are cut, nothing is written down.
+    pub fn crash(&mut self) {
+        self.lost.append(&mut self.connections);
+        self.stages.clear();
+        self.is_shutting_down = false;
+        for session in &mut self.sessions {
+            session.idle_deadline = None;
+        }
+    }
+
+    fn answer(&mut self, input: &Input, now: Now) -> Answer {
+        match input {
+            Input::StageOpened { stage, banned } => {
+                let bans = self.stages.entry(stage.clone()).or_default();
+                bans.extend(banned.iter().cloned());
+            }
+            Input::StageDeleted { stage } => {
+                if let Some(session) = self.active(stage) {
+                    self.empty(session, LeftReason::StageDeleted, now);
+                    self.end(session, now);
+                }
+                self.stages.remove(stage);
+            }
+            Input::Restored(left) => self.restore(left, now),
+            Input::Disconnect { stage, participant } => {
+                if let Some(session) = self.active(stage) {
+                    self.evict(
+                        session,
+                        participant,
+                        LeftReason::ParticipantDisconnected,
+                        now,
+                    );
+                }
+                if let Some(bans) = self.stages.get_mut(stage) {
+                    bans.insert(participant.clone());
+                }
+            }
+            Input::Join {
+                connection,
+                grant,
+                client,
+            } => return self.knock(*connection, grant, client, now, Self::join),
+            Input::Publish {
+                connection,
+                grant,
+                client,
+                fault,
+            } => {
+                return self.knock(*connection, grant, client, now, |model, caller, now| {
+                    model.publish(caller, *fault, now)
+                });
+            }
+            Input::Subscribe {
+                connection,
+                grant,
+                client,
+                publisher,
+            } => {
+                return self.knock(*connection, grant, client, now, |model, caller, now| {
+                    model.subscribe(caller, publisher, now)
+                });
+            }
+            Input::Connected { connection } => self.media_up(*connection, now),
+            Input::Closed { connection, cause } => {
+                let error = match cause {
+                    CloseCause::Client | CloseCause::Timeout => None,
+                    CloseCause::Fault(code) => Some(*code),
+                };
+                self.remove(&BTreeMap::from([(*connection, None)]), error, now);
+            }
+            Input::Shutdown => {
+                self.is_shutting_down = true;
+                for number in 0..self.sessions.len() {
+                    if !self.sessions[number].ended {
+                        self.empty(number, LeftReason::Unknown, now);
+                        self.end(number, now);
+                    }
+                }
+            }
+        }
+        Answer::Done
+    }
+
+    /// What the crash cut off in one session is written down at the last sign of life.
+    fn restore(&mut self, left: &LiveSession, now: Now) {
+        let name = Some(&left.session.id);
+        let number = self.sessions.iter().position(|s| s.name.as_ref() == name);
+        let number = number.expect("the session was there before the crash");
+        let then = Now {
+            wall: left.last_seen,
+            ..now
+        };
+        let (mine, others) = std::mem::take(&mut self.lost)
+            .into_iter()
+            .partition::<Vec<_>, _>(|c| c.session == number);
+        self.lost = others;
+        self.write_removal(number, &mine, None, then);
+        self.end(number, then);
+    }
+
+    fn knock(
+        &mut self,
+        id: ConnectionId,
+        grant: &Grant,
+        client: &ClientInfo,
+        now: Now,
+        then: impl FnOnce(&mut Self, &Caller<'_>, Now) -> Answer,
+    ) -> Answer {
+        if self.is_shutting_down {
+            return Answer::Refused(Refusal::ShuttingDown);
+        }
+        let Some(bans) = self.stages.get(&grant.stage) else {
+            return Answer::Refused(Refusal::StageNotFound);
+        };
+        if bans.contains(&grant.participant) {
+            return Answer::Refused(Refusal::ParticipantDisconnected);
+        }
+        let is_inside = self
+            .active(&grant.stage)
+            .is_some_and(|session| self.is_connected(session, &grant.participant));
+        if !is_inside && now.wall >= grant.expires {
+            return Answer::Refused(Refusal::TokenExpired);
+        }
+        then(self, &Caller { id, grant, client }, now)
+    }
+
+    fn join(&mut self, caller: &Caller<'_>, now: Now) -> Answer {
+        let who = &caller.grant.participant;
+        let seats =
+            self.settings.subscribers_per_stage_max + self.settings.publishers_per_stage_max;
+        if let Some(session) = self.active(&caller.grant.stage)
+            && !self.is_connected(session, who)
+            && self.headcount(session) >= seats as usize
+        {
+            let code = ErrorCode::QuotaExceeded;
+            self.write(session, who, EventName::JoinError, None, Some(code), now);
+            return Answer::Refused(Refusal::QuotaExceeded);
+        }
+        let session = self.active_or_new(&caller.grant.stage, now);
+        if self.any(session, |c| c.who == *who && c.kind == Kind::Socket) {
+            self.evict(session, who, LeftReason::TokenReused, now);
+        }
+        self.enter(session, caller, now);
+        self.add(session, caller, Kind::Socket, None, None);
+        Answer::Joined(session, self.roster(session))
+    }
+
+    fn publish(&mut self, caller: &Caller<'_>, fault: Option<ErrorCode>, now: Now) -> Answer {
+        let who = &caller.grant.participant;
+        let session = self.active_or_new(&caller.grant.stage, now);
+        let is_own = |c: &Connection| c.who == *who && c.kind == Kind::Publish;
+        let others = self
+            .connections
+            .iter()
+            .filter(|c| c.session == session && c.kind == Kind::Publish && c.who != *who)
+            .count();
+        let quota = self.settings.publishers_per_stage_max as usize;
+        let obstacle = if !caller.grant.capabilities.publish {
+            Some((
+                ErrorCode::InsufficientCapabilities,
+                Refusal::InsufficientCapabilities,
+            ))
+        } else if let Some(code) = fault {
+            Some((code, Refusal::Offer(code)))
+        } else if others >= quota && !self.any(session, is_own) {
+            Some((ErrorCode::QuotaExceeded, Refusal::QuotaExceeded))
+        } else {
+            None
+        };
+        if let Some((code, refusal)) = obstacle {
+            self.visit(session, caller, EventName::PublishError, None, code, now);
+            return Answer::Refused(refusal);
+        }
+        if let Some(older) = self.publish_of(session, who).map(|c| c.id) {
+            if self.any(session, |c| c.who == *who && c.kind == Kind::Socket) {
+                let reason = Some(LeftReason::TokenReused);
+                self.remove(&BTreeMap::from([(older, reason)]), None, now);
+            } else {
+                self.evict(session, who, LeftReason::TokenReused, now);
+            }
+        }
+        self.enter(session, caller, now);
+        let deadline = deadline(now, self.settings.setup_timeout);
+        self.add(session, caller, Kind::Publish, None, deadline);
+        Answer::Admitted(session, None)
+    }
+
+    fn subscribe(&mut self, caller: &Caller<'_>, of: &ParticipantId, now: Now) -> Answer {
+        let who = &caller.grant.participant;
+        let name = EventName::SubscribeError;
+        if !caller.grant.capabilities.subscribe {
+            let session = self.active_or_new(&caller.grant.stage, now);
+            let code = ErrorCode::InsufficientCapabilities;
+            self.visit(session, caller, name, Some(of), code, now);
+            return Answer::Refused(Refusal::InsufficientCapabilities);
+        }
+        if of == who {
+            return Answer::Refused(Refusal::SelfSubscribe);
+        }
+        let Some(session) = self.active(&caller.grant.stage) else {
+            return Answer::Refused(Refusal::PublisherNotFound);
+        };
+        if !self.sessions[session].people.contains_key(of) {
+            let code = ErrorCode::PublisherNotFound;
+            self.visit(session, caller, name, Some(of), code, now);
+            return Answer::Refused(Refusal::PublisherNotFound);
+        }
+        let source = self.publish_of(session, of).filter(|c| c.is_up);
+        let Some(source) = source.map(|c| c.id) else {
+            return Answer::Refused(Refusal::PublisherNotPublishing {
+                retry_after: Duration::from_secs(1),
+            });
+        };
+        let subscribers: BTreeSet<&ParticipantId> = self
+            .connections
+            .iter()
+            .filter(|c| c.session == session && c.kind == Kind::Subscription)
+            .map(|c| &c.who)
+            .collect();
+        let quota = self.settings.subscribers_per_stage_max as usize;
+        if !subscribers.contains(who) && subscribers.len() >= quota {
+            let code = ErrorCode::QuotaExceeded;
+            self.visit(session, caller, name, Some(of), code, now);
+            return Answer::Refused(Refusal::QuotaExceeded);
+        }
+        // The new one comes before the old one goes, so that the participant is there all the while.
+        let older = self
+            .connections
+            .iter()
+            .find(|c| c.session == session && c.who == *who && c.of.as_ref() == Some(of))
+            .map(|c| c.id);
+        self.enter(session, caller, now);
+        let deadline = deadline(now, self.settings.setup_timeout);
+        self.add(session, caller, Kind::Subscription, Some(of), deadline);
+        if let Some(older) = older {
+            let reason = Some(LeftReason::TokenReused);
+            self.remove(&BTreeMap::from([(older, reason)]), None, now);
+        }
+        Answer::Admitted(session, Some(source))
+    }
+
+    fn media_up(&mut self, id: ConnectionId, now: Now) {
+        let deadline = deadline(now, self.settings.stream_duration_max);
+        let Some(connection) = self.connections.iter_mut().find(|c| c.id == id) else {
+            return;
+        };
+        let name = match connection.kind {
+            Kind::Socket => return,
+            Kind::Publish => EventName::PublishStarted,
+            Kind::Subscription => EventName::SubscribeStarted,
+        };
+        if connection.is_up {
+            return;
+        }
+        connection.is_up = true;
+        connection.deadline = deadline;
+        let Connection {
+            session, who, of, ..
+        } = connection.clone();
+        if name == EventName::PublishStarted
+            && let Some(person) = self.sessions[session].people.get_mut(&who)
+        {
+            person.published = true;
+        }
+        self.write(session, &who, name, of.as_ref(), None, now);
+    }
+
+    /// Does what is due, the earliest first.
+    fn ring(&mut self, now: Now) {
+        loop {
+            let due = self
+                .connections
+                .iter()
+                .filter(|c| c.deadline.is_some_and(|at| at <= now.mono))
+                .min_by_key(|c| (c.deadline, c.id));
+            let Some(due) = due else { break };
+            let error = due.is_up.then_some(ErrorCode::StreamDurationExceeded);
+            let gone = BTreeMap::from([(due.id, Some(LeftReason::Unknown))]);
+            self.remove(&gone, error, now);
+        }
+        for number in 0..self.sessions.len() {
+            let deadline = self.sessions[number].idle_deadline;
+            if deadline.is_some_and(|at| at <= now.mono) {
+                self.end(number, now);
+            }
+        }
+    }
+
+    /// Everything that a participant has goes.
+    fn evict(&mut self, session: usize, who: &ParticipantId, reason: LeftReason, now: Now) {
+        let gone = self
+            .connections
+            .iter()
+            .filter(|c| c.session == session && c.who == *who)
+            .map(|c| (c.id, Some(reason)))
+            .collect();
+        self.remove(&gone, None, now);
+    }
+
+    /// Everybody goes.
+    fn empty(&mut self, session: usize, reason: LeftReason, now: Now) {
+        let gone = self
+            .connections
+            .iter()
+            .filter(|c| c.session == session)
+            .map(|c| (c.id, Some(reason)))
+            .collect();
+        self.remove(&gone, None, now);
+    }
+
+    /// Connections go, with what their clients are told (`None`: they went by themselves), and the subscriptions to a
+    /// publish go with it. `error` is that of the connections named.
+    fn remove(
+        &mut self,
+        gone: &BTreeMap<ConnectionId, Option<LeftReason>>,
+        error: Option<ErrorCode>,
+        now: Now,
+    ) {
+        let sources: Vec<(usize, ParticipantId)> = self
+            .connections
+            .iter()
+            .filter(|c| c.kind == Kind::Publish && gone.contains_key(&c.id))
+            .map(|c| (c.session, c.who.clone()))
+            .collect();
+        let goes = |c: &Connection| {
+            gone.contains_key(&c.id)
+                || c.of
+                    .clone()
+                    .is_some_and(|of| sources.contains(&(c.session, of)))
+        };
+        let (removed, left): (Vec<_>, Vec<_>) = std::mem::take(&mut self.connections)
+            .into_iter()
+            .partition(goes);
+        self.connections = left;
+        for connection in &removed {
+            let reason = gone.get(&connection.id);
+            let told = *reason.unwrap_or(&Some(LeftReason::Unknown));
+            if let Some(reason) = told {
+                self.expected.closes.insert(connection.id, reason);
+            }
+        }
+        let failed = error.and_then(|code| Some((gone.keys().next().copied()?, code)));
+        let Some(session) = removed.first().map(|c| c.session) else {
+            return;
+        };
+        self.write_removal(session, &removed, failed, now);
+        if self.headcount(session) == 0 {
+            self.sessions[session].idle_deadline = deadline(now, self.settings.session_grace);
+        }
+    }
+
+    /// Writes what the end of connections means: errors, stops, and the leaves of those who have none left.
+    fn write_removal(
+        &mut self,
+        session: usize,
+        removed: &[Connection],
+        failed: Option<(ConnectionId, ErrorCode)>,
+        now: Now,
+    ) {
+        for connection in removed {
+            let (error_name, stop_name) = match connection.kind {
+                Kind::Socket => continue,
+                Kind::Publish => (EventName::PublishError, EventName::PublishStopped),
+                Kind::Subscription => (EventName::SubscribeError, EventName::SubscribeStopped),
+            };
+            let of = connection.of.as_ref();
+            if let Some((_, code)) = failed.filter(|(id, _)| *id == connection.id) {
+                self.write(session, &connection.who, error_name, of, Some(code), now);
+            }
+            if connection.is_up {
+                self.write(session, &connection.who, stop_name, of, None, now);
+            }
+        }
+        let touched: BTreeSet<&ParticipantId> = removed.iter().map(|c| &c.who).collect();
+        for who in touched {
+            if !self.is_connected(session, who) {
+                self.write(session, who, EventName::Left, None, None, now);
+            }
+        }
+    }
+
+    /// A refusal on somebody's list; who is not there comes for it and goes again.
+    fn visit(
+        &mut self,
+        session: usize,
+        caller: &Caller<'_>,
+        name: EventName,
+        of: Option<&ParticipantId>,
+        code: ErrorCode,
+        now: Now,
+    ) {
+        let who = &caller.grant.participant;
+        let was_there = self.is_connected(session, who);
+        if !was_there {
+            self.enter(session, caller, now);
+        }
+        self.write(session, who, name, of, Some(code), now);
+        if !was_there {
+            self.write(session, who, EventName::Left, None, None, now);
+            if self.headcount(session) == 0 {
+                let deadline = deadline(now, self.settings.session_grace);
+                self.sessions[session].idle_deadline = deadline;
+            }
+        }
+    }
+
+    /// Notes that somebody comes in; the caller adds the connection.
+    fn enter(&mut self, session: usize, caller: &Caller<'_>, now: Now) {
+        let Grant {
+            participant: who,
+            user_id,
+            attributes,
+            ..
+        } = caller.grant;
+        let is_join = !self.is_connected(session, who);
+        let first_join = self.clamp(session, now);
+        let person = self.sessions[session]
+            .people
+            .entry(who.clone())
+            .or_insert_with(|| Person {
+                first_join,
+                published: false,
+                client: (String::new(), String::new()),
+                user_id: user_id.clone(),
+                attributes: attributes.clone(),
+            });
+        for (known, said) in [
+            (&mut person.client.0, &caller.client.os_name),
+            (&mut person.client.1, &caller.client.sdk_version),
+        ] {
+            if known.is_empty() {
+                known.clone_from(said);
+            }
+        }
+        if is_join {
+            self.sessions[session].idle_deadline = None;
+            self.write(session, who, EventName::Joined, None, None, now);
+        }
+    }
+
+    fn add(
+        &mut self,
+        session: usize,
+        caller: &Caller<'_>,
+        kind: Kind,
+        of: Option<&ParticipantId>,
+        deadline: Option<Instant>,
+    ) {
+        self.connections.push(Connection {
+            id: caller.id,
+            session,
+            who: caller.grant.participant.clone(),
+            kind,
+            of: of.cloned(),
+            is_up: false,
+            deadline,
+        });
+    }
+
+    fn write(
+        &mut self,
+        session: usize,
+        who: &ParticipantId,
+        name: EventName,
+        remote: Option<&ParticipantId>,
+        error: Option<ErrorCode>,
+        now: Now,
+    ) {
+        let at = self.clamp(session, now);
+        self.expected.lines.push(Line::Event {
+            session,
+            who: who.clone(),
+            name,
+            remote: remote.cloned(),
+            error,
+            at,
+        });
+    }
+
+    fn end(&mut self, session: usize, now: Now) {
+        let at = self.clamp(session, now);
+        self.sessions[session].ended = true;
+        self.sessions[session].idle_deadline = None;
+        self.expected.lines.push(Line::Ended { session, at });
+    }
+
+    fn clamp(&mut self, session: usize, now: Now) -> Timestamp {
+        let latest = &mut self.sessions[session].latest;
+        *latest = (*latest).max(now.wall);
+        *latest
+    }
+}
+
+fn deadline(now: Now, after: Duration) -> Option<Instant> {
+    now.mono.checked_add(after)
+}

@@ -1,0 +1,412 @@
+//! The machine, the ledger and the reference side by side, on one clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use model::{
+    Capabilities, ClientInfo, ConnectionId, Grant, Now, Participant, ParticipantId,
+    ParticipantState, Protocol, Record, SessionId, StageArn,
+};
+use stage::{CloseCause, Input, Output, Reply, RosterEntry, Settings, Stages};
+
+use crate::expected::{Answer, Expected, Line};
+use crate::{Act, Door, Ledger, Reference, Token};
+
+/// The wall clock's reading when a world begins: an ordinary day in 2027.
+const START_SECOND: i64 = 1_800_000_000;
+
+/// One simulated process with its store, its clients and its clocks.
+#[derive(Debug)]
+pub struct World {
+    settings: Settings,
+    machine: Stages,
+    reference: Reference,
+    ledger: Ledger,
+    now: Now,
+    /// Stages that the store has, with its bans.
+    stages: BTreeMap<StageArn, BTreeSet<ParticipantId>>,
+    /// Sessions in the order of their starts.
+    sessions: Vec<SessionId>,
+    /// Connections that a client believes to be open.
+    open: BTreeMap<ConnectionId, Client>,
+    /// The connection whose end the machine is being told. What is due comes first, so it may close it nevertheless.
+    leaving: Option<ConnectionId>,
+    /// How many connections there ever were.
+    minted: u64,
+    /// How many processes there were.
+    processes: u8,
+    /// The last wall time at which the store heard from the process.
+    heartbeat: Timestamp,
+}
+
+/// The far end of a connection.
+#[derive(Debug)]
+struct Client {
+    stage: StageArn,
+    /// What an events socket was told last.
+    roster: Option<Vec<RosterEntry>>,
+}
+
+impl World {
+    /// A world without stages. Its monotonic clock starts at `mono`, whatever that is.
+    pub fn new(settings: Settings, mono: Instant) -> Self {
+        let wall = Timestamp::from_second(START_SECOND).expect("2027 is in the calendar");
+        Self {
+            machine: Stages::new(settings.clone(), [0; 32]),
+            reference: Reference::new(settings.clone()),
+            settings,
+            ledger: Ledger::default(),
+            now: Now { mono, wall },
+            stages: BTreeMap::new(),
+            sessions: Vec::new(),
+            open: BTreeMap::new(),
+            leaving: None,
+            minted: 0,
+            processes: 0,
+            heartbeat: wall,
+        }
+    }
+
+    /// Does one act and panics if anything about it is wrong.
+    pub fn act(&mut self, act: Act) {
+        match act {
+            Act::Open(stage) => {
+                let stage = stage_arn(stage);
+                let bans = self.stages.entry(stage.clone()).or_default();
+                let banned = bans.iter().cloned().collect();
+                self.tell(&Input::StageOpened { stage, banned });
+            }
+            Act::Delete(stage) => {
+                let stage = stage_arn(stage);
+                self.stages.remove(&stage);
+                self.tell(&Input::StageDeleted { stage });
+            }
+            Act::Disconnect(stage, who) => {
+                let (stage, participant) = (stage_arn(stage), participant_id(who));
+                if let Some(bans) = self.stages.get_mut(&stage) {
+                    bans.insert(participant.clone());
+                }
+                self.tell(&Input::Disconnect { stage, participant });
+            }
+            Act::Knock(token, door) => {
+                let input = self.knock(token, door);
+                self.tell(&input);
+            }
+            Act::Up { pick, open } => {
+                if let Some(connection) = self.pick(pick, open) {
+                    self.tell(&Input::Connected { connection });
+                }
+            }
+            Act::Closed { pick, open, cause } => {
+                if let Some(connection) = self.pick(pick, open) {
+                    self.close(connection, cause);
+                }
+            }
+            Act::Pass(time) => self.pass(time),
+            Act::Sleep(time) => self.now = self.now.plus(time),
+            Act::Step(seconds) => {
+                let step = SignedDuration::from_secs(seconds);
+                self.now.wall = self.now.wall.saturating_add(step).expect("it is no span");
+            }
+            Act::Shutdown => self.tell(&Input::Shutdown),
+            Act::Crash => self.crash(),
+        }
+    }
+
+    fn close(&mut self, connection: ConnectionId, cause: CloseCause) {
+        self.leaving = self.open.remove(&connection).map(|_| connection);
+        self.tell(&Input::Closed { connection, cause });
+        self.leaving = None;
+    }
+
+    fn pass(&mut self, time: Duration) {
+        let end = self.now.plus(time);
+        loop {
+            assert_eq!(
+                self.machine.poll_timeout(),
+                self.reference.poll_timeout(),
+                "something is due when the rules say so"
+            );
+            let due = self.machine.poll_timeout().filter(|due| *due <= end.mono);
+            let Some(due) = due else { break };
+            let until = due.saturating_duration_since(self.now.mono);
+            self.now = self.now.plus(until);
+            self.machine.handle_timeout(self.now);
+            let expected = self.reference.handle_timeout(self.now);
+            self.settle(&expected);
+        }
+        self.now = end;
+    }
+
+    fn crash(&mut self) {
+        self.processes = self.processes.wrapping_add(1);
+        self.machine = Stages::new(self.settings.clone(), [self.processes; 32]);
+        self.reference.crash();
+        self.open.clear();
+        let left = self.ledger.live(self.heartbeat);
+        for (stage, bans) in self.stages.clone() {
+            let banned = bans.into_iter().collect();
+            self.tell(&Input::StageOpened { stage, banned });
+        }
+        for session in left {
+            self.tell(&Input::Restored(session));
+        }
+        assert!(self.ledger.live(self.heartbeat).is_empty());
+    }
+
+    /// Gives an input to the machine and to the reference.
+    fn tell(&mut self, input: &Input) {
+        self.heartbeat = self.now.wall;
+        self.machine.handle(input.clone(), self.now);
+        let expected = self.reference.handle(input, self.now);
+        self.settle(&expected);
+    }
+
+    /// Carries out what the machine wants, and looks at each output.
+    fn settle(&mut self, expected: &Expected) {
+        let mut seen = Expected::default();
+        while let Some(output) = self.machine.poll_output() {
+            match output {
+                Output::Record(record) => {
+                    assert_eq!(
+                        (&seen.reply, seen.closes.len()),
+                        (&None, 0),
+                        "records first"
+                    );
+                    self.ledger.apply(&record);
+                    seen.lines.extend(self.line(record));
+                }
+                Output::Reply(reply) => {
+                    assert_eq!(seen.reply, None, "there is one reply");
+                    assert!(seen.closes.is_empty() && seen.rosters.is_empty());
+                    self.note_reply(&reply);
+                    let answer = Answer::of(reply, |session| self.number(session));
+                    seen.reply = Some(answer);
+                }
+                Output::Close { connection, reason } => {
+                    assert!(seen.rosters.is_empty(), "rosters come last");
+                    let was_open = self.open.remove(&connection).is_some()
+                        || self.leaving.take_if(|id| *id == connection).is_some();
+                    assert!(was_open, "{connection} was open");
+                    seen.closes.insert(connection, reason);
+                }
+                Output::Roster { to, roster } => {
+                    let mut stages = BTreeSet::new();
+                    for socket in &to {
+                        let client = self.open.get_mut(socket).expect("the socket is open");
+                        assert_eq!(client.stage.id, roster.stage);
+                        let told = client.roster.replace(roster.participants.clone());
+                        assert!(told.is_some(), "{socket} is an events socket");
+                        stages.insert(client.stage.clone());
+                    }
+                    let [stage] = Vec::from_iter(stages).try_into().expect("one stage");
+                    let told = (to.into_iter().collect(), roster.participants);
+                    assert_eq!(seen.rosters.insert(stage, told), None);
+                }
+            }
+        }
+        assert_eq!(seen.reply, expected.reply);
+        assert_eq!(by_list(&seen.lines), by_list(&expected.lines));
+        assert_eq!(seen.closes, expected.closes);
+        assert_eq!(seen.rosters, expected.rosters);
+        self.check();
+    }
+
+    /// What must hold between two calls.
+    fn check(&self) {
+        self.ledger.check();
+        for (socket, client) in &self.open {
+            let Some(told) = &client.roster else { continue };
+            let told: Vec<&ParticipantId> = told.iter().map(|entry| &entry.id).collect();
+            let publishing = self.ledger.publishing(&client.stage);
+            let publishing: Vec<&ParticipantId> = publishing.iter().map(|p| &p.id).collect();
+            assert_eq!(told, publishing, "{socket} knows who publishes");
+        }
+        let mut people = BTreeMap::<&SessionId, usize>::new();
+        for (session, who, person, is_connected, is_publishing) in self.reference.people() {
+            *people.entry(session).or_default() += 1;
+            let kept = self.ledger.participant(session, who);
+            let kept = kept.expect("whoever has joined has a record");
+            let state = if is_connected {
+                ParticipantState::Connected
+            } else {
+                ParticipantState::Disconnected
+            };
+            let protocol = if person.published {
+                Protocol::Whip
+            } else {
+                Protocol::Unknown
+            };
+            let Participant {
+                first_join,
+                published,
+                ..
+            } = *kept;
+            assert_eq!((kept.state, kept.protocol), (state, protocol), "{who}");
+            assert_eq!(
+                (first_join, published),
+                (person.first_join, person.published)
+            );
+            assert_eq!(kept.publishing, is_publishing, "{who}");
+            assert_eq!(kept.client.os_name, person.client.0);
+            assert_eq!(kept.client.sdk_version, person.client.1);
+        }
+        for (session, people) in people {
+            assert_eq!(self.ledger.participant_count(session), people);
+        }
+    }
+
+    fn note_reply(&mut self, reply: &Reply) {
+        let minted = ConnectionId(self.minted);
+        let (stage, roster) = match reply {
+            Reply::Done => return,
+            Reply::Refused(_) => {
+                self.open.remove(&minted);
+                return;
+            }
+            Reply::Joined { session, roster } => (session, Some(roster.participants.clone())),
+            Reply::Admitted { session, publisher } => {
+                if let Some(publish) = publisher {
+                    assert!(self.open.contains_key(publish), "its media is there");
+                }
+                (session, None)
+            }
+        };
+        assert!(self.sessions.contains(stage), "the session was recorded");
+        let client = self.open.get_mut(&minted).expect("it has just knocked");
+        client.roster = roster;
+    }
+
+    fn line(&mut self, record: Record) -> Option<Line> {
+        Some(match record {
+            Record::SessionStarted(session) => {
+                self.sessions.push(session.id.clone());
+                let number = self.sessions.len() - 1;
+                self.reference.name_session(number, session.id);
+                Line::Started {
+                    session: number,
+                    at: session.start,
+                }
+            }
+            Record::SessionEnded { session, end, .. } => Line::Ended {
+                session: self.number(&session),
+                at: end,
+            },
+            Record::Participant(_) => return None,
+            Record::Event(event) => Line::Event {
+                session: self.number(&event.session),
+                who: event.participant,
+                name: event.name,
+                remote: event.remote,
+                error: event.error,
+                at: event.time,
+            },
+        })
+    }
+
+    fn number(&self, session: &SessionId) -> usize {
+        let number = self.sessions.iter().position(|known| known == session);
+        number.expect("a session starts before anything happens in it")
+    }
+
+    fn knock(&mut self, token: Token, door: Door) -> Input {
+        self.minted += 1;
+        let connection = ConnectionId(self.minted);
+        let stage = stage_arn(token.stage);
+        self.open.insert(
+            connection,
+            Client {
+                stage: stage.clone(),
+                roster: None,
+            },
+        );
+        let participant = participant_id(token.who);
+        let grant = Grant {
+            stage,
+            user_id: format!("user of {participant}"),
+            attributes: BTreeMap::from([("name".to_owned(), participant.to_string())]),
+            participant,
+            capabilities: Capabilities {
+                publish: token.publish,
+                subscribe: token.subscribe,
+            },
+            expires: self
+                .now
+                .wall
+                .saturating_add(SignedDuration::from_secs(token.expires_in))
+                .expect("it is no span"),
+        };
+        let client = ClientInfo {
+            os_name: word("os", token.os),
+            sdk_version: word("sdk", token.sdk),
+            ..ClientInfo::default()
+        };
+        match door {
+            Door::Socket => Input::Join {
+                connection,
+                grant,
+                client,
+            },
+            Door::Publish(fault) => Input::Publish {
+                connection,
+                grant,
+                client,
+                fault,
+            },
+            Door::Subscribe(publisher) => Input::Subscribe {
+                connection,
+                grant,
+                client,
+                publisher: participant_id(publisher),
+            },
+        }
+    }
+
+    fn pick(&self, pick: u16, open: bool) -> Option<ConnectionId> {
+        let pick = usize::from(pick);
+        if open {
+            let count = self.open.len().max(1);
+            return self.open.keys().nth(pick % count).copied();
+        }
+        // One more than there were: a connection that nobody has heard of.
+        Some(ConnectionId(pick as u64 % (self.minted + 2)))
+    }
+}
+
+/// Facts by session and by whose list they are in. Stops that follow each other have no order among them.
+fn by_list(lines: &[Line]) -> BTreeMap<(usize, Option<ParticipantId>), Vec<Line>> {
+    let mut lists = BTreeMap::<_, Vec<Line>>::new();
+    for line in lines {
+        let list = match line {
+            Line::Event { session, who, .. } => (*session, Some(who.clone())),
+            Line::Started { session, .. } | Line::Ended { session, .. } => (*session, None),
+        };
+        lists.entry(list).or_default().push(line.clone());
+    }
+    for list in lists.values_mut() {
+        for run in list.chunk_by_mut(|one, next| one.is_stop() && next.is_stop()) {
+            if run.len() > 1 {
+                run.sort();
+            }
+        }
+    }
+    lists
+}
+
+fn stage_arn(stage: u8) -> StageArn {
+    let text = format!("arn:aws:ivs:us-west-2:123456789012:stage/stage{stage}");
+    StageArn::parse(&text).expect("it has the shape")
+}
+
+fn participant_id(who: u8) -> ParticipantId {
+    ParticipantId::parse(&format!("participant-{who}")).expect("it has the shape")
+}
+
+fn word(name: &str, choice: u8) -> String {
+    if choice == 0 {
+        String::new()
+    } else {
+        format!("{name}-{choice}")
+    }
+}

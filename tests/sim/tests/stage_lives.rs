@@ -1,0 +1,155 @@
+//! Random lives of small stages, each step compared with the reference.
+//!
+//! The lives are the same at every run. `SIM_SEED=<number>` takes others and `SIM_CASES=<number>` more of them; a failure
+//! prints the seed that replays it and the shortest acts that still fail.
+
+use std::time::{Duration, Instant};
+
+use model::ErrorCode;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use sim::{Act, Door, Token, World};
+use stage::{CloseCause, Settings};
+
+/// Limits so small that random acts run into each of them.
+fn narrow() -> Settings {
+    Settings {
+        session_grace: Duration::from_secs(5),
+        stream_duration_max: Duration::from_secs(12),
+        publishers_per_stage_max: 2,
+        subscribers_per_stage_max: 2,
+        setup_timeout: Duration::from_secs(3),
+    }
+}
+
+/// Limits that random acts seldom reach.
+fn wide() -> Settings {
+    Settings::default()
+}
+
+fn token() -> impl Strategy<Value = Token> {
+    let flag = || prop::bool::weighted(0.85);
+    let expires_in = prop_oneof![8 => Just(3_600), 1 => Just(0), 1 => -100_000_i64..10];
+    (
+        0..2_u8,
+        0..5_u8,
+        flag(),
+        flag(),
+        expires_in,
+        0..3_u8,
+        0..3_u8,
+    )
+        .prop_map(
+            |(stage, who, publish, subscribe, expires_in, os, sdk)| Token {
+                // The first stage is where most of it happens.
+                stage: stage & u8::from(who == 0),
+                who,
+                publish,
+                subscribe,
+                expires_in,
+                os,
+                sdk,
+            },
+        )
+}
+
+fn error() -> impl Strategy<Value = ErrorCode> {
+    prop::sample::select(ErrorCode::ALL)
+}
+
+fn door() -> impl Strategy<Value = Door> {
+    prop_oneof![
+        3 => Just(Door::Socket),
+        4 => prop::option::weighted(0.15, error()).prop_map(Door::Publish),
+        5 => (0..6_u8).prop_map(Door::Subscribe),
+    ]
+}
+
+fn cause() -> impl Strategy<Value = CloseCause> {
+    prop_oneof![
+        2 => Just(CloseCause::Client),
+        1 => Just(CloseCause::Timeout),
+        2 => error().prop_map(CloseCause::Fault),
+    ]
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let open = || prop::bool::weighted(0.9);
+    let millis = |most: u64| (0..most).prop_map(Duration::from_millis);
+    prop_oneof![
+        2 => (0..2_u8).prop_map(Act::Open),
+        40 => (token(), door()).prop_map(|(token, door)| Act::Knock(token, door)),
+        40 => (any::<u16>(), open()).prop_map(|(pick, open)| Act::Up { pick, open }),
+        15 => (any::<u16>(), open(), cause())
+            .prop_map(|(pick, open, cause)| Act::Closed { pick, open, cause }),
+        10 => millis(2_000).prop_map(Act::Pass),
+        3 => millis(10_000).prop_map(Act::Pass),
+        3 => millis(20_000).prop_map(Act::Sleep),
+        2 => (-100_000_i64..100_000).prop_map(Act::Step),
+        2 => (0..2_u8, 0..5_u8).prop_map(|(stage, who)| Act::Disconnect(stage, who)),
+        1 => (0..2_u8).prop_map(Act::Delete),
+        2 => Just(Act::Crash),
+        1 => Just(Act::Shutdown),
+    ]
+}
+
+fn live(settings: Settings, acts: &[Act]) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an Instant can only be made by reading the clock; a world counts from it and never reads another"
+    )]
+    let mut world = World::new(settings, Instant::now());
+    world.act(Act::Open(0));
+    for act in acts {
+        world.act(*act);
+    }
+    // The world ends in peace: everybody goes, and every session ends.
+    world.act(Act::Shutdown);
+    world.act(Act::Pass(Duration::from_hours(48)));
+    world.act(Act::Crash);
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    let given = std::env::var(name).ok();
+    given.map_or(default, |text| text.parse().expect("it is a number"))
+}
+
+fn check(settings: fn() -> Settings, cases: u32) {
+    let seed = number("SIM_SEED", 1);
+    let cases = number("SIM_CASES", cases.into());
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let config = Config {
+        cases: u32::try_from(cases).expect("so many take for ever"),
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    let outcome = runner.run(&prop::collection::vec(act(), 1..200), |acts| {
+        std::panic::catch_unwind(|| live(settings(), &acts)).map_err(|panic| {
+            let message = panic
+                .downcast_ref::<String>()
+                .cloned()
+                .or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+            TestCaseError::fail(message.unwrap_or_default())
+        })
+    });
+    match outcome {
+        Ok(()) => {}
+        Err(TestError::Fail(why, acts)) => panic!(
+            "SIM_SEED={seed} SIM_CASES={cases} replays this:\n{why}\nThe shortest acts that fail: {acts:#?}"
+        ),
+        Err(TestError::Abort(why)) => panic!("no acts could be made: {why}"),
+    }
+}
+
+#[test]
+fn lives_within_narrow_limits_are_as_the_reference_says() {
+    check(narrow, 600);
+}
+
+#[test]
+fn lives_within_wide_limits_are_as_the_reference_says() {
+    check(wide, 300);
+}
