@@ -10,6 +10,8 @@
 //! All sessions of a stage live on one worker, so that forwarding never crosses threads. What is absent: rules about who
 //! may do what (`stage`), media itself (`sfu`), and TLS (a proxy in front, or a later listener).
 
+#![forbid(unsafe_code)]
+
 mod address;
 mod admission;
 mod client_info;

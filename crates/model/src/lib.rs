@@ -4,6 +4,8 @@
 //! Nothing here does IO, reads a clock or draws a random number. What is absent: the shapes of the API on the wire (`wire`)
 //! and every rule about how state changes (`stage`).
 
+#![forbid(unsafe_code)]
+
 mod event;
 mod grant;
 mod id;
