@@ -3,14 +3,14 @@
 //! Only facts are taken: names, types, required members, bounds, patterns, enums, HTTP bindings and declared errors. The model's
 //! prose stays where it is. The package version is pinned in `spec/requirements.txt`; a newer model arrives as a diff.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::{Map, Value, json};
 
+use crate::process;
 use crate::workspace::{self, Wanted};
 
 /// Where the shapes stand, relative to the root.
@@ -63,12 +63,12 @@ fn installed_model(version: &str) -> Result<Value> {
             return Ok(found);
         }
     }
-    must(
+    process::must(
         Command::new("python3")
             .args(["-m", "venv", "--clear"])
             .arg(&own),
     )?;
-    must(
+    process::must(
         Command::new(&own_python)
             .args([
                 "-m",
@@ -97,28 +97,6 @@ fn read_model(python: &Path) -> Option<Value> {
         .success()
         .then(|| serde_json::from_slice(&output.stdout).ok())
         .flatten()
-}
-
-fn must(command: &mut Command) -> Result<()> {
-    // A proxy or mirror that the user configured for pip stays in force: the environment is inherited.
-    let shown = command.get_program().to_string_lossy().into_owned();
-    let status = command
-        .env(
-            "PYTHONDONTWRITEBYTECODE",
-            env_or("PYTHONDONTWRITEBYTECODE", "1"),
-        )
-        .status();
-    if !status
-        .with_context(|| format!("starting {shown}"))?
-        .success()
-    {
-        bail!("{shown} failed");
-    }
-    Ok(())
-}
-
-fn env_or(name: &str, default: &str) -> String {
-    env::var(name).unwrap_or_else(|_| default.to_owned())
 }
 
 fn reduce(installed: &Value) -> Result<Value> {
@@ -226,59 +204,59 @@ fn object(value: &Value) -> Result<&Map<String, Value>> {
 
 /// JSON with sorted names in which whatever fits stands on one line, so that a changed bound is a changed line.
 fn print(value: &Value) -> String {
-    let mut text = String::new();
-    print_value(value, 0, &mut text);
-    text.push('\n');
-    text
+    let mut lines = spread(value, 0, 0);
+    lines.push('\n');
+    lines
 }
 
-fn print_value(value: &Value, indent: usize, text: &mut String) {
+/// A value that begins at `column`, its further lines indented by `level`.
+fn spread(value: &Value, level: usize, column: usize) -> String {
     const WIDTH: usize = 110;
     let flat = flat(value);
-    let column = text.len() - text.rfind('\n').map_or(0, |at| at + 1);
     // The top of the file is always spread, so that each operation and each shape begins a line.
-    let fits = column + flat.len() <= WIDTH && indent > 1;
-    let pad = "  ".repeat(indent + 1);
-    match value {
-        Value::Object(map) if !fits && !map.is_empty() => {
-            let mut separator = "{\n";
-            for (name, item) in sorted(map) {
-                text.push_str(&format!("{separator}{pad}{}: ", json!(name)));
-                print_value(item, indent + 1, text);
-                separator = ",\n";
-            }
-            text.push_str(&format!("\n{}}}", "  ".repeat(indent)));
-        }
-        Value::Array(items) if !fits && !items.is_empty() => {
-            let mut separator = "[\n";
-            for item in items {
-                text.push_str(&format!("{separator}{pad}"));
-                print_value(item, indent + 1, text);
-                separator = ",\n";
-            }
-            text.push_str(&format!("\n{}]", "  ".repeat(indent)));
-        }
-        _ => text.push_str(&flat),
+    if level > 1 && column + flat.len() <= WIDTH {
+        return flat;
     }
+    let pad = "  ".repeat(level + 1);
+    let (open, lines, close): (_, Vec<String>, _) = if let Value::Object(map) = value {
+        let line = |(name, item): (&String, &Value)| {
+            let head = format!("{pad}{}: ", json!(name));
+            let item = spread(item, level + 1, head.len());
+            head + &item
+        };
+        ("{", sorted(map).into_iter().map(line).collect(), "}")
+    } else if let Value::Array(items) = value {
+        let line = |item| format!("{pad}{}", spread(item, level + 1, pad.len()));
+        ("[", items.iter().map(line).collect(), "]")
+    } else {
+        return flat;
+    };
+    if lines.is_empty() {
+        return flat;
+    }
+    format!(
+        "{open}\n{}\n{}{close}",
+        lines.join(",\n"),
+        "  ".repeat(level)
+    )
 }
 
 fn flat(value: &Value) -> String {
-    match value {
-        Value::Object(map) if map.is_empty() => "{}".to_owned(),
-        Value::Object(map) => {
-            let items: Vec<_> = sorted(map)
-                .into_iter()
-                .map(|(name, item)| format!("{}: {}", json!(name), flat(item)))
-                .collect();
+    if let Value::Object(map) = value {
+        let item = |(name, item)| format!("{}: {}", json!(name), flat(item));
+        let items: Vec<_> = sorted(map).into_iter().map(item).collect();
+        if items.is_empty() {
+            "{}".to_owned()
+        } else {
             format!("{{ {} }}", items.join(", "))
         }
-        Value::Array(items) => {
-            format!(
-                "[{}]",
-                items.iter().map(flat).collect::<Vec<_>>().join(", ")
-            )
-        }
-        plain => plain.to_string(),
+    } else if let Value::Array(items) = value {
+        format!(
+            "[{}]",
+            items.iter().map(flat).collect::<Vec<_>>().join(", ")
+        )
+    } else {
+        value.to_string()
     }
 }
 

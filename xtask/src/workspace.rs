@@ -82,9 +82,9 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
         {
             let path = entry?.path();
             if path.is_dir() {
-                found.extend(files(&path)?)
+                found.extend(files(&path)?);
             } else {
-                found.push(path)
+                found.push(path);
             }
         }
     }

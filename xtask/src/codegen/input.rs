@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail};
 
 use super::model::{Location, Operation, Spec};
 use super::{Files, gather, imports, names, reader, types};
@@ -70,16 +70,13 @@ fn print_input(spec: &Spec, name: &str, operation: &Operation, text: &mut String
         .any(|member| member.location.is_none());
     let mut bindings = String::new();
     for (wire_name, member) in &structure.members {
-        match member.location {
-            Some(Location::Uri) => {
-                writeln!(bindings, "object.bind_label({wire_name:?}, request)?;")?
-            }
-            Some(Location::Querystring) => {
-                writeln!(bindings, "object.bind_query({wire_name:?}, request)?;")?
-            }
-            Some(Location::Header) => ensure!(false, "{name} takes an input from a header"),
-            None => {}
-        }
+        let bind = match member.location {
+            Some(Location::Uri) => "label",
+            Some(Location::Querystring) => "query",
+            Some(Location::Header) => bail!("{name} takes an input from a header"),
+            None => continue,
+        };
+        writeln!(bindings, "object.bind_{bind}({wire_name:?}, request)?;")?;
     }
     let mutable = if bindings.is_empty() { "" } else { "mut " };
     let source = if has_body {

@@ -54,15 +54,16 @@ pub(crate) fn run(check: bool) -> Result<()> {
 
 /// A folder module that only gathers its files, one for each group of operations.
 fn gather(header: &str, groups: &BTreeSet<&str>) -> String {
-    let mut text = format!("//! {header}\n\n");
-    for group in groups {
-        text.push_str(&format!("mod {group};\n"));
-    }
-    text.push('\n');
-    for group in groups {
-        text.push_str(&format!("pub use {group}::*;\n"));
-    }
-    text
+    let modules: Vec<_> = groups.iter().map(|group| format!("mod {group};")).collect();
+    let uses: Vec<_> = groups
+        .iter()
+        .map(|group| format!("pub use {group}::*;"))
+        .collect();
+    format!(
+        "//! {header}\n\n{}\n\n{}\n",
+        modules.join("\n"),
+        uses.join("\n")
+    )
 }
 
 /// `use` lines for whatever of the usual names the text mentions.

@@ -107,17 +107,17 @@ impl Spec {
     }
 
     pub(crate) fn structure(&self, name: &str) -> Result<&Structure> {
-        match self.shape(name)? {
-            Shape::Structure(structure) => Ok(structure),
-            _ => bail!("{name} is no structure"),
-        }
+        let Shape::Structure(structure) = self.shape(name)? else {
+            bail!("{name} is no structure");
+        };
+        Ok(structure)
     }
 
     /// The Rust type of a shape's values.
     pub(crate) fn rust_type(&self, name: &str) -> Result<String> {
         Ok(match self.shape(name)? {
-            Shape::Structure(_) => name.to_owned(),
-            Shape::String(Text {
+            Shape::Structure(_)
+            | Shape::String(Text {
                 values: Some(_), ..
             }) => name.to_owned(),
             Shape::String(Text {
@@ -138,7 +138,12 @@ impl Spec {
         Ok(match self.shape(name)? {
             Shape::Structure(structure) => self.members_have_default(structure)?,
             Shape::String(text) => text.values.is_none(),
-            _ => true,
+            Shape::Integer(_)
+            | Shape::Float(_)
+            | Shape::Boolean
+            | Shape::Timestamp
+            | Shape::List { .. }
+            | Shape::Map { .. } => true,
         })
     }
 
@@ -171,7 +176,11 @@ impl Spec {
                 self.reach(key, found)?;
                 self.reach(value, found)?;
             }
-            _ => {}
+            Shape::String(_)
+            | Shape::Integer(_)
+            | Shape::Float(_)
+            | Shape::Boolean
+            | Shape::Timestamp => {}
         }
         Ok(())
     }

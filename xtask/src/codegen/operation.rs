@@ -27,9 +27,18 @@ pub(super) fn print(spec: &Spec, files: &mut Files) -> Result<()> {
     text.push_str("use super::error::ErrorShape;\n\n");
     print_enum(spec, &mut text)?;
     writeln!(text, "impl Operation {{")?;
-    let all: Vec<_> = spec.operations.keys().map(|name| format!("Self::{name},")).collect();
+    let all: Vec<_> = spec
+        .operations
+        .keys()
+        .map(|name| format!("Self::{name},"))
+        .collect();
     writeln!(text, "/// Every operation, by name.")?;
-    writeln!(text, "pub const ALL: [Self; {}] = [{}];\n", all.len(), all.concat())?;
+    writeln!(
+        text,
+        "pub const ALL: [Self; {}] = [{}];\n",
+        all.len(),
+        all.concat()
+    )?;
     for table in &TABLES {
         table.print(spec, &mut text)?;
     }
@@ -41,10 +50,17 @@ pub(super) fn print(spec: &Spec, files: &mut Files) -> Result<()> {
 
 fn print_enum(spec: &Spec, text: &mut String) -> Result<()> {
     writeln!(text, "/// An operation of the API.")?;
-    writeln!(text, "#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]")?;
+    writeln!(
+        text,
+        "#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]"
+    )?;
     writeln!(text, "pub enum Operation {{")?;
     for (name, operation) in &spec.operations {
-        writeln!(text, "/// `{} {}`\n{name},", operation.method, operation.uri)?;
+        writeln!(
+            text,
+            "/// `{} {}`\n{name},",
+            operation.method, operation.uri
+        )?;
     }
     writeln!(text, "}}\n")?;
     Ok(())
@@ -85,7 +101,10 @@ const TABLES: [Table; 5] = [
             let members = spec.structure(&operation.output)?.members.values();
             let headers = members.filter(|member| member.location == Some(Location::Header));
             let count = headers.count();
-            ensure!(count == 0 || count == 7, "{name} models {count} headers, not none or seven");
+            ensure!(
+                count == 0 || count == 7,
+                "{name} models {count} headers, not none or seven"
+            );
             Ok((count == 7).to_string())
         },
     },
@@ -104,7 +123,10 @@ impl Table {
         }
         writeln!(text, "/// {}", self.doc)?;
         if arms.iter().any(|(value, _)| value.starts_with("&[")) {
-            writeln!(text, "#[expect(clippy::too_many_lines, reason = \"a table\")]")?;
+            writeln!(
+                text,
+                "#[expect(clippy::too_many_lines, reason = \"a table\")]"
+            )?;
         }
         writeln!(text, "pub fn {} {{ match self {{", self.head)?;
         for (value, patterns) in arms {
@@ -116,7 +138,10 @@ impl Table {
 }
 
 fn error_list(operation: &Operation) -> String {
-    let errors = operation.errors.iter().map(|error| names::error_variant(error));
+    let errors = operation
+        .errors
+        .iter()
+        .map(|error| names::error_variant(error));
     let mut errors: Vec<_> = errors.map(|error| format!("ErrorShape::{error}")).collect();
     errors.sort_unstable();
     format!("&[{}]", errors.join(", "))

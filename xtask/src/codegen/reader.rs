@@ -76,27 +76,27 @@ fn read_by_function<'a>(spec: &'a Spec, reached: &[&'a str]) -> Result<BTreeSet<
                     .map(|member| member.shape.as_str()),
             ),
             Shape::List { member, .. } => read.extend([member.as_str()]),
-            _ => {}
+            Shape::String(_)
+            | Shape::Integer(_)
+            | Shape::Float(_)
+            | Shape::Boolean
+            | Shape::Timestamp
+            | Shape::Map { .. } => {}
         }
     }
     Ok(read)
 }
 
-fn print_reader(spec: &Spec, name: &str, function_needed: bool, text: &mut String) -> Result<()> {
-    let function = names::snake(name);
-    let constant = names::shouting(name);
+fn print_reader(spec: &Spec, name: &str, read: bool, text: &mut String) -> Result<()> {
     let rust_type = spec.rust_type(name)?;
     let head = format!(
-        "pub(super) fn {function}(value: &Json, path: &Path<'_>) -> Result<{rust_type}, Invalid>"
+        "pub(super) fn {}(value: &Json, path: &Path<'_>) -> Result<{rust_type}, Invalid>",
+        names::snake(name)
     );
-    match spec.shape(name)? {
+    let body = match spec.shape(name)? {
         Shape::Structure(structure) => {
-            writeln!(
-                text,
-                "{head} {{ let members = Members::of(value, path)?; Ok({name} {{"
-            )?;
-            text.push_str(&fields(structure, "")?);
-            writeln!(text, "}}) }}\n")?;
+            let fields = fields(structure, "")?;
+            format!("let members = Members::of(value, path)?; Ok({name} {{ {fields} }})")
         }
         Shape::String(Text {
             values: Some(values),
@@ -104,62 +104,35 @@ fn print_reader(spec: &Spec, name: &str, function_needed: bool, text: &mut Strin
         }) => {
             let mut values = values.clone();
             values.sort();
-            writeln!(
-                text,
-                "{head} {{ constraint::choice(value, path, {name}::parse, {:?}) }}\n",
+            format!(
+                "constraint::choice(value, path, {name}::parse, {:?})",
                 values.join(", ")
-            )?;
+            )
         }
         Shape::String(shape) => {
-            let secret = if shape.sensitive {
+            print_text(name, shape, text)?;
+            if !read {
+                return Ok(());
+            }
+            let hide = if shape.sensitive {
                 ".map(Sensitive::new)"
             } else {
                 ""
             };
-            let pattern = MEANT
-                .iter()
-                .find(|(meant, _)| *meant == name)
-                .map(|(_, pattern)| (*pattern).to_owned());
-            let pattern = pattern.or_else(|| shape.pattern.clone());
-            let (min, max) = (shape.min.unwrap_or(0), bound(shape.max));
-            let made = match pattern {
-                Some(pattern) => format!("Text::matching({min}, {max}, {pattern:?})"),
-                None => format!("Text::new({min}, {max})"),
-            };
-            writeln!(text, "static {constant}: Text = {made};\n")?;
-            if function_needed {
-                writeln!(text, "{head} {{ {constant}.read(value, path){secret} }}\n")?;
-            }
+            format!("{}.read(value, path){hide}", names::shouting(name))
         }
-        Shape::Integer(range) => {
-            writeln!(
-                text,
-                "{head} {{ Integer {}.read(value, path) }}\n",
-                range_fields(range, "")
-            )?;
-        }
-        Shape::Float(range) => {
-            writeln!(
-                text,
-                "{head} {{ Decimal {}.read(value, path) }}\n",
-                range_fields(range, ".0")
-            )?;
-        }
-        Shape::Boolean => writeln!(text, "{head} {{ constraint::boolean(value, path) }}\n")?,
+        Shape::Integer(range) => format!("Integer {}.read(value, path)", range_fields(range, "")),
+        Shape::Float(range) => format!("Decimal {}.read(value, path)", range_fields(range, ".0")),
+        Shape::Boolean => "constraint::boolean(value, path)".to_owned(),
         Shape::Timestamp => {
             bail!("{name}: no input has held a timestamp; teach constraint.rs to read one")
         }
         Shape::List { member, min, max } => {
-            let count = format!(
-                "Count {{ min: {}, max: {} }}",
-                min.unwrap_or(0),
-                bound(*max)
-            );
-            writeln!(
-                text,
-                "{head} {{ {count}.list(value, path, {}) }}\n",
+            format!(
+                "{}.list(value, path, {})",
+                count(*min, *max),
                 names::snake(member)
-            )?;
+            )
         }
         Shape::Map {
             key,
@@ -167,19 +140,31 @@ fn print_reader(spec: &Spec, name: &str, function_needed: bool, text: &mut Strin
             min,
             max,
         } => {
-            let count = format!(
-                "Count {{ min: {}, max: {} }}",
-                min.unwrap_or(0),
-                bound(*max)
-            );
             let (key, value) = (names::shouting(key), names::shouting(value));
-            writeln!(
-                text,
-                "{head} {{ {count}.map(value, path, &{key}, &{value}) }}\n"
-            )?;
+            format!("{}.map(value, path, &{key}, &{value})", count(*min, *max))
         }
-    }
+    };
+    writeln!(text, "{head} {{ {body} }}\n")?;
     Ok(())
+}
+
+/// The constraints of a string shape.
+fn print_text(name: &str, shape: &Text, text: &mut String) -> Result<()> {
+    let meant = MEANT
+        .iter()
+        .find(|(meant, _)| *meant == name)
+        .map(|(_, pattern)| *pattern);
+    let (min, max) = (shape.min.unwrap_or(0), bound(shape.max));
+    let made = match meant.or(shape.pattern.as_deref()) {
+        Some(pattern) => format!("Text::matching({min}, {max}, {pattern:?})"),
+        None => format!("Text::new({min}, {max})"),
+    };
+    writeln!(text, "static {}: Text = {made};\n", names::shouting(name))?;
+    Ok(())
+}
+
+fn count(min: Option<u64>, max: Option<u64>) -> String {
+    format!("Count {{ min: {}, max: {} }}", min.unwrap_or(0), bound(max))
 }
 
 /// One line for each member of a structure literal.
@@ -201,14 +186,13 @@ pub(super) fn fields(structure: &Structure, module: &str) -> Result<String> {
 }
 
 fn bound(max: Option<u64>) -> String {
-    max.map_or("usize::MAX".to_owned(), |max| max.to_string())
+    max.map_or_else(|| "usize::MAX".to_owned(), |max| max.to_string())
 }
 
 fn range_fields(range: &Range, suffix: &str) -> String {
-    let bound = |bound: Option<i64>| {
-        bound.map_or("None".to_owned(), |bound| {
-            format!("Some({}{suffix})", digits(bound))
-        })
+    let bound = |bound: Option<i64>| match bound {
+        Some(bound) => format!("Some({}{suffix})", digits(bound)),
+        None => "None".to_owned(),
     };
     format!("{{ min: {}, max: {} }}", bound(range.min), bound(range.max))
 }

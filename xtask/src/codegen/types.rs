@@ -24,15 +24,14 @@ pub(super) fn print(spec: &Spec, files: &mut Files) -> Result<()> {
         if !used.contains(&name.as_str()) {
             continue;
         }
-        match shape {
-            Shape::String(Text {
-                values: Some(values),
-                ..
-            }) => print_enum(name, values, &mut enums)?,
-            Shape::Structure(structure) => {
-                print_structure(spec, name, "", structure, true, &mut structures)?;
-            }
-            _ => {}
+        if let Shape::String(Text {
+            values: Some(values),
+            ..
+        }) = shape
+        {
+            print_enum(name, values, &mut enums)?;
+        } else if let Shape::Structure(structure) = shape {
+            print_structure(spec, name, "", structure, true, &mut structures)?;
         }
     }
     let header = "//! The enums of the API.\n\nuse serde::{Serialize, Serializer};\n\n";
@@ -212,10 +211,11 @@ fn serde_attributes(
     if !required {
         attributes.push("skip_serializing_if = \"Option::is_none\"".to_owned());
     }
-    let printer = match spec.shape(shape)? {
-        Shape::Timestamp => Some("time"),
-        Shape::Float(_) => Some("number"),
-        _ => None,
+    let shape = spec.shape(shape)?;
+    let printer = if matches!(shape, Shape::Timestamp) {
+        Some("time")
+    } else {
+        matches!(shape, Shape::Float(_)).then_some("number")
     };
     if let Some(printer) = printer {
         let optional = if required { "" } else { "_optional" };

@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Installs what a bare Debian machine lacks: `scripts/setup.sh run|check|test`. Quick, and silent, when nothing is missing.
+#
+# System packages come by apt (as root or with sudo), the Rust toolchain of rust-toolchain.toml by rustup, JavaScript and Python
+# packages by their lock files into folders of our own. Mirrors and proxies are those that the tools are configured with.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+purpose=${1:-}
+case $purpose in
+  run | check | test) ;;
+  *) echo "usage: scripts/setup.sh run|check|test" >&2 && exit 2 ;;
+esac
+: "${CARGO_TARGET_DIR:=$HOME/.cache/downstage/target}"
+export PATH="$HOME/.cargo/bin:$PATH"
+
+packages=()
+# need COMMAND PACKAGE: the package is wanted if the command is not there.
+need() { command -v "$1" >/dev/null || packages+=("$2"); }
+
+install_packages() {
+  ((${#packages[@]})) || return 0
+  local sudo=()
+  [ "$(id -u)" = 0 ] || sudo=(sudo)
+  if ! command -v apt-get >/dev/null; then
+    echo "setup: this machine has no apt-get; please install: ${packages[*]}" >&2
+    exit 1
+  fi
+  echo "setup: installing ${packages[*]}"
+  "${sudo[@]}" apt-get -qq update
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "${packages[@]}" >/dev/null
+}
+
+install_rust() {
+  if ! command -v cargo >/dev/null; then
+    echo "setup: installing rustup"
+    curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y -q --profile minimal --default-toolchain none
+  fi
+  # Fetches the pinned toolchain if rustup has not got it yet.
+  cargo --version >/dev/null
+}
+
+# Plain `cargo build` shares the folder too, and target/release/downstage is where the documents say.
+link_target() {
+  mkdir -p "$CARGO_TARGET_DIR"
+  [ -e target ] || [ -L target ] || ln -s "$CARGO_TARGET_DIR" target
+}
+
+page_locks() { find js -maxdepth 2 -name package-lock.json -not -path '*/node_modules/*' 2>/dev/null | sort; }
+
+# Each folder of js/ with a lock file: install by it, then build if a source is newer than the last build.
+build_pages() {
+  local lock folder
+  for lock in $(page_locks); do
+    folder=$(dirname "$lock")
+    if [ "$lock" -nt "$folder/node_modules/.package-lock.json" ]; then
+      echo "setup: installing packages of $folder"
+      npm --prefix "$folder" ci --no-audit --no-fund --loglevel=error
+    fi
+    if [ -n "$(find "$folder" -name node_modules -prune -o -name dist -prune -o -type f -newer "$folder/dist" -print -quit 2>&1)" ]; then
+      echo "setup: building $folder"
+      npm --prefix "$folder" run --silent build
+      touch "$folder/dist"
+    fi
+  done
+}
+
+# The Python environment of the black box tests, made again when its lock file changes.
+make_python() {
+  local wanted=tests/conformance/python/requirements.txt
+  local folder=${DOWNSTAGE_VENV:-$CARGO_TARGET_DIR/test-python}
+  if [ -f "$wanted" ] && ! cmp -s "$wanted" "$folder/installed.txt"; then
+    echo "setup: making the Python environment of the tests"
+    python3 -m venv --clear "$folder"
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$wanted"
+    cp "$wanted" "$folder/installed.txt"
+  fi
+}
+
+# The compiler builds the C parts of aws-lc and SQLite.
+need cc build-essential
+command -v cargo >/dev/null || need curl curl
+[ -e /etc/ssl/certs/ca-certificates.crt ] || packages+=(ca-certificates)
+if [ "$purpose" != run ]; then
+  need git git
+  python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3 python3-venv)
+fi
+if [ "$purpose" != check ] && [ -n "$(page_locks)" ]; then
+  need npm npm
+fi
+if [ "$purpose" = test ] && [ ! -x "${CHROMIUM:-/usr/bin/chromium}" ]; then
+  packages+=(chromium)
+fi
+install_packages
+install_rust
+link_target
+case $purpose in
+  run) build_pages ;;
+  check) ;;
+  test) build_pages && make_python ;;
+esac
