@@ -8,7 +8,7 @@ use model::{
     StageArn,
 };
 
-use crate::chronicle::Entry;
+use crate::chronicle::{Chronicle, Entry};
 use crate::door::Knock;
 use crate::session::Session;
 use crate::timers::Alarm;
@@ -65,9 +65,16 @@ impl Session {
             attributes,
             ..
         } = knock.grant;
+        if self.is_connected(id) {
+            if let Some(participant) = self.participants.get_mut(id)
+                && fill_blanks(&mut participant.client, knock.client)
+            {
+                turn.record(Record::Participant(participant.clone()));
+            }
+            return;
+        }
         let joined = self.chronicle.date(turn.now.wall);
-        let stage = &self.chronicle.stage;
-        let session = &self.chronicle.session;
+        let Chronicle { stage, session, .. } = &self.chronicle;
         let participant = self
             .participants
             .entry(id.clone())
@@ -84,13 +91,7 @@ impl Session {
                 protocol: Protocol::Unknown,
                 client: ClientInfo::default(),
             });
-        let learned = fill_blanks(&mut participant.client, knock.client);
-        if participant.state == ParticipantState::Connected {
-            if learned {
-                turn.record(Record::Participant(participant.clone()));
-            }
-            return;
-        }
+        fill_blanks(&mut participant.client, knock.client);
         participant.state = ParticipantState::Connected;
         participant.user_id.clone_from(user_id);
         participant.attributes.clone_from(attributes);

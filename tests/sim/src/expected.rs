@@ -81,6 +81,33 @@ pub struct Person {
     pub attributes: BTreeMap<String, String>,
 }
 
+impl Expected {
+    /// The kinds of what is in it, in words.
+    pub fn words(&self) -> BTreeSet<String> {
+        let mut words = BTreeSet::new();
+        for line in &self.lines {
+            words.insert(match line {
+                Line::Started { .. } => "start".to_owned(),
+                Line::Ended { .. } => "end".to_owned(),
+                Line::Event { name, error, .. } => {
+                    let error = error.map_or(String::new(), |code| format!(" {}", code.as_str()));
+                    format!("{}{error}", name.as_str())
+                }
+            });
+        }
+        if let Some(Answer::Refused(refusal)) = &self.reply {
+            words.insert(format!("refused: {refusal}"));
+        }
+        for reason in self.closes.values() {
+            words.insert(format!("close {}", reason.as_str()));
+        }
+        if !self.rosters.is_empty() {
+            words.insert("roster".to_owned());
+        }
+        words
+    }
+}
+
 impl Line {
     /// Whether media stopped.
     pub fn is_stop(&self) -> bool {

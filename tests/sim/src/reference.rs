@@ -521,17 +521,15 @@ impl Reference {
             ..
         } = caller.grant;
         let is_join = !self.is_connected(session, who);
-        let first_join = self.clamp(session, now);
-        let person = self.sessions[session]
-            .people
-            .entry(who.clone())
-            .or_insert_with(|| Person {
-                first_join,
-                published: false,
-                client: (String::new(), String::new()),
-                user_id: user_id.clone(),
-                attributes: attributes.clone(),
-            });
+        let Session { people, latest, .. } = &mut self.sessions[session];
+        let first_join = (*latest).max(now.wall);
+        let person = people.entry(who.clone()).or_insert_with(|| Person {
+            first_join,
+            published: false,
+            client: (String::new(), String::new()),
+            user_id: user_id.clone(),
+            attributes: attributes.clone(),
+        });
         for (known, said) in [
             (&mut person.client.0, &caller.client.os_name),
             (&mut person.client.1, &caller.client.sdk_version),

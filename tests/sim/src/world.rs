@@ -38,6 +38,8 @@ pub struct World {
     processes: u8,
     /// The last wall time at which the store heard from the process.
     heartbeat: Timestamp,
+    /// What kinds of outputs there have been, see [`World::seen`].
+    seen: BTreeSet<String>,
 }
 
 /// The far end of a connection.
@@ -65,7 +67,14 @@ impl World {
             minted: 0,
             processes: 0,
             heartbeat: wall,
+            seen: BTreeSet::new(),
         }
+    }
+
+    /// What kinds of outputs there have been, in words: `LEFT`, `PUBLISH_ERROR QUOTA_EXCEEDED`, `refused: the token has expired`,
+    /// `close token-reused`, `roster`. A test that wants to be sure that its acts are lively looks here.
+    pub fn seen(&self) -> &BTreeSet<String> {
+        &self.seen
     }
 
     /// Does one act and panics if anything about it is wrong.
@@ -206,6 +215,7 @@ impl World {
                 }
             }
         }
+        self.seen.extend(seen.words());
         assert_eq!(seen.reply, expected.reply);
         assert_eq!(by_list(&seen.lines), by_list(&expected.lines));
         assert_eq!(seen.closes, expected.closes);

@@ -3,13 +3,15 @@
 //! The lives are the same at every run. `SIM_SEED=<number>` takes others and `SIM_CASES=<number>` more of them; a failure
 //! prints the seed that replays it and the shortest acts that still fail.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use model::ErrorCode;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use sim::{Act, Door, Token, World};
-use stage::{CloseCause, Settings};
+use stage::{CloseCause, Refusal, Settings};
 
 /// Limits so small that random acts run into each of them.
 fn narrow() -> Settings {
@@ -93,7 +95,8 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-fn live(settings: Settings, acts: &[Act]) {
+/// Lives one life; what kinds of outputs there were in it.
+fn live(settings: Settings, acts: &[Act]) -> BTreeSet<String> {
     #[expect(
         clippy::disallowed_methods,
         reason = "an Instant can only be made by reading the clock; a world counts from it and never reads another"
@@ -107,6 +110,7 @@ fn live(settings: Settings, acts: &[Act]) {
     world.act(Act::Shutdown);
     world.act(Act::Pass(Duration::from_hours(48)));
     world.act(Act::Crash);
+    world.seen().clone()
 }
 
 fn number(name: &str, default: u64) -> u64 {
@@ -114,7 +118,8 @@ fn number(name: &str, default: u64) -> u64 {
     given.map_or(default, |text| text.parse().expect("it is a number"))
 }
 
-fn check(settings: fn() -> Settings, cases: u32) {
+/// Lives random lives; what kinds of outputs there were in all of them.
+fn check(settings: fn() -> Settings, cases: u32) -> BTreeSet<String> {
     let seed = number("SIM_SEED", 1);
     let cases = number("SIM_CASES", cases.into());
     let mut bytes = [0; 32];
@@ -126,17 +131,20 @@ fn check(settings: fn() -> Settings, cases: u32) {
     };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(config, rng);
+    let outputs = RefCell::new(BTreeSet::new());
     let outcome = runner.run(&prop::collection::vec(act(), 1..200), |acts| {
-        std::panic::catch_unwind(|| live(settings(), &acts)).map_err(|panic| {
+        let lived = std::panic::catch_unwind(|| live(settings(), &acts));
+        outputs.borrow_mut().extend(lived.map_err(|panic| {
             let message = panic
                 .downcast_ref::<String>()
                 .cloned()
                 .or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
             TestCaseError::fail(message.unwrap_or_default())
-        })
+        })?);
+        Ok(())
     });
     match outcome {
-        Ok(()) => {}
+        Ok(()) => outputs.into_inner(),
         Err(TestError::Fail(why, acts)) => panic!(
             "SIM_SEED={seed} SIM_CASES={cases} replays this:\n{why}\nThe shortest acts that fail: {acts:#?}"
         ),
@@ -146,7 +154,50 @@ fn check(settings: fn() -> Settings, cases: u32) {
 
 #[test]
 fn lives_within_narrow_limits_are_as_the_reference_says() {
-    check(narrow, 600);
+    let seen = check(narrow, 600);
+    // Lives in which nothing happens prove nothing.
+    let expected = [
+        "start",
+        "end",
+        "roster",
+        "JOINED",
+        "LEFT",
+        "PUBLISH_STARTED",
+        "PUBLISH_STOPPED",
+        "SUBSCRIBE_STARTED",
+        "SUBSCRIBE_STOPPED",
+        "JOIN_ERROR QUOTA_EXCEEDED",
+        "PUBLISH_ERROR INSUFFICIENT_CAPABILITIES",
+        "PUBLISH_ERROR QUOTA_EXCEEDED",
+        "PUBLISH_ERROR STREAM_DURATION_EXCEEDED",
+        "PUBLISH_ERROR BITRATE_EXCEEDED",
+        "SUBSCRIBE_ERROR INSUFFICIENT_CAPABILITIES",
+        "SUBSCRIBE_ERROR QUOTA_EXCEEDED",
+        "SUBSCRIBE_ERROR PUBLISHER_NOT_FOUND",
+        "SUBSCRIBE_ERROR INTERNAL_SERVER_EXCEPTION",
+        "close unknown",
+        "close token-reused",
+        "close participant-disconnected",
+        "close stage-deleted",
+    ];
+    let refusals = [
+        Refusal::StageNotFound,
+        Refusal::TokenExpired,
+        Refusal::ParticipantDisconnected,
+        Refusal::InsufficientCapabilities,
+        Refusal::QuotaExceeded,
+        Refusal::Offer(ErrorCode::InvalidVideoCodec),
+        Refusal::PublisherNotFound,
+        Refusal::PublisherNotPublishing {
+            retry_after: Duration::ZERO,
+        },
+        Refusal::SelfSubscribe,
+        Refusal::ShuttingDown,
+    ];
+    let refused = refusals.map(|refusal| format!("refused: {refusal}"));
+    let expected = expected.map(str::to_owned).into_iter().chain(refused);
+    let missing: Vec<String> = expected.filter(|word| !seen.contains(word)).collect();
+    assert!(missing.is_empty(), "no life had {missing:?}");
 }
 
 #[test]
