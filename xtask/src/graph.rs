@@ -136,7 +136,6 @@ const BEHIND: &[(&str, &[&str])] = &[
         &["server", "bench", "conformance", "sim", "xtask"],
     ),
     ("aws-sigv4", &["auth"]),
-    ("jsonwebtoken", &["auth"]),
     ("sqlx", &["store"]),
     ("str0m", &["sfu", "bench"]),
 ];

@@ -88,19 +88,27 @@ fn print_shapes(spec: &Spec, text: &mut String) -> Result<()> {
 }
 
 fn print_enum(name: &str, operation: &Operation, text: &mut String) -> Result<()> {
-    let mut errors: Vec<_> = operation
-        .errors
-        .iter()
-        .map(|error| names::error_variant(error))
-        .collect();
-    errors.sort_unstable();
     writeln!(
         text,
-        "/// How {name} fails; each variant holds the message.\n#[derive(Clone, Debug, PartialEq, Eq)]\npub enum {name}Error {{"
+        "/// How {name} fails; each variant holds the message."
     )?;
-    for error in &errors {
-        writeln!(text, "/// `ErrorShape::{error}`\n{error}(String),")?;
+    writeln!(
+        text,
+        "#[derive(Clone, Debug, PartialEq, Eq)]\npub enum {name}Error {{"
+    )?;
+    let mut shapes: Vec<_> = operation.errors.iter().collect();
+    shapes.sort_unstable();
+    for shape in &shapes {
+        writeln!(
+            text,
+            "/// `{shape}`\n{}(String),",
+            names::error_variant(shape)
+        )?;
     }
+    let errors: Vec<_> = shapes
+        .into_iter()
+        .map(|shape| names::error_variant(shape))
+        .collect();
     writeln!(text, "}}\n\nimpl OperationError for {name}Error {{")?;
     writeln!(text, "fn shape(&self) -> ErrorShape {{ match self {{")?;
     for error in &errors {

@@ -18,21 +18,8 @@ pub(super) fn print(spec: &Spec, files: &mut Files) -> Result<()> {
             groups.entry(names::group(name)).or_default(),
         )?;
     }
-    let mut candidates = types::IMPORTS.to_vec();
-    candidates.extend([
-        ("reader", "use super::super::reader;"),
-        ("Invalid", "use crate::Invalid;"),
-        ("Object", "use crate::member::Object;"),
-        ("RequestParts", "use crate::RequestParts;"),
-    ]);
-    let shared = types::type_imports(spec)?;
-    candidates.extend(
-        shared
-            .iter()
-            .map(|(word, line)| (word.as_str(), line.as_str())),
-    );
     for (group, text) in &groups {
-        let used = imports(text, &candidates);
+        let used = imports::print(spec, text)?;
         let header = format!(
             "//! Inputs of the {} operations.\n\n",
             group.replace('_', " ")

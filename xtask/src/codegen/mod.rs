@@ -3,6 +3,7 @@
 //! Layout is left to rustfmt; each part says what stands in one kind of file.
 
 mod error;
+mod imports;
 mod input;
 mod model;
 mod names;
@@ -64,26 +65,6 @@ fn gather(header: &str, groups: &BTreeSet<&str>) -> String {
         modules.join("\n"),
         uses.join("\n")
     )
-}
-
-/// `use` lines for whatever of the usual names the text mentions.
-fn imports(text: &str, candidates: &[(&str, &str)]) -> String {
-    let mut lines = String::new();
-    for (word, line) in candidates {
-        let mentioned = text.match_indices(word).any(|(at, _)| {
-            let before = text[..at].chars().next_back();
-            let after = text[at + word.len()..].chars().next();
-            let joins = |letter: Option<char>| {
-                letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_')
-            };
-            !joins(before) && !joins(after)
-        });
-        if mentioned {
-            lines.push_str(line);
-            lines.push('\n');
-        }
-    }
-    lines
 }
 
 fn rustfmt(text: &str) -> Result<String> {

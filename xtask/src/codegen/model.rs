@@ -184,4 +184,17 @@ impl Spec {
         }
         Ok(())
     }
+
+    /// Every shape below the inputs and outputs, without these.
+    pub(crate) fn shared(&self) -> Result<Vec<&str>> {
+        let mut found = Vec::new();
+        for operation in self.operations.values() {
+            for top in [&operation.input, &operation.output] {
+                for member in self.structure(top)?.members.values() {
+                    self.reach(&member.shape, &mut found)?;
+                }
+            }
+        }
+        Ok(found)
+    }
 }

@@ -18,15 +18,8 @@ pub(super) fn print(spec: &Spec, files: &mut Files) -> Result<()> {
             groups.entry(names::group(name)).or_default(),
         )?;
     }
-    let mut candidates = types::IMPORTS.to_vec();
-    let shared = types::type_imports(spec)?;
-    candidates.extend(
-        shared
-            .iter()
-            .map(|(word, line)| (word.as_str(), line.as_str())),
-    );
     for (group, text) in &groups {
-        let used = imports(text, &candidates);
+        let used = imports::print(spec, text)?;
         let header = format!(
             "//! Outputs of the {} operations.\n\n",
             group.replace('_', " ")

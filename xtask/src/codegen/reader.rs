@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use anyhow::{Result, bail};
 
 use super::model::{Range, Shape, Spec, Structure, Text};
-use super::{Files, imports, names, types};
+use super::{Files, imports, names};
 
 /// Patterns of the model that no real value matches, and what the service must mean.
 ///
@@ -29,26 +29,7 @@ pub(super) fn print(spec: &Spec, files: &mut Files) -> Result<()> {
     for name in reached {
         print_reader(spec, name, read.contains(name), &mut text)?;
     }
-    let mut candidates = vec![
-        ("BTreeMap", "use std::collections::BTreeMap;"),
-        ("Invalid", "use crate::Invalid;"),
-        ("Sensitive", "use crate::Sensitive;"),
-        ("Count", "use crate::constraint::Count;"),
-        ("Decimal", "use crate::constraint::Decimal;"),
-        ("Integer", "use crate::constraint::Integer;"),
-        ("Text", "use crate::constraint::Text;"),
-        ("constraint", "use crate::constraint;"),
-        ("Json", "use crate::json::Json;"),
-        ("Members", "use crate::member::Members;"),
-        ("Path", "use crate::member::Path;"),
-    ];
-    let shared = types::type_imports(spec)?;
-    candidates.extend(
-        shared
-            .iter()
-            .map(|(word, line)| (word.as_str(), line.as_str())),
-    );
-    let used = imports(&text, &candidates);
+    let used = imports::print(spec, &text)?;
     files.insert(
         "reader.rs".into(),
         format!("//! Reading and checking each shape of an input.\n\n{used}\n{text}"),

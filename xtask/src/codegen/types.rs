@@ -7,19 +7,10 @@ use anyhow::Result;
 use super::model::{Location, Shape, Spec, Structure, Text};
 use super::{Files, imports, names};
 
-/// Names that structures may mention.
-pub(super) const IMPORTS: &[(&str, &str)] = &[
-    ("BTreeMap", "use std::collections::BTreeMap;"),
-    ("Timestamp", "use jiff::Timestamp;"),
-    ("Serialize", "use serde::Serialize;"),
-    ("json", "use crate::json;"),
-    ("Sensitive", "use crate::Sensitive;"),
-];
-
 pub(super) fn print(spec: &Spec, files: &mut Files) -> Result<()> {
     let mut enums = String::new();
     let mut structures = String::new();
-    let used = shared(spec)?;
+    let used = spec.shared()?;
     for (name, shape) in &spec.shapes {
         if !used.contains(&name.as_str()) {
             continue;
@@ -36,14 +27,7 @@ pub(super) fn print(spec: &Spec, files: &mut Files) -> Result<()> {
     }
     let header = "//! The enums of the API.\n\nuse serde::{Serialize, Serializer};\n\n";
     files.insert("types/enums.rs".into(), format!("{header}{enums}"));
-    let mut candidates = IMPORTS.to_vec();
-    let enum_imports = enum_imports(spec, "super");
-    candidates.extend(
-        enum_imports
-            .iter()
-            .map(|(word, line)| (word.as_str(), line.as_str())),
-    );
-    let used = imports(&structures, &candidates);
+    let used = imports::print(spec, &structures)?;
     files.insert(
         "types/structures.rs".into(),
         format!("//! The structures of the API.\n\n{used}\n{structures}"),
@@ -51,55 +35,6 @@ pub(super) fn print(spec: &Spec, files: &mut Files) -> Result<()> {
     let contents = "//! What inputs and outputs are made of.\n\nmod enums;\nmod structures;\n\npub use enums::*;\npub use structures::*;\n";
     files.insert("types/mod.rs".into(), contents.into());
     Ok(())
-}
-
-/// An import for each enum.
-fn enum_imports(spec: &Spec, from: &str) -> Vec<(String, String)> {
-    let enums = spec.shapes.iter().filter(|(_, shape)| {
-        matches!(
-            shape,
-            Shape::String(Text {
-                values: Some(_),
-                ..
-            })
-        )
-    });
-    enums
-        .map(|(name, _)| (name.clone(), format!("use {from}::{name};")))
-        .collect()
-}
-
-/// An import for each type of `types/`.
-pub(super) fn type_imports(spec: &Spec) -> Result<Vec<(String, String)>> {
-    let shared = shared(spec)?;
-    let mut lines = Vec::new();
-    for (name, shape) in &spec.shapes {
-        let typed = matches!(
-            shape,
-            Shape::Structure(_)
-                | Shape::String(Text {
-                    values: Some(_),
-                    ..
-                })
-        );
-        if typed && shared.contains(&name.as_str()) {
-            lines.push((name.clone(), format!("use crate::types::{name};")));
-        }
-    }
-    Ok(lines)
-}
-
-/// Every shape below the inputs and outputs, without these.
-fn shared(spec: &Spec) -> Result<Vec<&str>> {
-    let mut found = Vec::new();
-    for operation in spec.operations.values() {
-        for top in [&operation.input, &operation.output] {
-            for member in spec.structure(top)?.members.values() {
-                spec.reach(&member.shape, &mut found)?;
-            }
-        }
-    }
-    Ok(found)
 }
 
 fn print_enum(name: &str, values: &[String], text: &mut String) -> Result<()> {
@@ -176,6 +111,7 @@ pub(super) fn print_structure(
             continue;
         }
         let field = names::snake(wire_name);
+        writeln!(text, "/// `{wire_name}`: `{}`", member.shape)?;
         if serialized {
             let attributes =
                 serde_attributes(spec, wire_name, &field, &member.shape, member.required)?;
@@ -187,11 +123,7 @@ pub(super) fn print_structure(
         } else {
             format!("Option<{inner}>")
         };
-        writeln!(
-            text,
-            "/// `{wire_name}`: `{}`\npub {field}: {rust_type},",
-            member.shape
-        )?;
+        writeln!(text, "pub {field}: {rust_type},")?;
     }
     writeln!(text, "}}\n")?;
     Ok(())

@@ -7,17 +7,17 @@ use crate::Invalid;
 /// How GetComposition fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GetCompositionError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::Conflict`
+    /// `ConflictException`
     Conflict(String),
-    /// `ErrorShape::InternalServer`
+    /// `InternalServerException`
     InternalServer(String),
-    /// `ErrorShape::ResourceNotFound`
+    /// `ResourceNotFoundException`
     ResourceNotFound(String),
-    /// `ErrorShape::ServiceQuotaExceeded`
+    /// `ServiceQuotaExceededException`
     ServiceQuotaExceeded(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -54,15 +54,15 @@ impl From<Invalid> for GetCompositionError {
 /// How ListCompositions fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListCompositionsError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::Conflict`
+    /// `ConflictException`
     Conflict(String),
-    /// `ErrorShape::InternalServer`
+    /// `InternalServerException`
     InternalServer(String),
-    /// `ErrorShape::ServiceQuotaExceeded`
+    /// `ServiceQuotaExceededException`
     ServiceQuotaExceeded(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -97,19 +97,19 @@ impl From<Invalid> for ListCompositionsError {
 /// How StartComposition fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StartCompositionError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::Conflict`
+    /// `ConflictException`
     Conflict(String),
-    /// `ErrorShape::InternalServer`
+    /// `InternalServerException`
     InternalServer(String),
-    /// `ErrorShape::PendingVerification`
+    /// `PendingVerification`
     PendingVerification(String),
-    /// `ErrorShape::ResourceNotFound`
+    /// `ResourceNotFoundException`
     ResourceNotFound(String),
-    /// `ErrorShape::ServiceQuotaExceeded`
+    /// `ServiceQuotaExceededException`
     ServiceQuotaExceeded(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -148,17 +148,17 @@ impl From<Invalid> for StartCompositionError {
 /// How StopComposition fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StopCompositionError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::Conflict`
+    /// `ConflictException`
     Conflict(String),
-    /// `ErrorShape::InternalServer`
+    /// `InternalServerException`
     InternalServer(String),
-    /// `ErrorShape::ResourceNotFound`
+    /// `ResourceNotFoundException`
     ResourceNotFound(String),
-    /// `ErrorShape::ServiceQuotaExceeded`
+    /// `ServiceQuotaExceededException`
     ServiceQuotaExceeded(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 

@@ -7,19 +7,19 @@ use crate::Invalid;
 /// How CreateEncoderConfiguration fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CreateEncoderConfigurationError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::Conflict`
+    /// `ConflictException`
     Conflict(String),
-    /// `ErrorShape::InternalServer`
+    /// `InternalServerException`
     InternalServer(String),
-    /// `ErrorShape::PendingVerification`
+    /// `PendingVerification`
     PendingVerification(String),
-    /// `ErrorShape::ResourceNotFound`
+    /// `ResourceNotFoundException`
     ResourceNotFound(String),
-    /// `ErrorShape::ServiceQuotaExceeded`
+    /// `ServiceQuotaExceededException`
     ServiceQuotaExceeded(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -58,17 +58,17 @@ impl From<Invalid> for CreateEncoderConfigurationError {
 /// How DeleteEncoderConfiguration fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeleteEncoderConfigurationError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::Conflict`
+    /// `ConflictException`
     Conflict(String),
-    /// `ErrorShape::InternalServer`
+    /// `InternalServerException`
     InternalServer(String),
-    /// `ErrorShape::ResourceNotFound`
+    /// `ResourceNotFoundException`
     ResourceNotFound(String),
-    /// `ErrorShape::ServiceQuotaExceeded`
+    /// `ServiceQuotaExceededException`
     ServiceQuotaExceeded(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -105,17 +105,17 @@ impl From<Invalid> for DeleteEncoderConfigurationError {
 /// How GetEncoderConfiguration fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GetEncoderConfigurationError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::Conflict`
+    /// `ConflictException`
     Conflict(String),
-    /// `ErrorShape::InternalServer`
+    /// `InternalServerException`
     InternalServer(String),
-    /// `ErrorShape::ResourceNotFound`
+    /// `ResourceNotFoundException`
     ResourceNotFound(String),
-    /// `ErrorShape::ServiceQuotaExceeded`
+    /// `ServiceQuotaExceededException`
     ServiceQuotaExceeded(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -152,15 +152,15 @@ impl From<Invalid> for GetEncoderConfigurationError {
 /// How ListEncoderConfigurations fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListEncoderConfigurationsError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::Conflict`
+    /// `ConflictException`
     Conflict(String),
-    /// `ErrorShape::InternalServer`
+    /// `InternalServerException`
     InternalServer(String),
-    /// `ErrorShape::ServiceQuotaExceeded`
+    /// `ServiceQuotaExceededException`
     ServiceQuotaExceeded(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 

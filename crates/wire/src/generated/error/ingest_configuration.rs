@@ -7,13 +7,13 @@ use crate::Invalid;
 /// How CreateIngestConfiguration fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CreateIngestConfigurationError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::PendingVerification`
+    /// `PendingVerification`
     PendingVerification(String),
-    /// `ErrorShape::ServiceQuotaExceeded`
+    /// `ServiceQuotaExceededException`
     ServiceQuotaExceeded(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -46,15 +46,15 @@ impl From<Invalid> for CreateIngestConfigurationError {
 /// How DeleteIngestConfiguration fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeleteIngestConfigurationError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::Conflict`
+    /// `ConflictException`
     Conflict(String),
-    /// `ErrorShape::PendingVerification`
+    /// `PendingVerification`
     PendingVerification(String),
-    /// `ErrorShape::ResourceNotFound`
+    /// `ResourceNotFoundException`
     ResourceNotFound(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -89,11 +89,11 @@ impl From<Invalid> for DeleteIngestConfigurationError {
 /// How GetIngestConfiguration fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GetIngestConfigurationError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::ResourceNotFound`
+    /// `ResourceNotFoundException`
     ResourceNotFound(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -124,9 +124,9 @@ impl From<Invalid> for GetIngestConfigurationError {
 /// How ListIngestConfigurations fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListIngestConfigurationsError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -154,15 +154,15 @@ impl From<Invalid> for ListIngestConfigurationsError {
 /// How UpdateIngestConfiguration fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UpdateIngestConfigurationError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::Conflict`
+    /// `ConflictException`
     Conflict(String),
-    /// `ErrorShape::PendingVerification`
+    /// `PendingVerification`
     PendingVerification(String),
-    /// `ErrorShape::ResourceNotFound`
+    /// `ResourceNotFoundException`
     ResourceNotFound(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 

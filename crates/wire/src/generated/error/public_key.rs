@@ -7,15 +7,15 @@ use crate::Invalid;
 /// How DeletePublicKey fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeletePublicKeyError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::Conflict`
+    /// `ConflictException`
     Conflict(String),
-    /// `ErrorShape::PendingVerification`
+    /// `PendingVerification`
     PendingVerification(String),
-    /// `ErrorShape::ResourceNotFound`
+    /// `ResourceNotFoundException`
     ResourceNotFound(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -50,11 +50,11 @@ impl From<Invalid> for DeletePublicKeyError {
 /// How GetPublicKey fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GetPublicKeyError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::ResourceNotFound`
+    /// `ResourceNotFoundException`
     ResourceNotFound(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -85,15 +85,15 @@ impl From<Invalid> for GetPublicKeyError {
 /// How ImportPublicKey fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImportPublicKeyError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::Conflict`
+    /// `ConflictException`
     Conflict(String),
-    /// `ErrorShape::PendingVerification`
+    /// `PendingVerification`
     PendingVerification(String),
-    /// `ErrorShape::ServiceQuotaExceeded`
+    /// `ServiceQuotaExceededException`
     ServiceQuotaExceeded(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -128,9 +128,9 @@ impl From<Invalid> for ImportPublicKeyError {
 /// How ListPublicKeys fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListPublicKeysError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 

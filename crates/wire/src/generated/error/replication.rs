@@ -7,9 +7,9 @@ use crate::Invalid;
 /// How ListParticipantReplicas fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListParticipantReplicasError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -37,19 +37,19 @@ impl From<Invalid> for ListParticipantReplicasError {
 /// How StartParticipantReplication fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StartParticipantReplicationError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::Conflict`
+    /// `ConflictException`
     Conflict(String),
-    /// `ErrorShape::InternalServer`
+    /// `InternalServerException`
     InternalServer(String),
-    /// `ErrorShape::PendingVerification`
+    /// `PendingVerification`
     PendingVerification(String),
-    /// `ErrorShape::ResourceNotFound`
+    /// `ResourceNotFoundException`
     ResourceNotFound(String),
-    /// `ErrorShape::ServiceQuotaExceeded`
+    /// `ServiceQuotaExceededException`
     ServiceQuotaExceeded(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -88,13 +88,13 @@ impl From<Invalid> for StartParticipantReplicationError {
 /// How StopParticipantReplication fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StopParticipantReplicationError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::InternalServer`
+    /// `InternalServerException`
     InternalServer(String),
-    /// `ErrorShape::ResourceNotFound`
+    /// `ResourceNotFoundException`
     ResourceNotFound(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 

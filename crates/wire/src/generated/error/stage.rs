@@ -7,13 +7,13 @@ use crate::Invalid;
 /// How CreateStage fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CreateStageError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::PendingVerification`
+    /// `PendingVerification`
     PendingVerification(String),
-    /// `ErrorShape::ServiceQuotaExceeded`
+    /// `ServiceQuotaExceededException`
     ServiceQuotaExceeded(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -46,15 +46,15 @@ impl From<Invalid> for CreateStageError {
 /// How DeleteStage fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeleteStageError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::Conflict`
+    /// `ConflictException`
     Conflict(String),
-    /// `ErrorShape::PendingVerification`
+    /// `PendingVerification`
     PendingVerification(String),
-    /// `ErrorShape::ResourceNotFound`
+    /// `ResourceNotFoundException`
     ResourceNotFound(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -89,11 +89,11 @@ impl From<Invalid> for DeleteStageError {
 /// How GetStage fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GetStageError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::ResourceNotFound`
+    /// `ResourceNotFoundException`
     ResourceNotFound(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -124,11 +124,11 @@ impl From<Invalid> for GetStageError {
 /// How GetStageSession fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GetStageSessionError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::ResourceNotFound`
+    /// `ResourceNotFoundException`
     ResourceNotFound(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -159,9 +159,9 @@ impl From<Invalid> for GetStageSessionError {
 /// How ListStageSessions fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListStageSessionsError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -189,11 +189,11 @@ impl From<Invalid> for ListStageSessionsError {
 /// How ListStages fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListStagesError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::Conflict`
+    /// `ConflictException`
     Conflict(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -224,17 +224,17 @@ impl From<Invalid> for ListStagesError {
 /// How UpdateStage fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UpdateStageError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::Conflict`
+    /// `ConflictException`
     Conflict(String),
-    /// `ErrorShape::PendingVerification`
+    /// `PendingVerification`
     PendingVerification(String),
-    /// `ErrorShape::ResourceNotFound`
+    /// `ResourceNotFoundException`
     ResourceNotFound(String),
-    /// `ErrorShape::ServiceQuotaExceeded`
+    /// `ServiceQuotaExceededException`
     ServiceQuotaExceeded(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 

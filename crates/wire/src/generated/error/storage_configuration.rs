@@ -7,19 +7,19 @@ use crate::Invalid;
 /// How CreateStorageConfiguration fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CreateStorageConfigurationError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::Conflict`
+    /// `ConflictException`
     Conflict(String),
-    /// `ErrorShape::InternalServer`
+    /// `InternalServerException`
     InternalServer(String),
-    /// `ErrorShape::PendingVerification`
+    /// `PendingVerification`
     PendingVerification(String),
-    /// `ErrorShape::ResourceNotFound`
+    /// `ResourceNotFoundException`
     ResourceNotFound(String),
-    /// `ErrorShape::ServiceQuotaExceeded`
+    /// `ServiceQuotaExceededException`
     ServiceQuotaExceeded(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -58,17 +58,17 @@ impl From<Invalid> for CreateStorageConfigurationError {
 /// How DeleteStorageConfiguration fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeleteStorageConfigurationError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::Conflict`
+    /// `ConflictException`
     Conflict(String),
-    /// `ErrorShape::InternalServer`
+    /// `InternalServerException`
     InternalServer(String),
-    /// `ErrorShape::ResourceNotFound`
+    /// `ResourceNotFoundException`
     ResourceNotFound(String),
-    /// `ErrorShape::ServiceQuotaExceeded`
+    /// `ServiceQuotaExceededException`
     ServiceQuotaExceeded(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -105,17 +105,17 @@ impl From<Invalid> for DeleteStorageConfigurationError {
 /// How GetStorageConfiguration fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GetStorageConfigurationError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::Conflict`
+    /// `ConflictException`
     Conflict(String),
-    /// `ErrorShape::InternalServer`
+    /// `InternalServerException`
     InternalServer(String),
-    /// `ErrorShape::ResourceNotFound`
+    /// `ResourceNotFoundException`
     ResourceNotFound(String),
-    /// `ErrorShape::ServiceQuotaExceeded`
+    /// `ServiceQuotaExceededException`
     ServiceQuotaExceeded(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -152,15 +152,15 @@ impl From<Invalid> for GetStorageConfigurationError {
 /// How ListStorageConfigurations fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListStorageConfigurationsError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::Conflict`
+    /// `ConflictException`
     Conflict(String),
-    /// `ErrorShape::InternalServer`
+    /// `InternalServerException`
     InternalServer(String),
-    /// `ErrorShape::ServiceQuotaExceeded`
+    /// `ServiceQuotaExceededException`
     ServiceQuotaExceeded(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 

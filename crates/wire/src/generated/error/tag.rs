@@ -7,11 +7,11 @@ use crate::Invalid;
 /// How ListTagsForResource fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListTagsForResourceError {
-    /// `ErrorShape::InternalServer`
+    /// `InternalServerException`
     InternalServer(String),
-    /// `ErrorShape::ResourceNotFound`
+    /// `ResourceNotFoundException`
     ResourceNotFound(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -42,11 +42,11 @@ impl From<Invalid> for ListTagsForResourceError {
 /// How TagResource fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TagResourceError {
-    /// `ErrorShape::InternalServer`
+    /// `InternalServerException`
     InternalServer(String),
-    /// `ErrorShape::ResourceNotFound`
+    /// `ResourceNotFoundException`
     ResourceNotFound(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -77,11 +77,11 @@ impl From<Invalid> for TagResourceError {
 /// How UntagResource fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UntagResourceError {
-    /// `ErrorShape::InternalServer`
+    /// `InternalServerException`
     InternalServer(String),
-    /// `ErrorShape::ResourceNotFound`
+    /// `ResourceNotFoundException`
     ResourceNotFound(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 

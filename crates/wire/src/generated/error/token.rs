@@ -7,15 +7,15 @@ use crate::Invalid;
 /// How CreateParticipantToken fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CreateParticipantTokenError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::PendingVerification`
+    /// `PendingVerification`
     PendingVerification(String),
-    /// `ErrorShape::ResourceNotFound`
+    /// `ResourceNotFoundException`
     ResourceNotFound(String),
-    /// `ErrorShape::ServiceQuotaExceeded`
+    /// `ServiceQuotaExceededException`
     ServiceQuotaExceeded(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 
@@ -50,11 +50,11 @@ impl From<Invalid> for CreateParticipantTokenError {
 /// How RevokeConnectionToken fails; each variant holds the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RevokeConnectionTokenError {
-    /// `ErrorShape::AccessDenied`
+    /// `AccessDeniedException`
     AccessDenied(String),
-    /// `ErrorShape::InternalServer`
+    /// `InternalServerException`
     InternalServer(String),
-    /// `ErrorShape::Validation`
+    /// `ValidationException`
     Validation(String),
 }
 

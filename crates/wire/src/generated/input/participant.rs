@@ -2,11 +2,9 @@
 //! Inputs of the participant operations.
 
 use super::super::reader;
-use crate::Invalid;
-use crate::RequestParts;
 use crate::member::Object;
-use crate::types::ParticipantRecordingFilterByRecordingState;
-use crate::types::ParticipantState;
+use crate::types::{ParticipantRecordingFilterByRecordingState, ParticipantState};
+use crate::{Invalid, RequestParts};
 
 /// What DisconnectParticipant is asked.
 #[derive(Clone, Debug, Default, PartialEq)]
