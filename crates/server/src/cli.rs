@@ -1,0 +1,121 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use model::AccountId;
+
+use crate::config::Settings;
+
+/// A self-hosted server for the stages of Amazon IVS Real-Time Streaming.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a server for one developer: this machine only, access key `test` with secret `test`, data in `./data`.
+    Dev {
+        #[command(flatten)]
+        settings: Box<Settings>,
+    },
+    /// Run a server for everybody, with access keys of its own.
+    Serve {
+        /// The configuration file.
+        #[arg(long, env = "DOWNSTAGE_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        settings: Box<Settings>,
+    },
+    /// Check that a server could run here: configuration, ports, data folder, and the addresses clients would be offered.
+    Doctor {
+        /// Check for `serve` with this file; without it for `dev`.
+        #[arg(long, env = "DOWNSTAGE_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        settings: Box<Settings>,
+    },
+    /// Print a new random access key as an entry for the configuration file.
+    Keygen {
+        /// The account that the key is for: twelve digits.
+        #[arg(long, value_parser = AccountId::parse, default_value = "000000000000")]
+        account: AccountId,
+    },
+    /// Look at participant tokens.
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
+    /// Print documentation of the settings.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Show what a token says and when it ends. Its signature is not verified.
+    Decode {
+        /// The token; read from standard input if left out.
+        token: Option<String>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// A sample configuration file.
+    Sample,
+    /// The reference page of all keys, in Markdown.
+    Reference,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn ports_and_switches_of_dev_are_read() {
+        let cli = Cli::try_parse_from([
+            "downstage",
+            "dev",
+            "--http",
+            "127.0.0.1:0",
+            "--media",
+            "127.0.0.1:0",
+            "--ephemeral",
+            "--session-grace",
+            "2s",
+            "--media-workers",
+            "2",
+            "--rates",
+            "false",
+        ]);
+        let Command::Dev { settings } = cli.unwrap().command else {
+            panic!("not dev")
+        };
+        assert_eq!(settings.ephemeral, Some(true));
+        assert_eq!(settings.rates, Some(false));
+        assert_eq!(settings.media.workers, Some(2));
+    }
+
+    #[test]
+    fn a_malformed_access_key_is_refused_without_being_shown() {
+        let parse =
+            || Cli::try_parse_from(["downstage", "serve", "--access-key", "AKID/hunter2hunter2"]);
+        let Command::Serve { settings, .. } = parse().unwrap().command else {
+            panic!("not serve")
+        };
+        let error =
+            crate::config::Config::load(crate::config::Mode::Serve, *settings, None).unwrap_err();
+        assert!(!format!("{error:?} {error}").contains("hunter2"));
+    }
+}

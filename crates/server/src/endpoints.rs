@@ -1,0 +1,150 @@
+//! The addresses that clients are told: derived from the public URL, in one place.
+
+use std::net::SocketAddr;
+
+use http::Uri;
+use http::uri::Authority;
+
+/// Port of RTMP ingest in stage endpoints (IANA's for RTMP).
+const RTMP_PORT: u16 = 1935;
+/// Port of RTMPS ingest in stage endpoints.
+const RTMPS_PORT: u16 = 1936;
+
+/// The base under which clients reach the HTTP port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PublicUrl {
+    tls: bool,
+    authority: Authority,
+}
+
+impl PublicUrl {
+    /// Reads `http(s)://host[:port]`; a trailing slash is fine.
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+        const FAULT: &str = "must be http://HOST or https://HOST, without path or query";
+        let parts = text.parse::<Uri>().map_err(|_| FAULT)?.into_parts();
+        let tls = match parts.scheme.as_ref().map(http::uri::Scheme::as_str) {
+            Some("http") => false,
+            Some("https") => true,
+            _ => return Err(FAULT),
+        };
+        let authority = parts.authority.ok_or(FAULT)?;
+        let path = parts
+            .path_and_query
+            .as_ref()
+            .map_or("", |path| path.as_str());
+        if authority.host().is_empty()
+            || authority.as_str().contains('@')
+            || !matches!(path, "" | "/")
+        {
+            return Err(FAULT);
+        }
+        Ok(Self { tls, authority })
+    }
+
+    /// The URL of a listening address. An unspecified address stands for this machine.
+    pub(crate) fn of_address(address: SocketAddr) -> Self {
+        let ip = match address.ip() {
+            ip if !ip.is_unspecified() => ip,
+            std::net::IpAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            std::net::IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        };
+        let text = SocketAddr::new(ip, address.port()).to_string();
+        let authority = text.parse().expect("a socket address is an authority");
+        Self {
+            tls: false,
+            authority,
+        }
+    }
+
+    /// Whether clients come by TLS.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.tls
+    }
+
+    /// `http(s)://host:port`.
+    pub(crate) fn http(&self) -> String {
+        format!("http{}://{}", self.s(), self.authority)
+    }
+
+    /// The values of `Stage.endpoints`.
+    pub(crate) fn endpoints(&self) -> api::Endpoints {
+        let (s, authority, host) = (self.s(), &self.authority, self.authority.host());
+        api::Endpoints {
+            events: format!("ws{s}://{authority}/events"),
+            whip: format!("http{s}://{authority}/whip"),
+            rtmp: format!("rtmp://{host}:{RTMP_PORT}/app/"),
+            rtmps: format!("rtmps://{host}:{RTMPS_PORT}/app/"),
+        }
+    }
+
+    fn s(&self) -> &'static str {
+        if self.tls { "s" } else { "" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_follow_the_public_url() {
+        let cases = [
+            (
+                "https://stage.example.com",
+                "https://stage.example.com/whip",
+                "wss://stage.example.com/events",
+                "rtmp://stage.example.com:1935/app/",
+            ),
+            (
+                "http://127.0.0.1:7400/",
+                "http://127.0.0.1:7400/whip",
+                "ws://127.0.0.1:7400/events",
+                "rtmp://127.0.0.1:1935/app/",
+            ),
+            (
+                "http://[::1]:7400",
+                "http://[::1]:7400/whip",
+                "ws://[::1]:7400/events",
+                "rtmp://[::1]:1935/app/",
+            ),
+        ];
+        for (url, whip, events, rtmp) in cases {
+            let endpoints = PublicUrl::parse(url).unwrap().endpoints();
+            assert_eq!(
+                (
+                    endpoints.whip.as_str(),
+                    endpoints.events.as_str(),
+                    endpoints.rtmp.as_str()
+                ),
+                (whip, events, rtmp)
+            );
+            assert!(
+                endpoints.rtmps.starts_with("rtmps://") && endpoints.rtmps.ends_with(":1936/app/")
+            );
+        }
+    }
+
+    #[test]
+    fn anything_but_scheme_and_host_is_refused() {
+        for url in [
+            "",
+            "stage.example.com",
+            "ftp://host",
+            "http://",
+            "http://host/path",
+            "http://host/?q=1",
+            "http://user@host",
+            "/x",
+        ] {
+            assert!(PublicUrl::parse(url).is_err(), "{url:?}");
+        }
+    }
+
+    #[test]
+    fn an_unspecified_listener_is_reached_by_loopback() {
+        let url = |text: &str| PublicUrl::of_address(text.parse().unwrap()).http();
+        assert_eq!(url("0.0.0.0:80"), "http://127.0.0.1:80");
+        assert_eq!(url("[::]:80"), "http://[::1]:80");
+        assert_eq!(url("192.0.2.1:80"), "http://192.0.2.1:80");
+    }
+}

@@ -1,0 +1,84 @@
+//! What is done by the clock: a sign of life each second, and the end of what is kept long enough.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use store::{SharedStore, Store};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::clock::Clock;
+
+/// After a crash, what was live is closed at the last sign of life: this is how exact that is.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
+/// A store that takes longer for one row does not count as ready.
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often sessions that are past their retention are deleted.
+const EXPIRY_INTERVAL: Duration = Duration::from_hours(1);
+
+/// Whether the last sign of life could be written.
+#[derive(Debug, Default)]
+pub(crate) struct StoreHealth(AtomicBool);
+
+impl StoreHealth {
+    /// Whether the store took the last write it was given.
+    pub(crate) fn is_well(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Runs for ever.
+pub(crate) async fn run(
+    store: SharedStore,
+    clock: Clock,
+    retention: Duration,
+    health: Arc<StoreHealth>,
+) {
+    let mut heartbeat = interval(HEARTBEAT_INTERVAL);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut expiry = interval(EXPIRY_INTERVAL);
+    expiry.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = heartbeat.tick() => beat(&*store, clock().wall, &health).await,
+            _ = expiry.tick() => expire(&*store, clock().wall, retention).await,
+        }
+    }
+}
+
+/// Writes one sign of life and notes whether that worked.
+pub(crate) async fn beat(store: &dyn Store, now: Timestamp, health: &StoreHealth) {
+    let outcome = tokio::time::timeout(HEARTBEAT_TIMEOUT, store.heartbeat(now)).await;
+    let is_well = matches!(outcome, Ok(Ok(())));
+    let was_well = health.0.swap(is_well, Ordering::Relaxed);
+    match outcome {
+        Ok(Err(error)) if was_well => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the store does not take writes"
+            );
+        }
+        Err(_) if was_well => tracing::warn!("the store does not answer in time"),
+        _ if is_well && !was_well => tracing::debug!("the store takes writes"),
+        _ => {}
+    }
+}
+
+async fn expire(store: &dyn Store, now: Timestamp, retention: Duration) {
+    let retention = SignedDuration::try_from(retention).unwrap_or(SignedDuration::MAX);
+    // A retention that reaches before the beginning of time keeps everything.
+    let Ok(before) = now.checked_sub(retention) else {
+        return;
+    };
+    match store.session_expire(before).await {
+        Ok(0) => {}
+        Ok(sessions) => tracing::info!(sessions, "deleted sessions that were past their retention"),
+        Err(error) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "could not delete old sessions"
+            );
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The routes of the HTTP port: the media doors, health, metrics and the page; everything else is the control API's.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::{HeaderMap, StatusCode, header};
+use subtle::ConstantTimeEq as _;
+use tokio::sync::watch;
+
+use crate::config::{MetricsAccess, Redacted};
+use crate::housekeeping::StoreHealth;
+use crate::metrics::{CONTENT_TYPE, Metrics};
+use crate::page;
+
+/// What the server's own routes need.
+pub(crate) struct Operations {
+    pub(crate) metrics: Metrics,
+    pub(crate) metrics_access: MetricsAccess,
+    pub(crate) metrics_token: Option<Redacted>,
+    pub(crate) store: Arc<StoreHealth>,
+    pub(crate) draining: watch::Receiver<bool>,
+}
+
+/// All routes of the port.
+pub(crate) fn router(operations: Operations, media: Router, api: Router) -> Router {
+    let own = Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .route("/", get(page::index))
+        .route("/assets/{*path}", get(page::asset))
+        .with_state(Arc::new(operations));
+    media.merge(own).fallback_service(api)
+}
+
+/// The process lives.
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// New clients may come. The store's health is that of its last heartbeat, so that asking costs the store nothing.
+async fn readyz(State(operations): State<Arc<Operations>>) -> Response {
+    if *operations.draining.borrow() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n").into_response();
+    }
+    if !operations.store.is_well() {
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the store does not take writes\n",
+        )
+            .into_response();
+    }
+    "ready\n".into_response()
+}
+
+async fn metrics(
+    State(operations): State<Arc<Operations>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Response {
+    if !may_read_metrics(&operations, peer, &headers) {
+        return (StatusCode::FORBIDDEN, "not for you\n").into_response();
+    }
+    match operations.metrics.text() {
+        Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the metrics cannot be printed");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+fn may_read_metrics(operations: &Operations, peer: SocketAddr, headers: &HeaderMap) -> bool {
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "));
+    if let (Some(token), Some(bearer)) = (&operations.metrics_token, bearer)
+        && operations.metrics_access != MetricsAccess::Off
+    {
+        return token.expose().as_bytes().ct_eq(bearer.as_bytes()).into();
+    }
+    match operations.metrics_access {
+        MetricsAccess::Open => true,
+        MetricsAccess::Off => false,
+        // A proxy on this machine is a loopback client that speaks for the whole world.
+        MetricsAccess::Loopback => {
+            peer.ip().to_canonical().is_loopback() && !came_by_proxy(headers)
+        }
+    }
+}
+
+fn came_by_proxy(headers: &HeaderMap) -> bool {
+    ["forwarded", "x-forwarded-for", "x-real-ip", "via"]
+        .iter()
+        .any(|name| headers.contains_key(*name))
+}

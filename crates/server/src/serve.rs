@@ -1,0 +1,324 @@
+//! The life of the server: everything is opened, wired and restored before the first connection is accepted, and ended in
+//! the opposite order.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use media::Media;
+use stage::{Input, Stages};
+use store::{Latency, SharedStore, Sqlite};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use crate::census::{Census, Gauges};
+use crate::clock::{self, Clock, Random};
+use crate::config::{Config, Mode};
+use crate::endpoints::PublicUrl;
+use crate::housekeeping::{self, StoreHealth};
+use crate::metrics::{Metrics, Sources};
+use crate::ready::{self, Addresses};
+use crate::routes::{self, Operations};
+use crate::run::{self, INBOX, Message, StageLoop};
+use crate::secrets::{self, Secrets};
+use crate::signals::Signals;
+use crate::writer::{self, WriterCounters};
+use crate::{http_server, terminal};
+
+/// How long peers and sockets may take to hear of the end.
+const MEDIA_END_TIMEOUT: Duration = Duration::from_millis(2_500);
+/// How long the last records may take to be written.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Everything that runs, in the order in which it ends.
+struct Running {
+    draining: watch::Sender<bool>,
+    inbox: mpsc::Sender<Message>,
+    media: Media,
+    http: JoinSet<()>,
+    stop_loop: oneshot::Sender<()>,
+    stage_loop: JoinSet<()>,
+    housekeeping: JoinSet<()>,
+    writer: JoinSet<()>,
+    store: Arc<Sqlite>,
+}
+
+/// Runs the server until the first signal, then drains it. A second signal is for the caller.
+pub(crate) async fn serve(config: Config, signals: &mut Signals) -> anyhow::Result<()> {
+    let mode = config.mode;
+    let ready_file = config.ready_file.clone();
+    let (mut running, url, addresses) = start(config).await?;
+    if let Some(path) = &ready_file {
+        ready::write_file(path, &addresses)?;
+    }
+    tracing::info!(http = %addresses.http, media = ?addresses.media, public = url.http(), "ready");
+    if mode == Mode::Dev {
+        terminal::print(&ready::banner(&url, &addresses.media));
+    }
+
+    let outcome = tokio::select! {
+        signal = signals.recv() => {
+            tracing::info!(signal, "stopping");
+            Ok(())
+        }
+        fault = running.fault() => Err(fault),
+    };
+    running.drain().await;
+    tracing::info!("stopped");
+    outcome
+}
+
+/// What was kept, read and restored before any port is open.
+struct Kept {
+    clock: Clock,
+    random: Random,
+    store: Arc<Sqlite>,
+    latency: Arc<Latency>,
+    secrets: Secrets,
+    stages: Stages,
+    census: Census,
+    health: Arc<StoreHealth>,
+}
+
+async fn open(config: &Config) -> anyhow::Result<Kept> {
+    let clock = clock::system_clock();
+    let random = clock::system_random();
+    let latency = Arc::new(Latency::new());
+    let store = open_store(config.data.as_deref(), Arc::clone(&latency)).await?;
+    let secrets = secrets::load(&*store, &random).await?;
+    let settings = stage::Settings {
+        session_grace: config.session_grace,
+        ..stage::Settings::default()
+    };
+    let mut stages = Stages::new(settings, clock::random_bytes(&random));
+    let census = run::restore(&mut stages, &*store, clock()).await?;
+    let health = Arc::new(StoreHealth::default());
+    housekeeping::beat(&*store, clock().wall, &health).await;
+    Ok(Kept {
+        clock,
+        random,
+        store,
+        latency,
+        secrets,
+        stages,
+        census,
+        health,
+    })
+}
+
+async fn start(config: Config) -> anyhow::Result<(Running, PublicUrl, Addresses)> {
+    let kept = open(&config).await?;
+    let shared: SharedStore = Arc::clone(&kept.store) as SharedStore;
+    let listener = TcpListener::bind(config.http)
+        .await
+        .with_context(|| format!("cannot listen on {} for HTTP", config.http))?;
+    let http = listener
+        .local_addr()
+        .context("the HTTP port has no address")?;
+    let url = config
+        .public_url
+        .clone()
+        .unwrap_or_else(|| PublicUrl::of_address(http));
+    warn_of_clear_text(&config, &url, http);
+
+    let (inbox, messages) = mpsc::channel(INBOX);
+    let media = start_media(&config, &kept, &url, inbox.clone())?;
+    let addresses = Addresses {
+        http: PublicUrl::of_address(http).http(),
+        media: media.addresses(),
+    };
+    let calls = Arc::new(api::Calls::default());
+    let api = api::router(api::Settings {
+        access_keys: config.access_keys,
+        endpoints: url.endpoints(),
+        stages_max: config.stages_max,
+        rates: config.rates,
+        token_key: kept.secrets.token,
+        participant_key: kept.secrets.participant,
+        cursor_key: kept.secrets.cursor,
+        clock: Arc::clone(&kept.clock),
+        random: kept.random,
+        store: Arc::clone(&shared),
+        stages: inbox.clone(),
+        calls: Arc::clone(&calls),
+    });
+
+    let (draining, is_draining) = watch::channel(false);
+    let written = Arc::new(WriterCounters::default());
+    let gauges = Arc::new(Gauges::default());
+    let operations = Operations {
+        metrics: Metrics::new(Sources {
+            gauges: Arc::clone(&gauges),
+            media: media.clone(),
+            calls,
+            latency: kept.latency,
+            writer: Arc::clone(&written),
+        }),
+        metrics_access: config.metrics_access,
+        metrics_token: config.metrics_token,
+        store: Arc::clone(&kept.health),
+        draining: is_draining.clone(),
+    };
+    let router = routes::router(operations, media.router(), api);
+
+    let (writer, writer_task) = writer::writer(Arc::clone(&shared), written);
+    let (stop_loop, stopped) = oneshot::channel();
+    let stage_loop = StageLoop {
+        stages: kept.stages,
+        census: kept.census,
+        clock: Arc::clone(&kept.clock),
+        media: media.clone(),
+        writer,
+        gauges,
+    };
+    let running = Running {
+        draining,
+        inbox,
+        media,
+        http: task(http_server::serve(listener, router, is_draining)),
+        stop_loop,
+        stage_loop: task(stage_loop.run(messages, stopped)),
+        housekeeping: task(housekeeping::run(
+            shared,
+            kept.clock,
+            config.retention,
+            kept.health,
+        )),
+        writer: task(writer_task.run()),
+        store: kept.store,
+    };
+    Ok((running, url, addresses))
+}
+
+fn start_media(
+    config: &Config,
+    kept: &Kept,
+    url: &PublicUrl,
+    stages: mpsc::Sender<Message>,
+) -> anyhow::Result<Media> {
+    Media::start(media::Settings {
+        listen: config.media_listen,
+        workers: config.media_workers,
+        external_addresses: config.external_addresses.clone(),
+        public_url: url.http(),
+        sfu: sfu::Settings {
+            liveness_timeout: config.liveness_timeout,
+            ..sfu::Settings::default()
+        },
+        token_key: kept.secrets.token.clone(),
+        token_skew: config.token_clock_skew,
+        clock: Arc::clone(&kept.clock),
+        random: Arc::clone(&kept.random),
+        stages,
+    })
+    .with_context(|| format!("cannot listen on {} for media", config.media_listen))
+}
+
+/// One task, in a set that can be waited for.
+fn task(future: impl Future<Output = ()> + Send + 'static) -> JoinSet<()> {
+    let mut set = JoinSet::new();
+    set.spawn(future);
+    set
+}
+
+async fn open_store(data: Option<&Path>, latency: Arc<Latency>) -> anyhow::Result<Arc<Sqlite>> {
+    let Some(folder) = data else {
+        return Ok(Arc::new(
+            Sqlite::open_memory(latency)
+                .await
+                .context("opening the store in memory")?,
+        ));
+    };
+    make_folder(folder)
+        .with_context(|| format!("cannot make the data folder {}", folder.display()))?;
+    let path = folder.join("downstage.db");
+    let store = Sqlite::open(&path, latency)
+        .await
+        .with_context(|| format!("cannot open {}", path.display()))?;
+    Ok(Arc::new(store))
+}
+
+/// Makes the data folder, for its owner only: the key that signs tokens lies in it.
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+fn warn_of_clear_text(config: &Config, url: &PublicUrl, http: std::net::SocketAddr) {
+    if config.mode == Mode::Serve && !url.is_tls() && !http.ip().is_loopback() {
+        tracing::warn!(
+            "tokens travel in clear text: put a proxy with TLS in front and set public_url"
+        );
+    }
+}
+
+impl Running {
+    /// Returns when something has ended that must not end.
+    async fn fault(&mut self) -> anyhow::Error {
+        let (part, outcome) = tokio::select! {
+            outcome = self.http.join_next() => ("the HTTP server", outcome),
+            outcome = self.stage_loop.join_next() => ("the stage loop", outcome),
+            outcome = self.housekeeping.join_next() => ("housekeeping", outcome),
+            outcome = self.writer.join_next() => ("the writer", outcome),
+        };
+        let panicked = matches!(outcome, Some(Err(error)) if error.is_panic());
+        tracing::error!(part, panicked, "a part of the server has ended");
+        anyhow::anyhow!("{part} has ended unexpectedly")
+    }
+
+    /// Tells everybody, writes everything down, and ends.
+    async fn drain(mut self) {
+        // Receivers live in the HTTP server; without it there is nobody to tell.
+        let _ = self.draining.send(true);
+        if let Err(error) = self.end_stages().await {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "could not end all sessions in order"
+            );
+        }
+        if tokio::time::timeout(MEDIA_END_TIMEOUT, self.media.shutdown())
+            .await
+            .is_err()
+        {
+            tracing::warn!("some peers did not hear of the end in time");
+        }
+        while self.http.join_next().await.is_some() {}
+        self.housekeeping.shutdown().await;
+        // Its end drops the writer's queue, which lets the writer finish. It may have ended already.
+        let _ = self.stop_loop.send(());
+        while self.stage_loop.join_next().await.is_some() {}
+        let flushed = async { while self.writer.join_next().await.is_some() {} };
+        if tokio::time::timeout(FLUSH_TIMEOUT, flushed).await.is_err() {
+            tracing::error!("records are lost: the store did not take them before the end");
+            self.writer.shutdown().await;
+        }
+        if tokio::time::timeout(FLUSH_TIMEOUT, self.store.close())
+            .await
+            .is_err()
+        {
+            tracing::warn!("the store did not close in time; nothing is lost");
+        }
+    }
+
+    async fn end_stages(&self) -> anyhow::Result<()> {
+        let (reply, replied) = oneshot::channel();
+        let patience = Duration::from_secs(1);
+        let sent = self
+            .inbox
+            .send_timeout((Input::Shutdown, reply), patience)
+            .await;
+        if sent.is_err() {
+            bail!("the stage loop does not take input");
+        }
+        tokio::time::timeout(patience, replied)
+            .await
+            .context("the stage loop does not answer")?
+            .context("the stage loop has ended")?;
+        Ok(())
+    }
+}

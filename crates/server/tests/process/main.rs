@@ -1,0 +1,13 @@
+//! The real binary as its users have it: a process with ports, files, signals and a log.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of a test fails the test where it stands"
+)]
+
+mod http;
+mod life;
+mod log;
+mod operations;
+mod server;
+mod signing;
