@@ -13,7 +13,7 @@ mod wildcard;
 
 use std::collections::BTreeMap;
 
-use condition::Condition;
+use condition::{Condition, Key};
 use wildcard::{ActionPattern, ResourcePattern};
 
 /// What a caller wants to do.
@@ -61,6 +61,14 @@ impl Policy {
                 conditions: Vec::new(),
             }],
         }
+    }
+
+    /// Whether any statement looks at the tags of the resource. Otherwise [`Access::resource_tags`] need not be looked up.
+    pub fn reads_resource_tags(&self) -> bool {
+        self.statements
+            .iter()
+            .flat_map(|statement| &statement.conditions)
+            .any(|condition| matches!(condition.key, Key::ResourceTag(_)))
     }
 
     /// Whether the access is allowed: an explicit deny wins, and what nothing allows is denied.

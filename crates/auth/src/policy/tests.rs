@@ -26,6 +26,30 @@ fn allows(policy: &Policy, action: &str, resource: &str) -> bool {
     })
 }
 
+#[test]
+fn only_conditions_on_tags_of_the_resource_read_them() {
+    for (condition, reads) in [
+        (r#"{"StringEquals": {"aws:ResourceTag/a": "b"}}"#, true),
+        (r#"{"Null": {"aws:resourcetag/a": "true"}}"#, true),
+        (r#"{"StringEquals": {"aws:RequestTag/a": "b"}}"#, false),
+        (
+            r#"{"ForAllValues:StringEquals": {"aws:TagKeys": "a"}}"#,
+            false,
+        ),
+        ("{}", false),
+    ] {
+        let statement = format!(
+            r#"{{"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {condition}}}"#
+        );
+        assert_eq!(
+            policy(&statement).reads_resource_tags(),
+            reads,
+            "{condition}"
+        );
+    }
+    assert!(!Policy::allow_all().reads_resource_tags());
+}
+
 /// A policy of these statements, as JSON.
 fn policy(statements: &str) -> Policy {
     let text = format!(r#"{{"Version": "2012-10-17", "Statement": [{statements}]}}"#);
