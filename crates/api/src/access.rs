@@ -32,7 +32,7 @@ impl Subject {
     pub(crate) fn stages(caller: &Caller) -> Self {
         Self::arn(&format!(
             "arn:aws:ivs:{}:{}:stage/*",
-            caller.region, caller.account
+            caller.region, caller.key.account
         ))
     }
 
@@ -75,16 +75,17 @@ pub(crate) enum Barrier {
     Fault(ServerFault),
 }
 
-/// Asks the policy. The tags of the resource count if it is the caller's own.
+/// Asks the policy. The tags of the resource count if it is the caller's own, and are looked up if the policy asks for them.
 pub(crate) async fn authorise(
     store: &SharedStore,
     caller: &Caller,
     action: &'static str,
     subject: &Subject,
 ) -> Result<(), Barrier> {
+    let policy = &caller.key.policy;
     let own = ResourceArn::parse(&subject.resource)
         .ok()
-        .filter(|arn| arn.account == caller.account && arn.region == caller.region);
+        .filter(|arn| policy.reads_resource_tags() && caller.owns(&arn.account, &arn.region));
     let resource_tags = match own {
         Some(arn) => store
             .tags_get(&arn)
@@ -101,7 +102,7 @@ pub(crate) async fn authorise(
             resource_tags: &resource_tags,
             request_tags: &subject.request_tags,
         };
-        if !caller.policy.allows(&access) {
+        if !policy.allows(&access) {
             return Err(Barrier::Refused(Refusal::Denied {
                 action: action.to_owned(),
                 resource: subject.resource.clone(),

@@ -1,23 +1,25 @@
 //! What the operations work with: the API's state, and the call that is being served.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use auth::policy::Policy;
 use model::{AccountId, Now, Region, ResourceArn, Stage, StageArn};
 use stage::{Input, Reply};
 use store::StoreError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-use crate::Settings;
 use crate::constraints::Breach;
 use crate::error::{Absent, Declared, Failure, ServerFault};
 use crate::rate::Rates;
+use crate::{AccessKey, Settings, StageSender};
 
 /// The API's state.
 pub(crate) struct App {
     pub(crate) settings: Settings,
+    /// Access keys by id, shared with the calls that they sign.
+    pub(crate) keys: BTreeMap<String, Arc<AccessKey>>,
     pub(crate) rates: Rates,
     /// Writes that go on although their caller has hung up.
     writes: Mutex<JoinSet<()>>,
@@ -26,29 +28,33 @@ pub(crate) struct App {
 /// Who calls, by signature.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
-    /// The account of the access key.
-    pub(crate) account: AccountId,
+    /// Its access key: the account, and what it may do there.
+    pub(crate) key: Arc<AccessKey>,
     /// The region of the credential scope: resources of other regions are not visible.
     pub(crate) region: Region,
-    /// What the access key may do.
-    pub(crate) policy: Policy,
 }
 
 /// One call, signed and allowed.
-#[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) app: Arc<App>,
     pub(crate) caller: Caller,
     pub(crate) now: Now,
 }
 
-/// A place in the queue of the stages, taken before anything is written, so that what is written can always be told.
-pub(crate) struct StageLine(mpsc::OwnedPermit<(Input, oneshot::Sender<Reply>)>);
+/// The queue of the stages, found open before anything is written.
+///
+/// No place in it is kept while the store works: media shares the queue, and flows on while the store is slow.
+pub(crate) struct StageLine(StageSender);
 
 impl App {
-    pub(crate) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(mut settings: Settings) -> Self {
+        let keys = std::mem::take(&mut settings.access_keys);
         Self {
             settings,
+            keys: keys
+                .into_iter()
+                .map(|(id, key)| (id, Arc::new(key)))
+                .collect(),
             rates: Rates::default(),
             writes: Mutex::default(),
         }
@@ -61,15 +67,16 @@ impl App {
         bytes
     }
 
-    /// Takes a place in the queue of the stages.
+    /// The queue of the stages, unless it is full or closed: then nothing may be written that they would have to know.
     pub(crate) fn stage_line(&self) -> Result<StageLine, ServerFault> {
-        let permit = self.settings.stages.clone().try_reserve_owned();
-        permit
-            .map(StageLine)
-            .map_err(|_| ServerFault::StagesUnreachable)
+        let stages = &self.settings.stages;
+        if stages.is_closed() || stages.capacity() == 0 {
+            return Err(ServerFault::StagesUnreachable);
+        }
+        Ok(StageLine(stages.clone()))
     }
 
-    /// Runs a write to its end even if the caller hangs up. What is stored and what the stages know must not differ, and a
+    /// Runs a write to its end even if the caller hangs up, as long as the process lives; what a restart finds stored, it opens. What is stored and what the stages know must not differ, and a
     /// request whose connection closes is dropped at any await.
     pub(crate) async fn carry_through<T, E>(
         &self,
@@ -93,11 +100,19 @@ impl App {
     }
 }
 
+impl Caller {
+    /// Whether resources of the account and region are visible to the caller.
+    pub(crate) fn owns(&self, account: &AccountId, region: &Region) -> bool {
+        self.key.account == *account && self.region == *region
+    }
+}
+
 impl StageLine {
-    /// Tells the stages and waits until they have acted on it.
+    /// Tells the stages, waiting for a place in their queue, and then until they have acted on it.
     pub(crate) async fn tell(self, input: Input) -> Result<Reply, ServerFault> {
         let (reply, answer) = oneshot::channel();
-        self.0.send((input, reply));
+        let told = self.0.send((input, reply)).await;
+        told.map_err(|_| ServerFault::StagesUnreachable)?;
         answer.await.map_err(|_| ServerFault::StagesUnreachable)
     }
 }
@@ -108,14 +123,14 @@ impl Call {
     pub(crate) fn own_stage_arn(&self, arn: &str) -> Result<StageArn, Absent> {
         StageArn::parse(arn)
             .ok()
-            .filter(|arn| arn.account == self.caller.account && arn.region == self.caller.region)
+            .filter(|arn| self.caller.owns(&arn.account, &arn.region))
             .ok_or(Absent::Stage)
     }
 
     /// Reads the ARN of a resource that can carry tags, of the caller's own account and region.
     pub(crate) fn own_resource<E: Declared>(&self, arn: &str) -> Result<ResourceArn, Failure<E>> {
         let arn = ResourceArn::parse(arn).map_err(|_| Breach::ResourceArn)?;
-        if arn.account != self.caller.account || arn.region != self.caller.region {
+        if !self.caller.owns(&arn.account, &arn.region) {
             return Err(Absent::Resource.into());
         }
         Ok(arn)

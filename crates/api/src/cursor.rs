@@ -22,7 +22,7 @@ impl List {
     pub(crate) fn new(operation: Operation, caller: &Caller, filters: &[Option<&str>]) -> Self {
         let mut context = vec![
             operation.name().as_bytes().to_vec(),
-            caller.account.as_str().as_bytes().to_vec(),
+            caller.key.account.as_str().as_bytes().to_vec(),
             caller.region.as_str().as_bytes().to_vec(),
         ];
         for filter in filters {

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use auth::sigv4::{self, SignedRequest};
+use auth::sigv4::{self, SignatureError, SignedRequest};
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::response::Response;
@@ -17,7 +17,7 @@ use http::{Method, request};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use model::Now;
 use tracing::field::Empty;
-use tracing::{Instrument, Span, debug, debug_span};
+use tracing::{Instrument, Span, debug, info_span};
 use wire::{Operation, RequestParts};
 
 use crate::app::{App, Call, Caller};
@@ -33,7 +33,7 @@ pub(crate) const BODY_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) async fn serve(app: Arc<App>, request: Request) -> Response {
     let now = (app.settings.clock)();
     let ids = RequestIds::new(app.random(), now.wall);
-    let span = debug_span!(
+    let span = info_span!(
         "api",
         request = ids.request,
         operation = Empty,
@@ -103,20 +103,19 @@ async fn admit(
         headers: &head.headers,
         body: &body,
     };
-    let keys = &app.settings.access_keys;
-    let secret_of = |id: &str| keys.get(id).map(|key| key.secret.clone());
+    let secret_of = |id: &str| app.keys.get(id).map(|key| key.secret.clone());
     let signer = sigv4::verify(&sent, &secret_of, now.wall).map_err(Refusal::Signature)?;
-    let key = keys.get(&signer.access_key).ok_or(Refusal::Signature(
-        sigv4::SignatureError::UnrecognizedClient,
-    ))?;
+    let key = app
+        .keys
+        .get(&signer.access_key)
+        .ok_or(Refusal::Signature(SignatureError::UnrecognizedClient))?;
     let caller = Caller {
-        account: key.account.clone(),
+        key: Arc::clone(key),
         region: signer.region,
-        policy: key.policy.clone(),
     };
-    Span::current().record("account", caller.account.as_str());
-    let rates = &app.rates;
-    if app.settings.rates && !rates.take(&caller.account, &caller.region, operation, now.mono) {
+    let account = &key.account;
+    Span::current().record("account", account.as_str());
+    if app.settings.rates && !app.rates.take(account, &caller.region, operation, now.mono) {
         return Err(Refusal::Throttled);
     }
     if !body.is_empty() && !is_json(&head.headers) {

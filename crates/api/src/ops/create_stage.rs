@@ -45,7 +45,7 @@ impl Op for CreateStage {
         let stage = Stage {
             arn: StageArn {
                 region: call.caller.region.clone(),
-                account: call.caller.account.clone(),
+                account: call.caller.key.account.clone(),
                 id: StageId::from_random(call.app.random()),
             },
             name: input.name.unwrap_or_default(),

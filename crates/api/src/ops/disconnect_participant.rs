@@ -1,7 +1,8 @@
 //! DisconnectParticipant: bans a participant from its stage for good, and disconnects it if it is there.
 //!
 //! The ban is stored before the participant is told, so that it holds after a crash. A participant that never joined can be
-//! banned too: an id that this server minted for the stage proves itself.
+//! banned too: an id that this server minted for the stage proves itself. The reason of the request is checked and not kept:
+//! no event or record of the API has a member for it.
 
 use auth::participant_id;
 use model::{ParticipantId, StageArn};

@@ -37,7 +37,7 @@ impl Op for ListStages {
         )?;
         let found = settings
             .store
-            .stage_list(&caller.account, &caller.region, &page)
+            .stage_list(&caller.key.account, &caller.region, &page)
             .await?;
         let output = ListStagesOutput {
             stages: found.items.into_iter().map(shape::stage_summary).collect(),

@@ -22,7 +22,10 @@ impl Op for UntagResource {
     }
 
     fn subject(input: &Self::Input, _caller: &Caller) -> Subject {
-        Subject::arn(&input.resource_arn)
+        // `aws:TagKeys` of a policy means these too.
+        let keys = input.tag_keys.iter();
+        let tags = keys.map(|key| (key.clone(), String::new())).collect();
+        Subject::arn(&input.resource_arn).with_tags(tags)
     }
 
     async fn run(call: &Call, input: Self::Input) -> Result<Vec<u8>, Failure<Self::Error>> {

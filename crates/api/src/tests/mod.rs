@@ -6,6 +6,9 @@
 mod bodies;
 mod coverage;
 mod cursors;
+mod faults;
+mod life;
+mod logs;
 mod policies;
 mod races;
 mod rates;
@@ -42,7 +45,7 @@ use tokio::task::JoinSet;
 use tower::Service;
 use wire::Operation;
 
-use crate::{AccessKey, Calls, Endpoints, Settings, router};
+use crate::{AccessKey, Calls, Endpoints, Settings, StageSender, router};
 
 pub(crate) const HOST: &str = "localhost:7400";
 /// When every world begins: 2026-03-01T12:00:00Z.
@@ -77,6 +80,8 @@ pub(crate) const ANA_ABROAD: Who = Who {
 pub(crate) struct World {
     pub(crate) router: Router,
     pub(crate) store: SharedStore,
+    pub(crate) sqlite: Arc<Sqlite>,
+    pub(crate) stages: StageSender,
     pub(crate) calls: Arc<Calls>,
     pub(crate) token_key: TokenKey,
     /// What the stages were told, in order.
@@ -101,7 +106,8 @@ impl World {
     /// A world whose settings the test changes.
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let latency = Arc::new(store::Latency::default());
-        let store: SharedStore = Arc::new(Sqlite::open_memory(latency).await.unwrap());
+        let sqlite = Arc::new(Sqlite::open_memory(latency).await.unwrap());
+        let store: SharedStore = sqlite.clone();
         #[expect(clippy::disallowed_methods, reason = "any start will do")]
         let mono = std::time::Instant::now();
         let wall = Timestamp::from_second(START).unwrap();
@@ -130,13 +136,15 @@ impl World {
             clock: Arc::new(move || *clock.lock().unwrap()),
             random: Arc::new(move |bytes| fill(bytes, draws.fetch_add(1, Ordering::Relaxed))),
             store: store.clone(),
-            stages,
+            stages: stages.clone(),
             calls: calls.clone(),
         };
         change(&mut settings);
         Self {
             router: router(settings),
             store,
+            sqlite,
+            stages,
             calls,
             token_key,
             told,
@@ -218,7 +226,11 @@ impl World {
             all.iter().copied(),
             SignableBody::Bytes(&body),
         );
-        let (instructions, _) = sign(signable.unwrap(), &params).unwrap().into_parts();
+        // What the client logs is no part of the server's log.
+        let signed = tracing::dispatcher::with_default(&tracing::Dispatch::none(), || {
+            sign(signable.unwrap(), &params)
+        });
+        let (instructions, _) = signed.unwrap().into_parts();
         let mut request = Request::builder().method(method).uri(target);
         for (name, value) in all {
             request = request.header(name, value);

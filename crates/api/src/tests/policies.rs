@@ -143,3 +143,26 @@ async fn tags_of_the_request_decide_and_take_the_right_to_tag() {
         );
     }
 }
+
+#[tokio::test]
+async fn keys_of_tags_decide_also_where_tags_are_removed() {
+    let world = world_with(&json!([
+        { "Effect": "Allow", "Action": "*", "Resource": "*" },
+        {
+            "Effect": "Deny",
+            "Action": ["ivs:TagResource", "ivs:UntagResource"],
+            "Resource": "*",
+            "Condition": { "ForAnyValue:StringEquals": { "aws:TagKeys": "owner" } },
+        },
+    ]))
+    .await;
+    let arn = world.stage(BEN).await;
+    for (key, status) in [("team", 200), ("owner", 403)] {
+        let body = json!({ "tags": { key: "x", "other": "y" } }).to_string();
+        let answer = world.tags(ANA, "POST", &arn, "", &body).await;
+        assert_eq!(answer.status, status, "TagResource {key}");
+        let query = format!("?tagKeys=other&tagKeys={key}");
+        let answer = world.tags(ANA, "DELETE", &arn, &query, "").await;
+        assert_eq!(answer.status, status, "UntagResource {key}");
+    }
+}

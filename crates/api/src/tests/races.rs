@@ -122,18 +122,3 @@ async fn t16_a_stage_whose_maker_hangs_up_is_either_whole_or_not_there() {
         .unwrap();
     assert!(stages > 0);
 }
-
-#[tokio::test]
-async fn when_the_stages_do_not_listen_nothing_is_written() {
-    let (full, _kept) = mpsc::channel(1);
-    let (reply, _) = oneshot::channel();
-    full.try_send((Input::Shutdown, reply)).unwrap();
-    let (closed, _) = mpsc::channel(1);
-    for stages in [full, closed] {
-        let world = World::with(|settings| settings.stages = stages).await;
-        let answer = world.call(ANA, "CreateStage", json!({})).await;
-        assert_eq!(answer.verdict(), (503, "InternalServerException"));
-        assert_eq!(answer.headers["retry-after"], "1");
-        assert_eq!(world.store.stage_all().await.unwrap(), []);
-    }
-}

@@ -1,0 +1,125 @@
+//! Nothing that is secret or personal reaches the log, at any level (T61).
+
+use std::io::Write;
+use std::sync::PoisonError;
+
+use tracing::level_filters::LevelFilter;
+
+use super::*;
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        log.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn t61_no_canary_is_found_in_the_log_at_trace() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    // For all threads: the store has its own. Other tests write to the log meanwhile, but none has the canaries.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+
+    let secrets = calls_with_canaries().await;
+
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for expected in [
+        "CreateStage",
+        "111111111111",
+        "outcome=\"ok\"",
+        "the store does not answer",
+    ] {
+        assert!(text.contains(expected), "{expected} is missing in the log");
+    }
+    let lower = text.to_lowercase();
+    for line in lower.lines() {
+        assert!(!line.contains("canary"), "{line}");
+    }
+    for secret in secrets {
+        assert!(
+            !text.contains(&secret),
+            "a signature or a token is in the log"
+        );
+    }
+}
+
+/// Good and bad calls with a canary wherever text can stand. Gives the secrets that cannot be named so.
+async fn calls_with_canaries() -> [String; 2] {
+    let who = Who {
+        secret: "canary-secret",
+        ..ANA
+    };
+    let world = World::with(|settings| {
+        let key = settings.access_keys.get_mut(ANA.key).unwrap();
+        key.secret = Secret::new(who.secret.to_owned());
+    })
+    .await;
+    let body = json!({
+        "name": "canary-name",
+        "tags": { "canary-key": "canary-value" },
+        "participantTokenConfigurations": [
+            { "userId": "canary-user", "attributes": { "canary-attribute": "canary-content" } },
+        ],
+        "unknown": "canary-member",
+    });
+    let request = world.signed(who, "POST", "/CreateStage", body.to_string());
+    let authorization = request.headers()["authorization"].to_str().unwrap();
+    let signature = authorization.rsplit('=').next().unwrap().to_owned();
+    let made = world.send(request).await.json();
+    let arn = made["stage"]["arn"].as_str().unwrap().to_owned();
+    let token = made["participantTokens"][0]["token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+
+    let bad = json!({ "arn": arn, "name": "canary name" });
+    world.call(who, "UpdateStage", bad).await;
+    world
+        .call(who, "UpdateStage", json!({ "canary-json": 1 }))
+        .await;
+    world
+        .call(
+            Who {
+                secret: "canary-guess",
+                ..ANA
+            },
+            "GetStage",
+            json!({ "arn": arn }),
+        )
+        .await;
+    world
+        .call(who, "ListStages", json!({ "nextToken": "canary-cursor" }))
+        .await;
+    world.call(who, "CanaryPath", json!({})).await;
+    world
+        .session(&arn, SESSION, &[("someone", "canary-user", false, true)])
+        .await;
+    let filter = json!({ "stageArn": arn, "sessionId": SESSION, "filterByUserId": "canary-user" });
+    assert_eq!(
+        world.call(who, "ListParticipants", filter).await.status,
+        200
+    );
+    world.sqlite.close().await;
+    assert_eq!(
+        world
+            .call(who, "GetStage", json!({ "arn": arn }))
+            .await
+            .status,
+        503
+    );
+    [signature, token]
+}
