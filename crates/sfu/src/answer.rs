@@ -54,7 +54,6 @@ pub(crate) fn normalised_offer(
             ),
         );
         for (id, uri) in &section.extensions {
-            // Without bandwidth estimation towards subscribers their transport-wide feedback would be read for nothing.
             if direction == Direction::Publish || *uri != TRANSPORT_CC {
                 push(&mut sdp, format_args!("a=extmap:{id} {uri}\r\n"));
             }
@@ -85,10 +84,8 @@ fn push_payload(sdp: &mut String, payload: &Payload, direction: Direction) {
     let number = payload.number;
     let encoding = payload.codec.encoding();
     push(sdp, format_args!("a=rtpmap:{number} {encoding}\r\n"));
-    for name in &payload.feedback {
-        if direction == Direction::Publish || *name != codec::TRANSPORT_CC {
-            push(sdp, format_args!("a=rtcp-fb:{number} {name}\r\n"));
-        }
+    for name in used_feedback(payload, direction) {
+        push(sdp, format_args!("a=rtcp-fb:{number} {name}\r\n"));
     }
     if !payload.format.is_empty() {
         push(sdp, format_args!("a=fmtp:{number} {}\r\n", payload.format));
@@ -168,6 +165,16 @@ fn push_line(
         }
     } else if line.starts_with("a=ssrc-group:") && !is_sent {
         // A receiver announces no sources.
+    } else if line.starts_with("o=") {
+        // Whose stack answers is nobody's concern; the session id stays.
+        let rest = line
+            .split_once(' ')
+            .map_or("1 1 IN IP4 0.0.0.0", |(_, rest)| rest);
+        push(sdp, format_args!("o=- {rest}\r\n"));
+    } else if let Some(feedback) = line.strip_prefix("a=rtcp-fb:") {
+        if is_agreed(feedback, current, direction) {
+            push(sdp, format_args!("{line}\r\n"));
+        }
     } else if line == "a=rtcp-mux" {
         sdp.push_str("a=rtcp-mux\r\na=rtcp-mux-only\r\n");
     } else if let Some(number) = opus_format(line, current) {
@@ -178,6 +185,25 @@ fn push_line(
     } else {
         push(sdp, format_args!("{line}\r\n"));
     }
+}
+
+/// Whether feedback was offered (RFC 4585 section 4.2: an answer adds none) and is used.
+fn is_agreed(feedback: &str, current: Option<&Agreed>, direction: Direction) -> bool {
+    let Some(((number, name), agreed)) = feedback.split_once(' ').zip(current) else {
+        return false;
+    };
+    agreed
+        .payloads
+        .iter()
+        .filter(|payload| payload.number.to_string() == number)
+        .any(|payload| used_feedback(payload, direction).any(|used| used == name))
+}
+
+/// Without bandwidth estimation towards subscribers their transport-wide feedback would be read for nothing.
+fn used_feedback(payload: &Payload, direction: Direction) -> impl Iterator<Item = &'static str> {
+    let is_used =
+        move |name: &&'static str| direction == Direction::Publish || *name != codec::TRANSPORT_CC;
+    payload.feedback.iter().copied().filter(is_used)
 }
 
 /// The payload type of a line that gives Opus parameters.

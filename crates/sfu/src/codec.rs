@@ -79,13 +79,24 @@ impl Payload {
         self.params().packetization_mode.unwrap_or(0)
     }
 
+    /// Whether every packetisation of the codec is understood: publishers split and join NAL units, which mode 0 forbids.
+    fn can_carry_any(&self) -> bool {
+        self.codec != Codec::H264 || self.packetization_mode() == 1
+    }
+
     /// H.264 only: `profile_idc` and the constraint flags. The default is Baseline at level 1 (RFC 6184 section 8.1).
     fn profile(&self) -> u32 {
         self.params().profile_level_id.unwrap_or(0x0042_000a) >> 8
     }
 
-    fn is_baseline(&self) -> bool {
-        self.profile() >> 8 == 0x42
+    /// H.264 only: how near the profile is to Constrained Baseline, which every decoder has and ingest is meant to be.
+    fn distance_from_baseline(&self) -> u8 {
+        let (idc, constraints) = (self.profile() >> 8, self.profile() & 0xff);
+        match (idc, constraints & 0x40) {
+            (0x42, 0x40) => 0,
+            (0x42, _) => 1,
+            _ => 2,
+        }
     }
 }
 
@@ -165,7 +176,7 @@ fn number_of(text: &str) -> Result<u8, &'static str> {
     }
 }
 
-/// What a publisher may send, best first: Opus; H.264 with Baseline and packetization mode 1 leading; VP8.
+/// What a publisher may send, best first: Opus; H.264 with packetization mode 1 and Constrained Baseline leading; VP8.
 pub(crate) fn for_publisher(offered: &[Payload]) -> Vec<Payload> {
     let mut taken: Vec<Payload> = Vec::new();
     for payload in offered {
@@ -179,32 +190,32 @@ pub(crate) fn for_publisher(offered: &[Payload]) -> Vec<Payload> {
         }
     }
     taken.sort_by_key(|payload| match payload.codec {
-        Codec::Opus => (0, false, false),
-        Codec::H264 => (1, payload.packetization_mode() != 1, !payload.is_baseline()),
-        Codec::Vp8 => (2, false, false),
+        Codec::Opus => (0, false, 0),
+        Codec::H264 => (
+            1,
+            payload.packetization_mode() != 1,
+            payload.distance_from_baseline(),
+        ),
+        Codec::Vp8 => (2, false, 0),
     });
     taken.truncate(8);
     taken
 }
 
-/// The payload type that carries the publisher's `sent` to a subscriber: same codec, for H.264 packetization mode 1, with
-/// the same profile if it is offered.
+/// The payload type that carries the publisher's `sent` to a subscriber: the same codec; for H.264 packetization mode 1 and
+/// the same profile, or the one that is nearest to Constrained Baseline.
 pub(crate) fn for_subscriber(offered: &[Payload], sent: &Payload) -> Option<Payload> {
-    let fits = |payload: &&Payload| {
-        payload.codec == sent.codec
-            && (payload.codec != Codec::H264 || payload.packetization_mode() == 1)
-    };
     offered
         .iter()
-        .filter(fits)
-        .find(|payload| payload.profile() == sent.profile())
-        .or_else(|| offered.iter().find(fits))
+        .filter(|payload| payload.codec == sent.codec && payload.can_carry_any())
+        .min_by_key(|payload| {
+            let is_other = payload.codec == Codec::H264 && payload.profile() != sent.profile();
+            (is_other, payload.distance_from_baseline())
+        })
         .cloned()
 }
 
 /// Whether a subscriber can get anything with what it offers.
 pub(crate) fn can_receive(offered: &[Payload]) -> bool {
-    offered
-        .iter()
-        .any(|payload| payload.codec != Codec::H264 || payload.packetization_mode() == 1)
+    offered.iter().any(Payload::can_carry_any)
 }

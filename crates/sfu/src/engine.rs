@@ -60,14 +60,14 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Accepts a (normalised) offer; gives back the connection and str0m's answer.
+    /// Accepts a (normalised) offer; gives back the connection and str0m's answer, or nothing if it cannot be answered.
     pub(crate) fn accept(
         common: &Common,
         offer: &str,
         agreed: &[Agreed],
         direction: Direction,
         now: Instant,
-    ) -> Option<(Self, String)> {
+    ) -> Result<Option<(Self, String)>, Panicked> {
         let made = catch_unwind(AssertUnwindSafe(|| {
             let local = IceCreds::new();
             let mut rtc = configure(common, agreed, direction, local.clone()).build(now);
@@ -80,7 +80,9 @@ impl Engine {
             }
             Some((Box::new(rtc), local, answer))
         }));
-        let (rtc, local, answer) = made.ok().flatten()?;
+        let Some((rtc, local, answer)) = made.map_err(|_| Panicked)? else {
+            return Ok(None);
+        };
         let engine = Self {
             rtc: Some(rtc),
             common: common.clone(),
@@ -93,7 +95,7 @@ impl Engine {
             #[cfg(test)]
             panics_next: false,
         };
-        Some((engine, answer))
+        Ok(Some((engine, answer)))
     }
 
     /// Our ICE credentials.

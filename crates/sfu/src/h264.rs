@@ -19,6 +19,10 @@ const FU_A: u8 = 28;
 
 /// Largest sequence parameter set that is parsed, in bytes; with every list and VUI field it stays below half of that.
 const SPS_BYTES_MAX: usize = 1_024;
+/// Where `level_idc` stands behind the NAL unit header, and its largest value, 6.2. The reader refuses a size above what the
+/// level allows, and encoders claim levels that are too low; what counts is the size.
+const LEVEL_AT: usize = 2;
+const LEVEL_MAX: u8 = 62;
 
 /// Reads one payload. Only the structures of packetization modes 0 and 1 are known.
 pub(crate) fn inspect(payload: &[u8]) -> Result<Facts, Malformed> {
@@ -116,7 +120,8 @@ fn pixels(nal: &[u8]) -> Result<u64, Malformed> {
         return Err(Malformed);
     }
     let read = || {
-        let rbsp = decode_nal(nal).ok()?;
+        let mut rbsp = decode_nal(nal).ok()?;
+        *rbsp.to_mut().get_mut(LEVEL_AT)? = LEVEL_MAX;
         let sps = SeqParameterSet::from_bits(BitReader::new(&*rbsp)).ok()?;
         sps.pixel_dimensions().ok()
     };

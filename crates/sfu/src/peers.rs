@@ -190,7 +190,12 @@ impl Sfu {
         }
         let (terms, direction) = (offer.terms(), offer.direction());
         let normalised = answer::normalised_offer(terms, &terms.credentials, &agreed, direction);
-        let (engine, sdp) = Engine::accept(&self.common, &normalised, &agreed, direction, now)
+        let accepted = Engine::accept(&self.common, &normalised, &agreed, direction, now);
+        let (engine, sdp) = accepted
+            .map_err(|Panicked| {
+                self.counters.panics += 1;
+                PeerFault::Fault(ErrorCode::InternalServerException)
+            })?
             .ok_or(PeerFault::Offer)?;
         let stream = match &role {
             Role::Publisher(_) => connection.to_string(),
@@ -223,7 +228,7 @@ impl Sfu {
     }
 
     fn patch(&mut self, connection: ConnectionId, fragment: &str, restart: bool, now: Instant) {
-        let result = self.patched(connection, fragment, restart, now);
+        let result = self.patched(connection, fragment, restart);
         let has_restarted = matches!(result, Ok(Patched::Restarted { .. }));
         self.outputs
             .push_back(Output::Patched { connection, result });
@@ -239,7 +244,6 @@ impl Sfu {
         connection: ConnectionId,
         fragment: &str,
         restart: bool,
-        now: Instant,
     ) -> Result<Patched, PatchFault> {
         let peer = self
             .peers
@@ -267,7 +271,7 @@ impl Sfu {
             }
             Ok(None) => Err(PatchFault::RestartFailed),
             Err(Panicked) => {
-                self.panicked(connection, now);
+                self.panicked(connection);
                 Err(PatchFault::RestartFailed)
             }
         }
@@ -420,7 +424,7 @@ impl Sfu {
         }
         self.events = events;
         match (turn, fault) {
-            (Err(Panicked), _) => self.panicked(connection, now),
+            (Err(Panicked), _) => self.panicked(connection),
             (Ok(()), Some(fault)) => self.end(connection, fault, now),
             // A handshake with another certificate than was offered ends here: nothing that the peer could be told.
             (Ok(()), None) if is_over => self.end(connection, PeerFault::ClosedByPeer, now),
@@ -509,7 +513,7 @@ impl Sfu {
         self.outputs.push_back(Output::Closed { connection, fault });
     }
 
-    fn panicked(&mut self, connection: ConnectionId, _now: Instant) {
+    fn panicked(&mut self, connection: ConnectionId) {
         tracing::error!(%connection, "connection panicked");
         self.counters.panics += 1;
         self.forget(connection);
@@ -577,4 +581,145 @@ fn candidates(settings: &Settings) -> Vec<Candidate> {
                 .ok()
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use str0m::ice::{StunMessage, TransId};
+
+    use super::*;
+
+    const PUBLISH: &str = include_str!("../tests/sfu/offers/ffmpeg-dtls-passive.sdp");
+    const SUBSCRIBE: &str = include_str!("../tests/sfu/offers/chromium-subscribe.sdp");
+
+    #[expect(clippy::disallowed_methods, reason = "where simulated time begins")]
+    fn beginning() -> Now {
+        Now {
+            mono: Instant::now(),
+            wall: "2026-01-01T00:00:00Z".parse().unwrap(),
+        }
+    }
+
+    /// Publisher 1 with subscribers 2 and 3.
+    fn stage(now: Now) -> Sfu {
+        let mut sfu = Sfu::new(Settings {
+            addresses: vec!["192.0.2.1:7401".parse().unwrap()],
+            ..Settings::default()
+        });
+        let offer = Offer::parse(PUBLISH, Direction::Publish).unwrap();
+        let publisher = ConnectionId(1);
+        let connection = publisher;
+        sfu.handle(Input::Publish { connection, offer }, now);
+        for connection in [ConnectionId(2), ConnectionId(3)] {
+            let offer = Offer::parse(SUBSCRIBE, Direction::Subscribe).unwrap();
+            let input = Input::Subscribe {
+                connection,
+                publisher,
+                offer,
+            };
+            sfu.handle(input, now);
+        }
+        while let Some(output) = sfu.poll_output() {
+            assert!(
+                matches!(output, Output::Answer { result: Ok(_), .. }),
+                "{output:?}"
+            );
+        }
+        sfu
+    }
+
+    /// A connectivity check that the peer could send.
+    fn check(sfu: &Sfu, id: u64) -> Vec<u8> {
+        let peer = &sfu.peers[&ConnectionId(id)];
+        let local = peer.engine.local();
+        let name = format!("{}:{}", local.ufrag, peer.remote.ufrag);
+        let message = StunMessage::binding_request(&name, TransId::new(), true, 7, 9, false);
+        let mut bytes = vec![0; 1_000];
+        let hmac = sfu.common.crypto.sha1_hmac_provider;
+        let length = message
+            .to_bytes(Some(local.password.as_bytes()), &mut bytes, |key, parts| {
+                hmac.sha1_hmac(key, parts)
+            })
+            .unwrap();
+        bytes.truncate(length);
+        bytes
+    }
+
+    /// Hands the peer's check in; gives back what comes out.
+    fn checked(sfu: &mut Sfu, id: u64, now: Now) -> Vec<Output> {
+        let contents = check(sfu, id);
+        let source: SocketAddr = format!("198.51.100.{id}:5000").parse().unwrap();
+        let datagram = Datagram {
+            transport: Transport::Udp,
+            source,
+            contents: &contents,
+        };
+        sfu.handle(Input::Datagram(datagram), now);
+        sfu.handle_timeout(now);
+        std::iter::from_fn(|| sfu.poll_output()).collect()
+    }
+
+    fn is_answered(outputs: &[Output]) -> bool {
+        outputs
+            .iter()
+            .any(|output| matches!(output, Output::Transmit(_)))
+    }
+
+    #[test]
+    fn t48_a_panic_inside_one_connection_ends_that_peer_and_no_other() {
+        for poisoned in 1..=3 {
+            let now = beginning();
+            let mut sfu = stage(now);
+            for id in 1..=3 {
+                assert!(is_answered(&checked(&mut sfu, id, now)));
+            }
+            let peer = sfu.peers.get_mut(&ConnectionId(poisoned)).unwrap();
+            peer.engine.panics_next = true;
+            let outputs = checked(&mut sfu, poisoned, now);
+            let fault = PeerFault::Fault(ErrorCode::InternalServerException);
+            assert!(
+                matches!(outputs.as_slice(), [Output::Closed { connection, fault: found }]
+                    if connection.0 == poisoned && *found == fault),
+                "{outputs:?}"
+            );
+            assert_eq!(sfu.counters().panics, 1);
+            for id in (1..=3).filter(|id| *id != poisoned) {
+                assert!(is_answered(&checked(&mut sfu, id, now)));
+            }
+            let later = now.plus(Duration::from_secs(1));
+            sfu.handle_timeout(later);
+            assert_eq!(sfu.counters().panics, 1);
+        }
+    }
+
+    #[test]
+    fn t48_a_panic_during_a_restart_ends_that_peer() {
+        let now = beginning();
+        let mut sfu = stage(now);
+        let connection = ConnectionId(2);
+        sfu.peers.get_mut(&connection).unwrap().engine.panics_next = true;
+        let input = Input::Patch {
+            connection,
+            fragment: "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n",
+            restart: true,
+        };
+        sfu.handle(input, now);
+        let outputs: Vec<_> = std::iter::from_fn(|| sfu.poll_output()).collect();
+        assert!(
+            matches!(
+                outputs.as_slice(),
+                [
+                    Output::Closed { .. },
+                    Output::Patched {
+                        result: Err(PatchFault::RestartFailed),
+                        ..
+                    },
+                ]
+            ),
+            "{outputs:?}"
+        );
+        assert!(is_answered(&checked(&mut sfu, 3, now)));
+    }
 }

@@ -34,6 +34,8 @@ pub(crate) struct Client {
     pub(crate) is_connected: bool,
     pub(crate) is_closed: bool,
     pub(crate) due: Instant,
+    /// What a NAT makes of its address.
+    pub(crate) seen_as: Option<SocketAddr>,
     pub(crate) outbox: Vec<Vec<u8>>,
     pub(crate) sdp: String,
 }
@@ -159,6 +161,7 @@ impl Client {
             is_connected: false,
             is_closed: false,
             due: now,
+            seen_as: None,
             outbox: Vec::new(),
             sdp,
         }
@@ -289,7 +292,7 @@ impl Client {
     pub(crate) fn datagram<'a>(&self, contents: &'a [u8]) -> Datagram<'a> {
         Datagram {
             transport: self.transport,
-            source: self.address,
+            source: self.seen_as.unwrap_or(self.address),
             contents,
         }
     }
@@ -316,17 +319,14 @@ fn track(section: &str) -> Track {
     let fid = section
         .lines()
         .find_map(|line| line.strip_prefix("a=ssrc-group:FID "));
-    let (main, rtx) = match fid.and_then(|pair| pair.split_once(' ')) {
-        Some((main, rtx)) => (main.parse().ok(), rtx.parse().ok()),
-        None => {
-            let line = section
-                .lines()
-                .find_map(|line| line.strip_prefix("a=ssrc:"));
-            (
-                line.and_then(|line| line.split(' ').next()?.parse().ok()),
-                None,
-            )
-        }
+    let (main, rtx) = if let Some((main, rtx)) = fid.and_then(|pair| pair.split_once(' ')) {
+        (main.parse().ok(), rtx.parse().ok())
+    } else {
+        let line = section
+            .lines()
+            .find_map(|line| line.strip_prefix("a=ssrc:"));
+        let main = line.and_then(|line| line.split(' ').next()?.parse().ok());
+        (main, None)
     };
     Track {
         kind: if section.starts_with("m=audio") {

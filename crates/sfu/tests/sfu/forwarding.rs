@@ -85,10 +85,10 @@ fn w27_ffmpeg_as_dtls_client_reaches_two_viewers() {
 
 #[test]
 fn chromium_reaches_two_viewers() {
-    media_arrives(offers::CHROMIUM_PUBLISH, 102);
+    media_arrives(offers::CHROMIUM_PUBLISH, 108);
 }
 
 #[test]
 fn chromium_with_simulcast_reaches_two_viewers_with_one_layer() {
-    media_arrives(offers::CHROMIUM_SIMULCAST, 102);
+    media_arrives(offers::CHROMIUM_SIMULCAST, 108);
 }

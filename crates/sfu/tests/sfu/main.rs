@@ -5,10 +5,19 @@
     reason = "an arrangement that does not work fails its test"
 )]
 
+mod answers;
 mod client;
 mod forwarding;
+mod hostile;
+mod key_frames;
+mod limits;
+mod liveness;
+mod loss;
 mod media;
 mod network;
+mod patches;
+mod refusals;
+mod transports;
 
 /// Offers as real programs write them.
 mod offers {

@@ -86,15 +86,18 @@ pub(crate) fn stap(nals: &[Vec<u8>]) -> Vec<u8> {
     payload
 }
 
-/// FU-A fragments of a NAL unit, `size` bytes each but for the last.
+/// FU-A fragments of a NAL unit, `size` bytes each but for the last; the unit itself if it fits.
 pub(crate) fn fragments(nal: &[u8], size: usize) -> Vec<Vec<u8>> {
+    if nal.len() <= size {
+        return vec![nal.to_vec()];
+    }
     let (header, body) = nal.split_first().unwrap();
     let parts: Vec<_> = body.chunks(size - 2).collect();
     let last = parts.len() - 1;
     let part = |(at, part): (usize, &&[u8])| {
         let start = if at == 0 { 0x80 } else { 0 };
         let end = if at == last { 0x40 } else { 0 };
-        let mut payload = vec![header & 0xe0 | 28, start | end | header & 0x1f];
+        let mut payload = vec![header & 0xe0 | 0x1c, start | end | header & 0x1f];
         payload.extend_from_slice(part);
         payload
     };

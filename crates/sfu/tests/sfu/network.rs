@@ -9,6 +9,8 @@ use sfu::{Direction, Input, Offer, Output, PeerFault, Settings, Sfu, Transmit, T
 use str0m::media::MediaKind;
 
 use crate::client::{Client, Packet};
+use crate::media::{key_frame, packets};
+use crate::offers;
 
 /// Which way a datagram goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +20,7 @@ pub(crate) enum Leg {
 }
 
 /// Says whether a datagram gets through.
-type Filter = Box<dyn FnMut(Leg, &[u8]) -> bool>;
+pub(crate) type Filter = Box<dyn FnMut(Leg, &[u8]) -> bool>;
 
 pub(crate) struct Network {
     pub(crate) sfu: Sfu,
@@ -31,6 +33,9 @@ pub(crate) struct Network {
     pub(crate) filter: Filter,
 }
 
+/// The payload type of H.264 in FFmpeg's offer.
+pub(crate) const H264: u8 = 106;
+/// The address that answers advertise.
 pub(crate) const SERVER: &str = "192.0.2.1:7401";
 
 pub(crate) fn settings() -> Settings {
@@ -71,9 +76,19 @@ impl Network {
 
     /// Adds a publisher by its offer; gives back the answer.
     pub(crate) fn publish(&mut self, id: u64, template: &str) -> String {
+        self.publish_with(id, template, str::to_owned)
+    }
+
+    /// The same, with a last change to the offer.
+    pub(crate) fn publish_with(
+        &mut self,
+        id: u64,
+        template: &str,
+        change: impl FnOnce(&str) -> String,
+    ) -> String {
         let connection = ConnectionId(id);
         let client = Client::new(template, Self::address(id), Transport::Udp, self.now.mono);
-        let offer = Offer::parse(&client.sdp, Direction::Publish).unwrap();
+        let offer = Offer::parse(&change(&client.sdp), Direction::Publish).unwrap();
         self.join(connection, client, Input::Publish { connection, offer })
     }
 
@@ -112,6 +127,26 @@ impl Network {
         client.accept(&answer, self.now.mono);
         self.clients.insert(connection, client);
         answer
+    }
+
+    /// A publisher by FFmpeg's offer, number 1, and viewers from 2 on, all connected and past the first key frame.
+    pub(crate) fn stage(settings: Settings, viewers: u64) -> Self {
+        let mut net = Self::new(settings);
+        net.publish(1, offers::FFMPEG_PASSIVE);
+        net.connect();
+        for viewer in 2..2 + viewers {
+            net.subscribe(viewer, 1, offers::CHROMIUM_SUBSCRIBE);
+        }
+        net.connect();
+        net.frame(&key_frame(640, 360), 0);
+        net.run(Duration::from_millis(33));
+        net.sent.clear();
+        net
+    }
+
+    /// The publisher of [`Network::stage`] sends one frame, all its packets in one read of the socket.
+    pub(crate) fn frame(&mut self, payloads: &[Vec<u8>], timestamp: u32) {
+        self.send(1, MediaKind::Video, H264, &packets(payloads, timestamp));
     }
 
     pub(crate) fn client(&mut self, id: u64) -> &mut Client {
@@ -163,7 +198,8 @@ impl Network {
             let segment = transmit.segment.unwrap_or(transmit.contents.len());
             for contents in transmit.contents.chunks(segment) {
                 let to = self.clients.iter_mut().find(|(_, client)| {
-                    client.address == transmit.destination && client.transport == transmit.transport
+                    client.seen_as.unwrap_or(client.address) == transmit.destination
+                        && client.transport == transmit.transport
                 });
                 if let Some((connection, client)) = to
                     && (self.filter)(Leg::Down(*connection), contents)
@@ -191,7 +227,8 @@ impl Network {
                 .chain(self.sfu.poll_timeout())
                 .min()
                 .unwrap_or(end)
-                .clamp(self.now.mono + Duration::from_millis(1), end);
+                .max(self.now.mono + Duration::from_millis(1))
+                .min(end);
             self.now = self.now.plus(next - self.now.mono);
             for client in self.clients.values_mut() {
                 if client.due <= next {
@@ -216,9 +253,14 @@ impl Network {
 
     /// Why a peer has ended, if it has.
     pub(crate) fn fault(&self, id: u64) -> Option<PeerFault> {
-        self.told.iter().find_map(|output| match output {
-            Output::Closed { connection, fault } if connection.0 == id => Some(*fault),
-            _ => None,
+        self.told.iter().find_map(|output| {
+            if let Output::Closed { connection, fault } = output
+                && connection.0 == id
+            {
+                Some(*fault)
+            } else {
+                None
+            }
         })
     }
 

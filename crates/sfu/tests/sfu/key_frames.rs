@@ -1,0 +1,100 @@
+//! Key frames: who waits for one, and how often a publisher is asked.
+
+use std::time::Duration;
+
+use crate::media::{key_frame, predicted_frame};
+use crate::network::{Network, settings};
+use crate::offers;
+use str0m::media::MediaKind::Video;
+
+#[test]
+fn a_viewer_that_joins_later_starts_with_a_key_frame() {
+    let mut net = Network::stage(settings(), 1);
+    net.subscribe(3, 1, offers::CHROMIUM_SUBSCRIBE);
+    net.connect();
+    net.frame(&predicted_frame(2), 3_000);
+    net.frame(&predicted_frame(2), 6_000);
+    assert!(net.client(3).received_of(Video).is_empty());
+
+    net.frame(&key_frame(640, 360), 9_000);
+    net.frame(&predicted_frame(2), 12_000);
+    let first = net.client(3).received_of(Video)[0];
+    assert_eq!(first.payload[..], key_frame(640, 360)[0][..]);
+    assert_eq!(*first.seq_no & 0xffff, 1);
+    let count = net.client(3).received_of(Video).len();
+    assert_eq!(count, key_frame(640, 360).len() + 2);
+}
+
+#[test]
+fn a_viewer_that_connects_makes_the_publisher_send_a_key_frame() {
+    let mut net = Network::stage(settings(), 1);
+    let before = net.client(1).key_frame_requests;
+    net.run(Duration::from_secs(2));
+    net.subscribe(3, 1, offers::CHROMIUM_SUBSCRIBE);
+    net.connect();
+    net.run(Duration::from_millis(100));
+    assert_eq!(net.client(1).key_frame_requests, before + 1);
+}
+
+// T43: a storm of requests from all viewers reaches the publisher as two a second.
+#[test]
+fn t43_requests_of_all_viewers_are_made_into_few() {
+    let mut net = Network::stage(settings(), 5);
+    net.run(Duration::from_secs(2));
+    let before = net.client(1).key_frame_requests;
+    for _ in 0..20 {
+        let now = net.now.mono;
+        for viewer in 2..7 {
+            net.client(viewer).ask_for_key_frame(now);
+        }
+        net.run(Duration::from_millis(100));
+    }
+    let asked = net.client(1).key_frame_requests - before;
+    assert!((3..=5).contains(&asked), "{asked}");
+    assert!(net.sfu.counters().key_frame_requests >= asked as u64);
+}
+
+#[test]
+fn a_request_that_comes_too_soon_is_sent_when_it_may() {
+    let mut net = Network::stage(settings(), 2);
+    net.run(Duration::from_secs(2));
+    let before = net.client(1).key_frame_requests;
+    let now = net.now.mono;
+    net.client(2).ask_for_key_frame(now);
+    net.run(Duration::from_millis(100));
+    assert_eq!(net.client(1).key_frame_requests, before + 1);
+
+    let now = net.now.mono;
+    net.client(3).ask_for_key_frame(now);
+    net.run(Duration::from_millis(300));
+    assert_eq!(net.client(1).key_frame_requests, before + 1);
+    net.run(Duration::from_millis(300));
+    assert_eq!(net.client(1).key_frame_requests, before + 2);
+}
+
+#[test]
+fn a_request_is_served_by_a_key_frame_that_comes_anyway() {
+    let mut net = Network::stage(settings(), 2);
+    net.run(Duration::from_secs(2));
+    let before = net.client(1).key_frame_requests;
+    for viewer in [2, 3] {
+        let now = net.now.mono;
+        net.client(viewer).ask_for_key_frame(now);
+        net.run(Duration::from_millis(50));
+    }
+    net.frame(&key_frame(640, 360), 90_000);
+    net.run(Duration::from_secs(2));
+    assert_eq!(net.client(1).key_frame_requests, before + 1);
+}
+
+#[test]
+fn a_waiting_viewer_makes_the_request_be_repeated() {
+    let mut net = Network::stage(settings(), 1);
+    net.run(Duration::from_secs(1));
+    net.subscribe(3, 1, offers::CHROMIUM_SUBSCRIBE);
+    net.connect();
+    let before = net.client(1).key_frame_requests;
+    net.run(Duration::from_secs(3));
+    let again = net.client(1).key_frame_requests - before;
+    assert!((2..=3).contains(&again), "{again}");
+}

@@ -1,0 +1,209 @@
+//! Limits that are measured on the media itself.
+
+use std::time::Duration;
+
+use model::ErrorCode;
+use sfu::PeerFault;
+use str0m::media::MediaKind::{Audio, Video};
+
+use crate::client::Packet;
+use crate::media::{fragments, key_frame, packets, predicted_frame, slice, sps, stap};
+use crate::network::{Network, settings};
+use crate::offers;
+
+/// Sends 30 frames a second of `bytes` each for the time.
+fn stream(net: &mut Network, bytes: usize, seconds: u32) {
+    for frame in 0..30 * seconds {
+        let payloads = fragments(&slice(false, 0, bytes), 1_200);
+        net.frame(&payloads, 3_000 * (frame + 1));
+        net.run(Duration::from_nanos(33_333_333));
+        if net.fault(1).is_some() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_publisher_above_the_bitrate_is_ended_and_told() {
+    let mut net = Network::stage(settings(), 1);
+    // 9 Mbit/s.
+    stream(&mut net, 37_500, 4);
+    let fault = PeerFault::Fault(ErrorCode::BitrateExceeded);
+    assert_eq!(net.fault(1), Some(fault));
+    assert!(net.client(1).is_closed);
+    assert_eq!(net.fault(2), None, "its viewers are for others to end");
+}
+
+#[test]
+fn a_publisher_below_the_bitrate_is_left_alone() {
+    let mut net = Network::stage(settings(), 1);
+    // 8.2 Mbit/s.
+    stream(&mut net, 34_000, 5);
+    assert_eq!(net.fault(1), None);
+}
+
+#[test]
+fn a_short_burst_is_no_bitrate() {
+    let mut net = Network::stage(settings(), 1);
+    for frame in 0..4 {
+        // A key frame of 200 KB each second.
+        net.frame(
+            &fragments(&slice(true, 2, 200_000), 1_200),
+            90_000 * (frame + 1),
+        );
+        net.run(Duration::from_secs(1));
+    }
+    assert_eq!(net.fault(1), None);
+}
+
+#[test]
+fn m1_size_is_judged_by_area() {
+    for (width, height, is_over) in [
+        (1280, 720, false),
+        (720, 1280, false),
+        (960, 960, false),
+        (640, 360, false),
+        (1280, 722, true),
+        (1280, 800, true),
+        (1920, 1080, true),
+    ] {
+        let mut net = Network::stage(settings(), 0);
+        net.frame(&key_frame(width, height), 3_000);
+        let fault = is_over.then_some(PeerFault::Fault(ErrorCode::ResolutionExceeded));
+        assert_eq!(net.fault(1), fault, "{width}x{height}");
+    }
+}
+
+#[test]
+fn size_is_read_from_a_parameter_set_in_a_packet_of_its_own_too() {
+    let mut net = Network::stage(settings(), 0);
+    net.frame(&[sps(1280, 800), slice(true, 2, 100)], 3_000);
+    let fault = PeerFault::Fault(ErrorCode::ResolutionExceeded);
+    assert_eq!(net.fault(1), Some(fault));
+}
+
+#[test]
+fn b_slices_end_a_publisher() {
+    let b = slice(false, 1, 3_000);
+    let all_b = slice(false, 6, 200);
+    for payloads in [
+        vec![slice(false, 1, 200)],
+        vec![all_b.clone()],
+        fragments(&b, 1_000),
+        vec![stap(&[slice(false, 0, 50), all_b])],
+    ] {
+        let mut net = Network::stage(settings(), 0);
+        net.frame(&predicted_frame(3), 3_000);
+        assert_eq!(net.fault(1), None);
+        net.frame(&payloads, 6_000);
+        let fault = PeerFault::Fault(ErrorCode::BFramePresent);
+        assert_eq!(net.fault(1), Some(fault));
+    }
+}
+
+/// A VP8 key frame in one packet: descriptor, frame tag, start code, size.
+fn vp8_key_frame(width: u16, height: u16) -> Vec<u8> {
+    let mut payload = vec![0x90, 0x80, 0x81, 0x23, 0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a];
+    payload.extend(width.to_le_bytes());
+    payload.extend(height.to_le_bytes());
+    payload.extend([0; 200]);
+    payload
+}
+
+#[test]
+fn vp8_is_forwarded_from_a_key_frame_on_and_has_the_same_limit() {
+    let mut net = Network::new(settings());
+    // A client that has no H.264 encoder for this track, and says so by sending VP8.
+    net.publish(1, offers::CHROMIUM_PUBLISH);
+    net.connect();
+    net.send(1, Video, 96, &packets(&[vp8_key_frame(640, 480)], 0));
+    net.subscribe(2, 1, offers::CHROMIUM_SUBSCRIBE);
+    net.connect();
+    net.send(
+        1,
+        Video,
+        96,
+        &packets(&[vec![0x90, 0x80, 0x81, 0x24, 0x11, 0, 0, 0]], 3_000),
+    );
+    assert_eq!(net.client(2).received_of(Video).len(), 0);
+    net.send(1, Video, 96, &packets(&[vp8_key_frame(1280, 720)], 6_000));
+    let received = net.client(2).received_of(Video);
+    assert_eq!(received.len(), 1);
+    assert_eq!(received[0].payload[..], vp8_key_frame(1280, 720)[..]);
+    assert_eq!(*received[0].header.payload_type, 96);
+
+    net.send(1, Video, 96, &packets(&[vp8_key_frame(1280, 800)], 9_000));
+    let fault = PeerFault::Fault(ErrorCode::ResolutionExceeded);
+    assert_eq!(net.fault(1), Some(fault));
+}
+
+// T42: an authenticated publisher sends what no decoder should see.
+#[test]
+fn t42_malformed_payloads_are_dropped_and_leave_no_gap() {
+    let bad: [&[u8]; 12] = [
+        &[0x78],
+        &[0x78, 0x00],
+        &[0x78, 0x00, 0x00],
+        &[0x78, 0x00, 0x09, 0x41, 0x00],
+        &[0x78, 0x00, 0x02, 0x78, 0x00],
+        &[0x7c],
+        &[0x7c, 0x81],
+        &[0x7c, 0xc1, 0x00],
+        &[0x00, 0x00],
+        &[0x7d, 0x00, 0x00],
+        &[0xe1, 0x00, 0x00],
+        &[0x67, 0xff, 0xff, 0xff, 0xff],
+    ];
+    let mut net = Network::stage(settings(), 1);
+    let before = net.client(2).received_of(Video).len();
+    let dropped = net.sfu.counters().packets_dropped;
+    for (at, payload) in bad.iter().enumerate() {
+        let timestamp = 3_000 * (u32::try_from(at).unwrap() + 1);
+        let packet = Packet {
+            payload,
+            timestamp,
+            marker: true,
+        };
+        net.send(1, Video, 106, &[packet]);
+        net.frame(&predicted_frame(1), timestamp + 1);
+    }
+    let too_long = vec![0x41; 1_461];
+    net.frame(&[too_long], 90_000);
+    net.frame(&predicted_frame(1), 93_000);
+    net.run(Duration::from_millis(500));
+
+    assert_eq!(net.fault(1), None);
+    assert_eq!(
+        net.sfu.counters().packets_dropped - dropped,
+        bad.len() as u64 + 1
+    );
+    let received = net.client(2).received_of(Video);
+    assert_eq!(received.len() - before, bad.len() + 1);
+    let numbers: Vec<_> = received.iter().map(|packet| *packet.seq_no).collect();
+    assert!(
+        numbers.windows(2).all(|pair| pair[1] == pair[0] + 1),
+        "{numbers:?}"
+    );
+}
+
+#[test]
+fn opus_is_passed_through_whatever_it_says() {
+    let mut net = Network::stage(settings(), 1);
+    for (at, payload) in [&[0xf8_u8][..], &[0xff, 0xfe, 0xfd], &[0; 400]]
+        .into_iter()
+        .enumerate()
+    {
+        let timestamp = 960 * u32::try_from(at).unwrap();
+        net.send(
+            1,
+            Audio,
+            111,
+            &[Packet {
+                payload,
+                timestamp,
+                marker: false,
+            }],
+        );
+    }
+    assert_eq!(net.client(2).received_of(Audio).len(), 3);
+}
