@@ -33,9 +33,16 @@ export class Keeper {
     void this.#run(open, tell);
   }
 
+  /** Ends the connection, and tells the server. */
   stop(): void {
     this.#stopped.abort();
     this.#peer?.close();
+  }
+
+  /** Ends a connection whose other end is gone. */
+  forget(): void {
+    this.#stopped.abort();
+    this.#peer?.drop();
   }
 
   async #run(open: () => Promise<Peer>, tell: (upkeep: Upkeep) => void): Promise<void> {
@@ -55,7 +62,7 @@ export class Keeper {
           failures = 0;
           tell({ phase: 'live' });
         });
-        await peer.ended();
+        await peer.ended;
         peer.close();
         next = { wait: PAUSE_MS.first * 2 ** Math.min(failures, 4), words: 'The connection was lost.' };
       } catch (error) {

@@ -3,13 +3,17 @@
 import { Session } from './session';
 import { cameraFault, openCamera, openPicture, type Source } from './source';
 import { parseToken, TokenError, type Token } from './token';
-import { describe, nameOf, note, page, press, showDoor, showError, showStage, showState, showToken, Tile } from './view';
+import { describe, forgetLog, nameOf, note, page, press, showDoor, showError, showStage, showState, showToken, Tile } from './view';
 
 let leaveNow: (() => void) | undefined;
 
+// The key of `downstage dev`, which serves its own machine only; any other server has keys of its own.
+const isDev = ['localhost', '127.0.0.1', '[::1]'].includes(location.hostname);
+const [keyId, secret] = isDev ? ['test', 'test'] : ['…', '…'];
+
 page.recipe.textContent = [
   `export AWS_ENDPOINT_URL_IVS_REALTIME=${location.origin}`,
-  'export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1',
+  `export AWS_ACCESS_KEY_ID=${keyId} AWS_SECRET_ACCESS_KEY=${secret} AWS_REGION=us-east-1`,
   'aws ivs-realtime create-stage --name demo \\',
   '  --participant-token-configurations userId=ana userId=ben',
 ].join('\n');
@@ -56,6 +60,7 @@ async function join(): Promise<void> {
   if (!token.mayPublish && !token.maySubscribe) {
     throw new TokenError('This token allows neither to publish nor to subscribe.');
   }
+  forgetLog();
   const source = token.mayPublish ? await openSource(token) : undefined;
   enter(token, source);
 }
@@ -120,7 +125,8 @@ function enter(token: Token, source: Source | undefined): void {
 }
 
 function ownTile(token: Token, source: Source): Tile {
-  const tile = new Tile(token.userId === '' ? 'You' : `${token.userId} (you)`, true);
+  const you = source.kind === 'camera' ? 'you' : 'you, test picture';
+  const tile = new Tile(`${token.userId === '' ? token.participantId : token.userId} (${you})`, true);
   if (source.kind === 'camera') tile.mirror();
   tile.play(source.media);
   tile.say('connecting…');

@@ -15,13 +15,20 @@ export class Refusal extends Error {
 
 /** A negotiated connection and the resource that stands for it on the server. */
 export class Peer {
-  #ended = false;
+  /** Resolves once media can no longer flow, whoever ended it. */
+  readonly ended: Promise<void>;
+  #end: () => void = () => undefined;
+  #closed = false;
 
   private constructor(
     readonly connection: RTCPeerConnection,
     private readonly resource: string,
     private readonly token: string,
-  ) {}
+  ) {
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
 
   static async open(connection: RTCPeerConnection, url: string, token: string): Promise<Peer> {
     await connection.setLocalDescription();
@@ -40,32 +47,49 @@ export class Peer {
       peer.close();
       throw error;
     }
+    peer.#watch();
     return peer;
   }
 
-  /** Resolves once media can no longer flow, whoever ended it. */
-  ended(): Promise<void> {
-    return new Promise((resolve) => {
-      const look = () => {
-        const { connectionState } = this.connection;
-        // The server's goodbye closes DTLS, which `connectionState` does not show.
-        const closed = transports(this.connection).some(({ state }) => state === 'closed' || state === 'failed');
-        if (this.#ended || closed || connectionState === 'failed' || connectionState === 'closed') resolve();
-      };
-      this.connection.addEventListener('connectionstatechange', look);
-      for (const transport of transports(this.connection)) transport.addEventListener('statechange', look);
-      look();
-    });
+  /** Ends it on the server and here. Works while the page is being closed. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#end();
+    if (this.#isGone()) {
+      this.connection.close();
+      return;
+    }
+    // The DELETE first: closing would say goodbye by DTLS and leave nothing to delete.
+    const headers = { Authorization: `Bearer ${this.token}` };
+    fetch(this.resource, { method: 'DELETE', headers, keepalive: true })
+      // A server that cannot be reached notices the silence by itself.
+      .catch(() => undefined)
+      .finally(() => this.connection.close());
   }
 
-  /** Ends it here and on the server. Works while the page is being closed. */
-  close(): void {
-    if (this.#ended) return;
-    this.#ended = true;
+  /** Ends it here only, where the server has ended it already or will by itself. */
+  drop(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#end();
     this.connection.close();
-    const headers = { Authorization: `Bearer ${this.token}` };
-    // Where the server cannot be reached it notices the silence by itself.
-    fetch(this.resource, { method: 'DELETE', headers, keepalive: true }).catch(() => undefined);
+  }
+
+  #watch(): void {
+    const look = () => {
+      if (this.#isGone()) this.#end();
+    };
+    this.connection.addEventListener('connectionstatechange', look);
+    for (const transport of transports(this.connection)) transport.addEventListener('statechange', look);
+    look();
+  }
+
+  /** Whether the other side is gone. Its goodbye closes DTLS, which `connectionState` alone does not show. */
+  #isGone(): boolean {
+    const { connectionState } = this.connection;
+    const states = [connectionState, ...transports(this.connection).map(({ state }) => state)];
+    return states.some((state) => state === 'closed' || state === 'failed');
   }
 }
 

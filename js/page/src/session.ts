@@ -31,6 +31,7 @@ export class Session {
   #publish: Keeper | undefined;
   #rejoin: ReturnType<typeof setTimeout> | undefined;
   #losses = 0;
+  #hasJoined = false;
   #over = false;
 
   constructor(
@@ -47,7 +48,11 @@ export class Session {
     this.#over = true;
     clearTimeout(this.#rejoin);
     this.#publish?.stop();
-    for (const id of [...this.#subscriptions.keys()]) this.#drop(id);
+    for (const [id, subscription] of this.#subscriptions) {
+      subscription.stop();
+      this.listener.vanished(id);
+    }
+    this.#subscriptions.clear();
     this.#socket?.close();
   }
 
@@ -56,6 +61,7 @@ export class Session {
     this.#socket = new EventsSocket(this.token, {
       joined: () => {
         this.#losses = 0;
+        this.#hasJoined = true;
         this.listener.state('On stage', 'live');
         this.#startPublishing();
       },
@@ -63,12 +69,12 @@ export class Session {
       ended: ({ words, final }) => {
         if (this.#over) return;
         this.#losses += 1;
-        if (final || this.#losses > REJOINS_MAX) {
+        if (final || !this.#hasJoined || this.#losses > REJOINS_MAX) {
           this.leave();
           this.listener.state(words, 'over');
           return;
         }
-        this.listener.state(`${words} Trying again…`, 'busy');
+        this.listener.state('The connection to the server is lost. Trying again…', 'busy');
         this.#rejoin = setTimeout(() => this.#join(), REJOIN_PAUSE_MS * this.#losses);
       },
     });
@@ -87,7 +93,13 @@ export class Session {
     if (this.#over || !this.token.maySubscribe) return;
     const others = publishers.filter(({ id }) => id !== this.token.participantId);
     const ids = new Set(others.map(({ id }) => id));
-    for (const id of [...this.#subscriptions.keys()]) if (!ids.has(id)) this.#drop(id);
+    for (const [id, subscription] of [...this.#subscriptions]) {
+      if (ids.has(id)) continue;
+      // The server ends what is received of a publisher with the publish.
+      subscription.forget();
+      this.#subscriptions.delete(id);
+      this.listener.vanished(id);
+    }
     for (const publisher of others) if (!this.#subscriptions.has(publisher.id)) this.#receive(publisher);
   }
 
@@ -100,11 +112,5 @@ export class Session {
       return peer;
     };
     this.#subscriptions.set(id, new Keeper(open, (upkeep) => this.listener.receiving(id, upkeep)));
-  }
-
-  #drop(id: string): void {
-    this.#subscriptions.get(id)?.stop();
-    this.#subscriptions.delete(id);
-    this.listener.vanished(id);
   }
 }

@@ -96,6 +96,8 @@ export function openPicture(name: string): Source {
   };
 }
 
+/** Where the bars end, as a part of the height. The tile's caption lies over the lowest sixth. */
+const BAND = 0.42;
 const BARS = ['#bfbfbf', '#bfbf00', '#00bfbf', '#00bf00', '#bf00bf', '#bf0000', '#0000bf'];
 
 function draw(context: CanvasRenderingContext2D, now: Date, name: string): void {
@@ -105,14 +107,14 @@ function draw(context: CanvasRenderingContext2D, now: Date, name: string): void 
     context.fillRect(Math.floor(at * width), 0, Math.ceil(width), HEIGHT);
   });
   context.fillStyle = '#101018';
-  context.fillRect(0, HEIGHT * 0.62, WIDTH, HEIGHT * 0.38);
+  context.fillRect(0, HEIGHT * BAND, WIDTH, HEIGHT * (1 - BAND));
   // Crosses the picture once a second: a stutter shows at once.
   context.fillStyle = '#ffffff';
-  context.fillRect((now.getMilliseconds() / 1000) * (WIDTH - 24), HEIGHT * 0.62 - 12, 24, 12);
+  context.fillRect((now.getMilliseconds() / 1000) * (WIDTH - 24), HEIGHT * BAND - 12, 24, 12);
   context.textAlign = 'center';
   context.textBaseline = 'middle';
   context.font = '600 112px ui-monospace, monospace';
-  context.fillText(now.toISOString().slice(11, 21), WIDTH / 2, HEIGHT * 0.76);
+  context.fillText(now.toISOString().slice(11, 21), WIDTH / 2, HEIGHT * 0.58);
   context.font = '500 44px system-ui, sans-serif';
-  context.fillText(name, WIDTH / 2, HEIGHT * 0.9, WIDTH - 80);
+  context.fillText(name, WIDTH / 2, HEIGHT * 0.74, WIDTH - 80);
 }

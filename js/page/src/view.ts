@@ -72,8 +72,11 @@ export function showDoor(): void {
 export function showStage(): void {
   page.door.hidden = true;
   page.stage.hidden = false;
-  page.log.replaceChildren();
   page.leave.focus();
+}
+
+export function forgetLog(): void {
+  page.log.replaceChildren();
 }
 
 export function note(words: string): void {
