@@ -39,7 +39,7 @@ def test_the_cli_walks_the_whole_control_api(aws):
     assert aws("update-stage", "--arn", arn, "--name", "tour-2")["stage"]["name"] == "tour-2"
     token = aws("create-participant-token", "--stage-arn", arn, "--user-id", "ben", "--attributes", "seat=4")
     assert token["participantToken"]["attributes"] == {"seat": "4"}
-    aws("tag-resource", "--resource-arn", arn, "--tags", "key with space=value")
+    aws("tag-resource", "--resource-arn", arn, "--tags", '{"key with space": "value"}')
     assert aws("list-tags-for-resource", "--resource-arn", arn)["tags"] == {"team": "video", "key with space": "value"}
     aws("untag-resource", "--resource-arn", arn, "--tag-keys", "key with space", "team")
     assert aws("list-tags-for-resource", "--resource-arn", arn)["tags"] == {}
