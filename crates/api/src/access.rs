@@ -59,12 +59,12 @@ impl Subject {
         let label = ListTagsForResourceInput::parse(parts).map(|input| input.resource_arn);
         let body: Option<serde_json::Value> = serde_json::from_slice(parts.body).ok();
         let member = |name| body.as_ref()?.get(name)?.as_str();
-        let arn = label.ok().or_else(|| {
-            member("arn")
-                .or_else(|| member("stageArn"))
-                .map(str::to_owned)
-        });
-        Self::arn(arn.as_deref().unwrap_or("*"))
+        let arn = label
+            .as_deref()
+            .ok()
+            .or_else(|| member("arn").or_else(|| member("stageArn")))
+            .filter(|arn| ResourceArn::parse(arn).is_ok());
+        Self::arn(arn.unwrap_or("*"))
     }
 }
 

@@ -314,3 +314,81 @@ fn gateway(status: u16, name: &'static str, message: &str, outcome: Outcome) -> 
 fn unauthenticated(name: &'static str, message: &str) -> Reply {
     gateway(403, name, message, Outcome::Unauthenticated)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(reply: Reply) -> (u16, String) {
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let response = reply.into_response(&crate::reply::RequestIds::new([0; 28], now));
+        let name = response.headers()["x-amzn-errortype"].to_str().unwrap();
+        (response.status().as_u16(), name.to_owned())
+    }
+
+    #[test]
+    fn every_refusal_has_its_status_and_name() {
+        let denied = Refusal::Denied {
+            action: "ivs:GetStage".to_owned(),
+            resource: "*".to_owned(),
+        };
+        let incomplete = SignatureError::Incomplete { what: "x" };
+        let invalid = SignatureError::Invalid { what: "x" };
+        let unknown = SignatureError::UnrecognizedClient;
+        let missing = SignatureError::Missing;
+        let not_in_build = Refusal::NotInBuild(Operation::StartComposition);
+        for (refusal, status, name) in [
+            (Refusal::NoRoute, 403, "MissingAuthenticationTokenException"),
+            (
+                Refusal::Signature(missing),
+                403,
+                "MissingAuthenticationTokenException",
+            ),
+            (
+                Refusal::Signature(incomplete),
+                403,
+                "IncompleteSignatureException",
+            ),
+            (
+                Refusal::Signature(unknown),
+                403,
+                "UnrecognizedClientException",
+            ),
+            (
+                Refusal::Signature(invalid),
+                403,
+                "InvalidSignatureException",
+            ),
+            (Refusal::BodyTooLarge, 413, "RequestEntityTooLargeException"),
+            (Refusal::BodyBroken, 400, "SerializationException"),
+            (Refusal::BodyEncoded, 415, "UnsupportedMediaTypeException"),
+            (Refusal::BodyNotJson, 415, "UnsupportedMediaTypeException"),
+            (Refusal::Throttled, 429, "ThrottlingException"),
+            (denied, 403, "AccessDeniedException"),
+            (not_in_build, 501, "NotImplementedException"),
+        ] {
+            let expected = (status, name.to_owned());
+            assert_eq!(verdict(refusal.reply()), expected, "{refusal:?}");
+        }
+    }
+
+    #[test]
+    fn what_an_operation_does_not_declare_is_a_validation_exception() {
+        fn list(failure: &Failure<ListStageSessionsError>) -> (u16, String) {
+            verdict(failure.reply())
+        }
+        fn get(failure: &Failure<GetStageError>) -> (u16, String) {
+            verdict(failure.reply())
+        }
+        let validation = (400, "ValidationException".to_owned());
+        let not_found = (404, "ResourceNotFoundException".to_owned());
+        assert_eq!(list(&Absent::Stage.into()), validation);
+        assert_eq!(get(&Absent::Stage.into()), not_found);
+        assert_eq!(get(&StoreError::NotFound.into()), not_found);
+        assert_eq!(get(&StoreError::TooManyTags { max: 50 }.into()), validation);
+        // A quota that the operation cannot reach is our own mistake.
+        assert_eq!(get(&StoreError::QuotaExceeded { max: 1 }.into()).0, 500);
+        let made: Failure<CreateStageError> = StoreError::QuotaExceeded { max: 1 }.into();
+        assert_eq!(verdict(made.reply()).0, 402);
+    }
+}

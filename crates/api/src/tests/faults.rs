@@ -88,3 +88,20 @@ async fn a_policy_that_needs_tags_it_cannot_read_lets_nobody_in() {
         .await;
     assert_eq!(answer.verdict(), FAULT);
 }
+
+#[tokio::test]
+async fn an_id_that_is_taken_does_not_touch_the_stage_that_has_it() {
+    let world = World::with(|settings| settings.random = Arc::new(|bytes| bytes.fill(7))).await;
+    let made = world
+        .call(ANA, "CreateStage", json!({ "name": "first" }))
+        .await
+        .json();
+    let answer = world
+        .call(ANA, "CreateStage", json!({ "name": "second" }))
+        .await;
+    assert_eq!(answer.verdict(), (500, "InternalServerException"));
+    let body = json!({ "arn": made["stage"]["arn"] });
+    let read = world.call(ANA, "GetStage", body).await.json();
+    assert_eq!(read["stage"], made["stage"]);
+    assert_eq!(world.told.lock().unwrap().len(), 1);
+}
