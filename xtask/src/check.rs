@@ -24,6 +24,7 @@ const STEPS: &[Step] = &[
                 "clippy",
                 "--workspace",
                 "--all-targets",
+                "--keep-going",
                 "--locked",
                 "--",
                 "-D",
