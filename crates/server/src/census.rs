@@ -115,3 +115,127 @@ impl Census {
 fn count(items: impl Iterator) -> i64 {
     i64::try_from(items.count()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use model::{ClientInfo, Event, Participant, Protocol, Session};
+
+    use super::*;
+
+    const TIME: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn stage() -> StageArn {
+        StageArn::parse("arn:aws:ivs:us-east-1:000000000000:stage/abcd").unwrap()
+    }
+
+    fn session() -> SessionId {
+        SessionId::parse("st-0123456789abc").unwrap()
+    }
+
+    fn id(text: &str) -> ParticipantId {
+        ParticipantId::parse(text).unwrap()
+    }
+
+    fn participant(name: &str, state: ParticipantState, publishing: bool) -> Record {
+        Record::Participant(Participant {
+            stage: stage(),
+            session: session(),
+            id: id(name),
+            user_id: String::new(),
+            attributes: BTreeMap::new(),
+            state,
+            first_join: TIME,
+            published: publishing,
+            publishing,
+            protocol: Protocol::Unknown,
+            client: ClientInfo::default(),
+        })
+    }
+
+    fn event(name: EventName) -> Record {
+        Record::Event(Event {
+            stage: stage(),
+            session: session(),
+            participant: id("ben"),
+            sequence: 1,
+            time: TIME,
+            name,
+            remote: Some(id("ana")),
+            error: None,
+        })
+    }
+
+    /// Stages, sessions, connected, disconnected, publishes, subscribes.
+    fn counts(census: &Census) -> [i64; 6] {
+        let gauges = Gauges::default();
+        census.show(&gauges);
+        let Gauges {
+            stages,
+            sessions,
+            connected,
+            disconnected,
+            publishes,
+            subscribes,
+        } = gauges;
+        [
+            stages,
+            sessions,
+            connected,
+            disconnected,
+            publishes,
+            subscribes,
+        ]
+        .map(AtomicI64::into_inner)
+    }
+
+    fn lively() -> Census {
+        use ParticipantState::{Connected, Disconnected};
+        let mut census = Census::default();
+        census.stage_opened(stage());
+        let start = Session {
+            stage: stage(),
+            id: session(),
+            start: TIME,
+            end: None,
+        };
+        for record in [
+            Record::SessionStarted(start),
+            participant("ana", Connected, true),
+            participant("ben", Connected, false),
+            event(EventName::SubscribeStarted),
+            participant("cyd", Connected, false),
+            participant("cyd", Disconnected, false),
+        ] {
+            census.note(&record);
+        }
+        census
+    }
+
+    #[test]
+    fn who_is_there_is_counted_by_state() {
+        assert_eq!(counts(&lively()), [1, 1, 2, 1, 1, 1]);
+    }
+
+    #[test]
+    fn an_ended_session_leaves_nothing_behind() {
+        let mut census = lively();
+        census.note(&event(EventName::SubscribeStopped));
+        assert_eq!(counts(&census)[5], 0);
+        census.note(&Record::SessionEnded {
+            stage: stage(),
+            session: session(),
+            end: TIME,
+        });
+        assert_eq!(counts(&census), [1, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_deleted_stage_takes_its_sessions_along() {
+        let mut census = lively();
+        census.stage_deleted(&stage());
+        assert_eq!(counts(&census), [0; 6]);
+        census.note(&event(EventName::SubscribeStopped));
+        assert_eq!(counts(&census), [0; 6]);
+    }
+}

@@ -94,7 +94,9 @@ async fn connection(
             connection.as_mut().await
         }
     };
-    if let Err(error) = ended {
+    if let Err(error) = ended
+        && !error.is_timeout()
+    {
         tracing::debug!(
             error = &error as &dyn std::error::Error,
             "a connection ended badly"
@@ -139,6 +141,11 @@ fn fault<B>(request: &Request<B>) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Bytes;
+    use axum::routing::{get, post};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::time::Instant;
+
     use super::*;
 
     #[test]
@@ -155,5 +162,84 @@ mod tests {
         assert!(fault(&request("/whip", &["a", "b"])).is_some());
         assert!(fault(&request("http://b/whip", &["a"])).is_some());
         assert!(fault(&request("b:443", &["a"])).is_some());
+    }
+
+    /// Serves two routes for the length of a test.
+    async fn started() -> (SocketAddr, watch::Sender<bool>, JoinSet<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/quick", get(async || "quick")).route(
+            "/read",
+            post(async |body: Result<Bytes, _>| body.map(|_| "read")),
+        );
+        let (draining, is_draining) = watch::channel(false);
+        let mut server = JoinSet::new();
+        server.spawn(serve(listener, router, is_draining));
+        (address, draining, server)
+    }
+
+    /// Sends bytes and gives what comes back until the server closes, and how long that took.
+    async fn exchange(server: SocketAddr, bytes: &str) -> (String, Duration) {
+        let began = Instant::now();
+        let mut stream = TcpStream::connect(server).await.unwrap();
+        stream.write_all(bytes.as_bytes()).await.unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).await.unwrap();
+        (reply, began.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn t18_a_head_that_does_not_end_costs_its_sender_the_connection_and_nobody_else() {
+        let (server, _draining, _tasks) = started().await;
+        let slow = exchange(server, "GET /quick HTTP/1.1\r\nHost: a\r\nX-Slow: ");
+        let quick = exchange(
+            server,
+            "GET /quick HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        );
+        let ((_, slow), (reply, _)) = tokio::join!(slow, quick);
+        assert!(reply.ends_with("quick"), "{reply:?}");
+        assert!(
+            slow <= HEAD_TIMEOUT + Duration::from_millis(100),
+            "{slow:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn t18_an_idle_connection_does_not_stay_for_ever() {
+        let (server, _draining, _tasks) = started().await;
+        let (reply, took) = exchange(server, "GET /quick HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        assert!(reply.ends_with("quick"), "{reply:?}");
+        assert!(
+            took <= HEAD_TIMEOUT + Duration::from_millis(100),
+            "{took:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn t18_a_body_that_does_not_end_is_given_up() {
+        let (server, _draining, _tasks) = started().await;
+        let head = "POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nslow";
+        let (reply, took) = exchange(server, head).await;
+        assert!(reply.starts_with("HTTP/1.1 4"), "{reply:?}");
+        assert!(
+            took <= BODY_TIMEOUT + HEAD_TIMEOUT + Duration::from_millis(100),
+            "{took:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drain_ends_idle_connections_and_refuses_new_ones() {
+        let (server, draining, mut tasks) = started().await;
+        let mut idle = TcpStream::connect(server).await.unwrap();
+        idle.write_all(b"GET /quick HTTP/1.1\r\nHost: a\r\n\r\n")
+            .await
+            .unwrap();
+        let mut reply = [0; 512];
+        assert_ne!(idle.read(&mut reply).await.unwrap(), 0);
+
+        draining.send(true).unwrap();
+        assert_eq!(idle.read(&mut reply).await.unwrap(), 0);
+        tasks.join_next().await.unwrap().unwrap();
+        assert!(TcpStream::connect(server).await.is_err());
     }
 }

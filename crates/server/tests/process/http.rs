@@ -68,3 +68,26 @@ pub(crate) fn send(
 pub(crate) fn get(server: SocketAddr, path: &str) -> Response {
     send(server, "GET", path, &[], "")
 }
+
+/// Opens an events socket and reads the first frame.
+pub(crate) fn join(server: SocketAddr, token: &str, topic: &str) -> TcpStream {
+    let mut stream = connect(server);
+    let request = format!(
+        "GET /events/{topic} HTTP/1.1\r\nHost: {server}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: {token}\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut seen = Vec::new();
+    while !String::from_utf8_lossy(&seen).contains("STAGE_STATE") {
+        let mut chunk = [0; 4096];
+        let count = stream.read(&mut chunk).unwrap();
+        assert_ne!(
+            count,
+            0,
+            "the socket was closed: {}",
+            String::from_utf8_lossy(&seen)
+        );
+        seen.extend_from_slice(&chunk[..count]);
+    }
+    stream
+}

@@ -1,36 +1,10 @@
 //! What the log says, and what it never says.
 
-use std::io::{Read as _, Write as _};
-
 use serde_json::{Value, json};
 
-use crate::http::{self, send};
+use crate::http::{join, send};
 use crate::server::Server;
 use crate::signing::call;
-
-/// Opens an events socket and reads the first frame.
-fn join(server: &Server, token: &str, topic: &str) -> std::net::TcpStream {
-    let mut stream = http::connect(server.http);
-    let request = format!(
-        "GET /events/{topic} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: {token}\r\n\r\n",
-        server.http
-    );
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut seen = Vec::new();
-    while !String::from_utf8_lossy(&seen).contains("STAGE_STATE") {
-        let mut chunk = [0; 4096];
-        let count = stream.read(&mut chunk).unwrap();
-        assert_ne!(
-            count,
-            0,
-            "the socket was closed: {}",
-            String::from_utf8_lossy(&seen)
-        );
-        seen.extend_from_slice(&chunk[..count]);
-    }
-    stream
-}
 
 /// Requests that are refused in many ways, with canaries wherever a client can put text.
 fn knock_at_every_door(server: &Server, token: &str) {
@@ -99,7 +73,7 @@ fn t61_no_secret_and_nothing_that_customers_say_of_users_is_logged_even_at_trace
     let topic = arn.rsplit('/').next().unwrap();
 
     knock_at_every_door(&server, &token);
-    drop(join(&server, &token, topic));
+    drop(join(server.http, &token, topic));
     let (status, _) = call(
         server.http,
         "ListStageSessions",

@@ -11,3 +11,4 @@ mod log;
 mod operations;
 mod server;
 mod signing;
+mod store_outage;
