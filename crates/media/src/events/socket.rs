@@ -50,6 +50,8 @@ pub(super) async fn run(plane: Arc<Plane>, socket: WebSocket, grant: Grant, clie
             };
             let end = conversation.hold(message::stage_state(&roster)).await;
             joined.cause = Some(end.cause());
+            // `stage` need not wait for a client that is slow to say goodbye.
+            drop(joined);
             conversation.close(end).await;
             return;
         }
@@ -59,6 +61,7 @@ pub(super) async fn run(plane: Arc<Plane>, socket: WebSocket, grant: Grant, clie
         }
         Ok(Reply::Done | Reply::Admitted { .. }) | Err(_) => message::FAILED,
     };
+    drop(joined);
     let mut socket = socket;
     let text = Message::Text(message::join_error(&goodbye));
     if let Ok(Ok(())) = timeout(GOODBYE_PATIENCE, socket.send(text)).await {
@@ -135,6 +138,7 @@ impl Conversation {
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let deadline = self.heard + self.liveness;
+            // The deadline comes last: what has arrived counts, even where this task was late to look.
             tokio::select! {
                 biased;
                 changed = self.told.changed() => {
@@ -148,9 +152,9 @@ impl Conversation {
                         current = roster;
                     }
                 }
-                () = tokio::time::sleep_until(deadline) => return Err(End::Silent),
                 _ = ping.tick() => self.send(Message::Ping(bytes::Bytes::new())).await?,
                 received = self.socket.recv() => self.receive(received).await?,
+                () = tokio::time::sleep_until(deadline) => return Err(End::Silent),
             }
         }
     }

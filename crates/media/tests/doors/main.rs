@@ -1,0 +1,16 @@
+//! The media plane through the doors that users have: HTTP, WebSocket, UDP and TCP on loopback, against a real stage
+//! machine. Clients are built on str0m.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on ends where it stands"
+)]
+
+mod events;
+mod http;
+mod media;
+mod peer;
+mod sessions;
+mod whep;
+mod whip;
+mod world;

@@ -1,0 +1,336 @@
+//! A WebRTC client on real sockets: publishes small frames or counts what it receives.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
+use str0m::format::Codec;
+use str0m::media::{Direction, MediaKind, MediaTime, Mid};
+use str0m::net::{Protocol, Receive, TcpType};
+use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// SPS of 640x360 Constrained Baseline, PPS, and an IDR slice of 2,000 bytes.
+fn key_frame() -> Vec<u8> {
+    let mut frame = Vec::new();
+    for nal in [
+        &[0x67, 0x42, 0xe0, 0x1f, 0xda, 0x02, 0x80, 0xbf, 0xe5, 0x40][..],
+        &[0x68, 0xce, 0x3c, 0x80],
+        &[&[0x65, 0x88][..], &[0xab; 2_000]].concat(),
+    ] {
+        frame.extend([0, 0, 0, 1]);
+        frame.extend(nal);
+    }
+    frame
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Publisher,
+    Subscriber,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) connected: bool,
+    /// DTLS was closed by the server, or ICE gave up.
+    pub(crate) closed: bool,
+    pub(crate) video: u64,
+    pub(crate) audio: u64,
+}
+
+/// A peer that has an offer and no answer yet.
+pub(crate) struct Offering {
+    rtc: Box<Rtc>,
+    role: Role,
+    mids: [Mid; 2],
+    pending: SdpPendingOffer,
+    pub(crate) sdp: String,
+    local: SocketAddr,
+    door: Door,
+}
+
+/// A socket that is bound and has not sent yet.
+enum Door {
+    Udp(UdpSocket),
+    Tcp(TcpSocket),
+}
+
+enum Word {
+    Close,
+}
+
+/// A peer at work. Dropped, it falls silent without a word.
+pub(crate) struct Peer {
+    words: mpsc::Sender<Word>,
+    seen: watch::Receiver<Seen>,
+    _task: JoinSet<()>,
+}
+
+fn config() -> Box<Rtc> {
+    let config = Rtc::builder()
+        .clear_codecs()
+        .enable_opus(true, false)
+        .enable_h264(true);
+    Box::new(config.build(Instant::now().into_std()))
+}
+
+impl Offering {
+    pub(crate) async fn udp(role: Role) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let local = socket.local_addr().unwrap();
+        let candidate = Candidate::host(local, "udp").unwrap();
+        Self::new(role, local, candidate, Door::Udp(socket))
+    }
+
+    pub(crate) fn tcp(role: Role) -> Self {
+        // The candidate has the port that we connect from.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let local = socket.local_addr().unwrap();
+        let candidate = Candidate::builder()
+            .tcp()
+            .host(local)
+            .tcptype(TcpType::Active);
+        Self::new(role, local, candidate.build().unwrap(), Door::Tcp(socket))
+    }
+
+    fn new(role: Role, local: SocketAddr, candidate: Candidate, door: Door) -> Self {
+        let mut rtc = config();
+        rtc.add_local_candidate(candidate).unwrap();
+        let direction = match role {
+            Role::Publisher => Direction::SendOnly,
+            Role::Subscriber => Direction::RecvOnly,
+        };
+        let mut change = rtc.sdp_api();
+        let stream = || Some("stream".to_owned());
+        let audio = change.add_media(MediaKind::Audio, direction, stream(), None, None);
+        let video = change.add_media(MediaKind::Video, direction, stream(), None, None);
+        let (offer, pending): (SdpOffer, _) = change.apply().unwrap();
+        let sdp = offer.to_sdp_string();
+        Self {
+            rtc,
+            role,
+            mids: [audio, video],
+            pending,
+            sdp,
+            local,
+            door,
+        }
+    }
+
+    /// Takes the answer and goes to work.
+    pub(crate) async fn accept(mut self, answer: &str) -> Peer {
+        let parsed = SdpAnswer::from_sdp_string(answer).expect("an answer that str0m reads");
+        self.rtc
+            .sdp_api()
+            .accept_answer(self.pending, parsed)
+            .unwrap();
+        let wire = match self.door {
+            Door::Udp(socket) => Wire::Udp(socket),
+            Door::Tcp(socket) => Wire::Tcp(
+                socket.connect(tcp_candidate(answer)).await.unwrap(),
+                Vec::new(),
+            ),
+        };
+        let (words, inbox) = mpsc::channel(4);
+        let (sender, seen) = watch::channel(Seen::default());
+        let work = Work {
+            rtc: self.rtc,
+            role: self.role,
+            mids: self.mids,
+            local: self.local,
+            wire,
+            seen: sender,
+            frames: 0,
+        };
+        let mut task = JoinSet::new();
+        task.spawn(work.run(inbox));
+        Peer {
+            words,
+            seen,
+            _task: task,
+        }
+    }
+}
+
+/// Where the answer takes TCP connections.
+fn tcp_candidate(answer: &str) -> SocketAddr {
+    let line = answer
+        .lines()
+        .find(|line| line.starts_with("a=candidate:") && line.contains(" tcp "));
+    let words: Vec<&str> = line.expect("a TCP candidate").split(' ').collect();
+    format!("{}:{}", words[4], words[5]).parse().unwrap()
+}
+
+impl Peer {
+    pub(crate) async fn until(&mut self, what: impl FnMut(&Seen) -> bool) -> Seen {
+        let found = tokio::time::timeout(Duration::from_secs(15), self.seen.wait_for(what)).await;
+        let found = found.map(|seen| *seen.expect("the peer is at work"));
+        found.unwrap_or_else(|_| panic!("it stays at {:?}", *self.seen.borrow()))
+    }
+
+    pub(crate) async fn connected(&mut self) {
+        self.until(|seen| seen.connected).await;
+    }
+
+    /// Says goodbye by DTLS.
+    pub(crate) async fn close(&self) {
+        self.words.send(Word::Close).await.unwrap();
+    }
+}
+
+enum Wire {
+    Udp(UdpSocket),
+    Tcp(TcpStream, Vec<u8>),
+}
+
+impl Wire {
+    async fn send(&mut self, to: SocketAddr, datagram: &[u8]) {
+        match self {
+            Self::Udp(socket) => {
+                socket.send_to(datagram, to).await.unwrap();
+            }
+            Self::Tcp(stream, _) => {
+                let length = u16::try_from(datagram.len()).unwrap().to_be_bytes();
+                // The server may have hung up; str0m finds out by itself.
+                let _ = stream.write_all(&[&length[..], datagram].concat()).await;
+            }
+        }
+    }
+
+    /// The next datagram. Safe to cancel: what has come in part stays in the buffer.
+    async fn receive(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
+        match self {
+            Self::Udp(socket) => {
+                let mut buffer = vec![0; 2_000];
+                let (length, source) = socket.recv_from(&mut buffer).await.ok()?;
+                buffer.truncate(length);
+                Some((source, buffer))
+            }
+            Self::Tcp(stream, partial) => loop {
+                if let Some((length, rest)) = partial.split_first_chunk::<2>() {
+                    let length = usize::from(u16::from_be_bytes(*length));
+                    if rest.len() >= length {
+                        let frame = rest[..length].to_vec();
+                        partial.drain(..2 + length);
+                        return Some((stream.peer_addr().ok()?, frame));
+                    }
+                }
+                if stream.read_buf(partial).await.ok()? == 0 {
+                    return None;
+                }
+            },
+        }
+    }
+}
+
+struct Work {
+    rtc: Box<Rtc>,
+    role: Role,
+    mids: [Mid; 2],
+    local: SocketAddr,
+    wire: Wire,
+    seen: watch::Sender<Seen>,
+    frames: u64,
+}
+
+impl Work {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Word>) {
+        let mut beat = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            let due = self.drain().await;
+            if !self.rtc.is_alive() {
+                self.seen.send_modify(|seen| seen.closed = true);
+                return;
+            }
+            let now = || Instant::now().into_std();
+            tokio::select! {
+                () = tokio::time::sleep_until(Instant::from_std(due)) => {
+                    self.rtc.handle_input(Input::Timeout(now())).unwrap();
+                }
+                received = self.wire.receive() => {
+                    let Some((source, datagram)) = received else {
+                        self.seen.send_modify(|seen| seen.closed = true);
+                        return;
+                    };
+                    let proto = match self.wire {
+                        Wire::Udp(_) => Protocol::Udp,
+                        Wire::Tcp(..) => Protocol::Tcp,
+                    };
+                    if let Ok(contents) = datagram.as_slice().try_into() {
+                        let receive = Receive { proto, source, destination: self.local, contents };
+                        let _ = self.rtc.handle_input(Input::Receive(now(), receive));
+                    }
+                }
+                Some(Word::Close) = inbox.recv() => self.rtc.close().unwrap(),
+                _ = beat.tick() => self.publish(),
+            }
+        }
+    }
+
+    async fn drain(&mut self) -> std::time::Instant {
+        loop {
+            match self.rtc.poll_output() {
+                Ok(Output::Timeout(at)) => return at,
+                Ok(Output::Transmit(transmit)) => {
+                    self.wire
+                        .send(transmit.destination, &transmit.contents)
+                        .await;
+                }
+                Ok(Output::Event(event)) => self.note(&event),
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    fn note(&self, event: &Event) {
+        use IceConnectionState::Disconnected;
+        self.seen.send_modify(|seen| {
+            seen.connected |= matches!(event, Event::Connected);
+            seen.closed |= matches!(
+                event,
+                Event::Closed | Event::IceConnectionStateChange(Disconnected)
+            );
+            if let Event::MediaData(data) = event {
+                let count = if data.mid == self.mids[0] {
+                    &mut seen.audio
+                } else {
+                    &mut seen.video
+                };
+                *count += 1;
+            }
+        });
+    }
+
+    /// One Opus and one H.264 frame, once there is somebody to send to.
+    fn publish(&mut self) {
+        if self.role != Role::Publisher || !self.seen.borrow().connected {
+            return;
+        }
+        self.frames += 1;
+        let elapsed = Duration::from_millis(20) * u32::try_from(self.frames).unwrap();
+        let frames: [(Mid, Codec, Arc<[u8]>); 2] = [
+            (self.mids[0], Codec::Opus, vec![0xfc; 80].into()),
+            (self.mids[1], Codec::H264, key_frame().into()),
+        ];
+        for (mid, codec, frame) in frames {
+            let Some(writer) = self.rtc.writer(mid) else {
+                continue;
+            };
+            let found = writer
+                .payload_params()
+                .find(|params| params.spec().codec == codec);
+            let number = found.expect("the codec was agreed on").pt();
+            let time = MediaTime::from(elapsed);
+            writer
+                .write(number, Instant::now().into_std(), time, frame)
+                .unwrap();
+        }
+    }
+}
