@@ -8,11 +8,12 @@ use model::{ConnectionId, ErrorCode, Grant};
 use sfu::{Answer, Offer, PeerFault};
 use stage::{CloseCause, LeftReason, Reply};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::connections::{Kind, Session, SessionKey};
 use crate::plane::Plane;
 use crate::problem::Problem;
-use crate::worker::{InboxFull, Order};
+use crate::worker::{InboxFull, Order, WORKER_PATIENCE};
 
 /// A live session, ready to be told to its client.
 #[derive(Debug)]
@@ -124,7 +125,10 @@ impl Admission {
             }
             Err(NotSent::Full) => return Err(Problem::overloaded()),
         }
-        match answer.await {
+        let Ok(answer) = timeout(WORKER_PATIENCE, answer).await else {
+            return Err(Problem::overloaded());
+        };
+        match answer {
             Ok(Ok(answer)) => {
                 self.outcome = Outcome::Live;
                 Ok(Established { key, etag, answer })

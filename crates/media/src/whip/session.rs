@@ -11,13 +11,14 @@ use http::{HeaderMap, Request, StatusCode};
 use sfu::{PatchFault, Patched};
 use stage::{CloseCause, Input};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::{SDP_FRAGMENT, empty_sdp, request};
 use crate::admission::new_etag;
 use crate::connections::{Session, SessionKey};
 use crate::plane::Plane;
 use crate::problem::Problem;
-use crate::worker::Order;
+use crate::worker::{Order, WORKER_PATIENCE};
 
 /// How long a DELETE waits until `stage` has taken note; the session is gone either way.
 const NOTED_PATIENCE: Duration = Duration::from_secs(2);
@@ -56,7 +57,10 @@ pub(super) async fn patch(
         .ok_or_else(Problem::internal)?;
     worker.try_order(order).map_err(|_| Problem::overloaded())?;
     // The sender goes with a peer that ends meanwhile.
-    let patched = patched.await.unwrap_or(Err(PatchFault::NotFound))?;
+    let patched = match timeout(WORKER_PATIENCE, patched).await {
+        Ok(patched) => patched.unwrap_or(Err(PatchFault::NotFound))?,
+        Err(_) => return Err(Problem::overloaded()),
+    };
     Ok(match patched {
         // No entity tag here (RFC 9725, section 4.3.2): the ICE session is the same one.
         Patched::Candidates => StatusCode::NO_CONTENT.into_response(),
@@ -84,7 +88,7 @@ pub(super) async fn delete(
         connection,
         cause: CloseCause::Client,
     });
-    let _ = tokio::time::timeout(NOTED_PATIENCE, noted).await;
+    let _ = timeout(NOTED_PATIENCE, noted).await;
     Ok(StatusCode::OK.into_response())
 }
 

@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use mio::{Poll, Token, Waker};
 
@@ -26,6 +27,9 @@ use crate::settings::{Clock, Settings};
 pub(crate) use inbox::{Inbox, InboxFull, Order};
 use totals::Totals;
 pub(crate) use totals::sum;
+
+/// How long a door waits for a worker: far longer than a healthy one takes, shorter than clients wait.
+pub(crate) const WORKER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Poll tokens; TCP connections count up from the last.
 const WAKER: Token = Token(0);

@@ -326,3 +326,90 @@ fn cause_of(fault: PeerFault) -> CloseCause {
         PeerFault::ClosedByPeer | PeerFault::PublisherGone | PeerFault::Offer => CloseCause::Client,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use auth::token::TokenKey;
+    use model::{ParticipantId, StageArn};
+    use stage::LeftReason;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::connections::{Kind, Session, SessionKey};
+    use crate::facts;
+    use crate::settings::Settings;
+
+    #[expect(clippy::disallowed_methods, reason = "the clock of the test process")]
+    fn clock() -> Now {
+        Now {
+            mono: std::time::Instant::now(),
+            wall: jiff::Timestamp::now(),
+        }
+    }
+
+    fn prepared(stages: &crate::StageSender) -> Prepared {
+        let settings = Settings {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            workers: 1,
+            external_addresses: Vec::new(),
+            public_url: String::new(),
+            sfu: sfu::Settings::default(),
+            token_key: TokenKey::from_pkcs8(&TokenKey::generate_pkcs8()).unwrap(),
+            token_skew: Duration::ZERO,
+            clock: Arc::new(clock),
+            random: Arc::new(|_| {}),
+            stages: stages.clone(),
+        };
+        Prepared::bind(&settings, 0).unwrap()
+    }
+
+    // T48: the last line of defence, behind the one that `sfu` draws around each peer.
+    #[tokio::test]
+    async fn a_forwarding_unit_that_is_given_up_ends_its_peers_with_an_error() {
+        let (stages, mut inputs) = mpsc::channel(4);
+        let connections = Arc::new(Connections::new(Box::new(|_, _| {})));
+        let facts = Arc::new(Facts::default());
+        let totals = Arc::new(Totals::default());
+        let connection = connections.peer_open(Kind::Publish);
+        let session = Session {
+            connection,
+            worker: 0,
+            stage: StageArn::parse("arn:aws:ivs:us-west-2:123456789012:stage/abcd").unwrap(),
+            participant: ParticipantId::parse("ana").unwrap(),
+            etag: String::new(),
+        };
+        let key = SessionKey::from_random([1; 16]);
+        let sent = connections.peer_send::<LeftReason>(key, session, || Ok(()));
+        assert_eq!(sent, Ok(()));
+        let mut worker = Worker::new(
+            prepared(&stages),
+            Arc::new(clock),
+            Arc::clone(&connections),
+            Arc::clone(&facts),
+            Arc::clone(&totals),
+        );
+        worker.peers.insert(connection);
+        let (answer, waiting) = oneshot::channel();
+        worker.answers.insert(ConnectionId(99), answer);
+
+        worker.start_over();
+        worker.count();
+
+        assert!(
+            waiting.await.is_err(),
+            "a door waits for an answer that cannot come"
+        );
+        assert!(connections.session(key).is_none());
+        assert_eq!(totals.counters().panics, 1);
+        facts.close();
+        facts::report(facts, stages).await;
+        let (input, _) = inputs.recv().await.unwrap();
+        let expected = CloseCause::Fault(ErrorCode::InternalServerException);
+        assert!(
+            matches!(input, stage::Input::Closed { connection: ended, cause }
+                if ended == connection && cause == expected),
+            "{input:?}"
+        );
+        assert!(inputs.recv().await.is_none());
+    }
+}
