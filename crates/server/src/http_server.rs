@@ -121,9 +121,18 @@ async fn answer(
             .insert(header::CONNECTION, HeaderValue::from_static("close"));
         return Ok(response);
     }
+    let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
     let mut request = request.map(|body| Body::new(DeadlineBody::new(BODY_TIMEOUT, body)));
     request.extensions_mut().insert(ConnectInfo(peer));
-    router.oneshot(request).await
+    let mut response = router.oneshot(request).await?;
+    if is_chunked {
+        // A Content-Length beside it has been taken away unseen. RFC 9112 section 6.1: nothing that follows such a request
+        // on its connection may be believed.
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
 }
 
 /// What makes a request unfit for any route: two readers could see two different requests in it.

@@ -171,6 +171,29 @@ fn t19_requests_that_can_be_read_in_two_ways_are_refused() {
 }
 
 #[test]
+fn t19_nothing_is_read_after_a_request_with_two_lengths() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::dev(folder.path(), &["--ephemeral"]);
+    let smuggled = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+    for lengths in [
+        "Content-Length: 5\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 5",
+        "Transfer-Encoding: chunked",
+    ] {
+        let request = format!(
+            "POST /CreateStage HTTP/1.1\r\nHost: a\r\n{lengths}\r\n\r\n0\r\n\r\n{smuggled}"
+        );
+        let reply = exchange(server.http, request.as_bytes());
+        assert_eq!(
+            reply.matches("HTTP/1.1 ").count(),
+            1,
+            "{lengths:?}: {reply:?}"
+        );
+        assert!(!reply.contains("ok\n"), "{reply:?}");
+    }
+}
+
+#[test]
 fn connections_are_kept_and_pipelined_requests_are_answered_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::dev(folder.path(), &["--ephemeral"]);
