@@ -78,9 +78,10 @@ fn fragment(rest: &[u8]) -> Result<Facts, Malformed> {
     if !is_first {
         return Ok(Facts::default());
     }
+    let slice = Slice::read(kind, body);
     Ok(Facts {
-        is_start: kind == SLICE_IDR || kind == SPS,
-        is_b_slice: is_b_slice(kind, body),
+        is_start: kind == SPS || slice.begins_key_frame,
+        is_b_slice: slice.is_b,
         // A parameter set is a few dozen bytes; none is ever split.
         pixels: None,
     })
@@ -89,9 +90,10 @@ fn fragment(rest: &[u8]) -> Result<Facts, Malformed> {
 fn unit(nal: &[u8]) -> Result<Facts, Malformed> {
     let (header, body) = nal.split_first().ok_or(Malformed)?;
     let kind = nal_type(*header)?;
+    let slice = Slice::read(kind, body);
     Ok(Facts {
-        is_start: kind == SLICE_IDR || kind == SPS,
-        is_b_slice: is_b_slice(kind, body),
+        is_start: kind == SPS || slice.begins_key_frame,
+        is_b_slice: slice.is_b,
         pixels: if kind == SPS {
             Some(pixels(nal)?)
         } else {
@@ -100,14 +102,27 @@ fn unit(nal: &[u8]) -> Result<Facts, Malformed> {
     })
 }
 
-/// Whether a slice's `slice_type` is B: 1, or 6 where all slices of the picture are (ITU-T H.264 table 7-6).
-fn is_b_slice(kind: u8, body: &[u8]) -> bool {
-    if !matches!(kind, SLICE | SLICE_PARTITION_A | SLICE_IDR) {
-        return false;
+/// What the first two fields of a slice header say (ITU-T H.264 section 7.3.3).
+#[derive(Clone, Copy, Debug, Default)]
+struct Slice {
+    /// The first slice of an IDR picture.
+    begins_key_frame: bool,
+    /// `slice_type` is B: 1, or 6 where all slices of the picture are (table 7-6).
+    is_b: bool,
+}
+
+impl Slice {
+    fn read(kind: u8, body: &[u8]) -> Self {
+        if !matches!(kind, SLICE | SLICE_PARTITION_A | SLICE_IDR) {
+            return Self::default();
+        }
+        let mut bits = Bits::new(body);
+        let first_macroblock = bits.exp_golomb();
+        Self {
+            begins_key_frame: kind == SLICE_IDR && first_macroblock == Some(0),
+            is_b: matches!(bits.exp_golomb(), Some(1 | 6)),
+        }
     }
-    let mut bits = Bits::new(body);
-    let _first_mb_in_slice = bits.exp_golomb();
-    matches!(bits.exp_golomb(), Some(1 | 6))
 }
 
 /// Picture size after cropping.

@@ -27,3 +27,29 @@ pub(crate) fn inspect(codec: Codec, payload: &[u8]) -> Result<Facts, Malformed> 
         Codec::Vp8 => vp8::inspect(payload),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        // T42.
+        #[test]
+        fn t42_arbitrary_payloads_never_panic(payload in prop::collection::vec(any::<u8>(), 0..300)) {
+            for codec in [Codec::Opus, Codec::H264, Codec::Vp8] {
+                let _ = inspect(codec, &payload);
+            }
+        }
+
+        #[test]
+        fn t42_arbitrary_parameter_sets_never_panic(rest in prop::collection::vec(any::<u8>(), 0..60)) {
+            let mut sps = vec![0x67, 66, 0xe0, 31];
+            sps.extend(rest);
+            let _ = inspect(Codec::H264, &sps);
+        }
+    }
+}

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::{ConnectionId, ErrorCode};
-use str0m::media::Mid;
 use str0m::rtp::{ExtensionValues, RtpPacket};
 
 use crate::answer::Agreed;
@@ -59,7 +58,6 @@ pub(crate) struct Publisher {
     pub(crate) subscribers: BTreeSet<ConnectionId>,
     pub(crate) key_frames: Requests,
     payloads: Vec<Payload>,
-    video_mid: Option<Mid>,
     /// The payload types that media came with: what a new subscriber is offered.
     audio_sent: Option<u8>,
     video_sent: Option<u8>,
@@ -81,10 +79,6 @@ impl Publisher {
                 .iter()
                 .flat_map(|agreed| agreed.payloads.iter().cloned())
                 .collect(),
-            video_mid: agreed
-                .iter()
-                .find(|agreed| agreed.section.kind == Kind::Video)
-                .map(|agreed| Mid::from(agreed.section.mid.as_str())),
             audio_sent: None,
             video_sent: None,
             audio: None,
@@ -102,10 +96,10 @@ impl Publisher {
         self.key_frames.due(now)
     }
 
-    /// The video section, if a key frame is to be asked for now; the request counts as sent.
-    pub(crate) fn take_key_frame_request(&mut self, now: Instant) -> Option<Mid> {
-        self.video.as_ref()?;
-        self.key_frames.take(now).then_some(self.video_mid?)
+    /// The SSRC to ask for a key frame, if one is to be asked for now; the request counts as sent.
+    pub(crate) fn take_key_frame_request(&mut self, now: Instant) -> Option<u32> {
+        let ssrc = self.video.as_ref()?.ssrc;
+        self.key_frames.take(now).then_some(ssrc)
     }
 
     /// The payload that is sent, or before any came the one that was agreed on first.
@@ -284,5 +278,84 @@ impl Source {
         if self.gaps.len() > GAPS_MAX {
             self.gaps.pop_front();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What happens to one sequence number of a source.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Fate {
+        Forwarded,
+        Dropped,
+        /// Arrives after that many others.
+        Late(usize),
+        Lost,
+    }
+
+    fn fate() -> impl Strategy<Value = Fate> {
+        prop_oneof![
+            6 => Just(Fate::Forwarded),
+            2 => Just(Fate::Dropped),
+            1 => (1..20_usize).prop_map(Fate::Late),
+            1 => Just(Fate::Lost),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        // Numbers of forwarded packets differ by exactly the packets between them that were not dropped on purpose.
+        #[test]
+        fn dropped_numbers_are_closed_up_and_lost_ones_are_not(
+            fates in prop::collection::vec(fate(), 1..400),
+        ) {
+            let mut source = Source {
+                ssrc: 1,
+                epoch: 0,
+                heard: beginning(),
+                highest: None,
+                dropped: 0,
+                gaps: VecDeque::new(),
+            };
+            let mut arrivals: Vec<(usize, u64, bool)> = Vec::new();
+            for (at, fate) in fates.iter().enumerate() {
+                let number = 70_000 + at as u64;
+                match fate {
+                    Fate::Forwarded => arrivals.push((at, number, true)),
+                    Fate::Dropped => arrivals.push((at, number, false)),
+                    Fate::Late(by) => arrivals.push((at + by, number, true)),
+                    Fate::Lost => {}
+                }
+            }
+            arrivals.sort_unstable();
+            let mut closed_up = Vec::new();
+            let mut forwarded = BTreeMap::new();
+            for (_, number, is_forwarded) in arrivals {
+                if !is_forwarded {
+                    if source.highest.is_none_or(|highest| number > highest) {
+                        closed_up.push(number);
+                    }
+                    source.drop_number(number);
+                } else if let Some(out) = source.number(number) {
+                    forwarded.insert(number, out);
+                }
+            }
+            for ((a, out_a), (b, out_b)) in forwarded.iter().zip(forwarded.iter().skip(1)) {
+                let between = closed_up.iter().filter(|gap| (a..b).contains(gap)).count() as u64;
+                prop_assert_eq!(out_b - out_a, b - a - between);
+            }
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "where simulated time begins")]
+    fn beginning() -> Instant {
+        Instant::now()
     }
 }

@@ -3,7 +3,7 @@
 //! The offer's credentials, fingerprint and role are replaced by the client's own; all else stays as that program wrote it.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sfu::{Datagram, Transport};
 use str0m::change::SdpAnswer;
@@ -274,7 +274,13 @@ impl Client {
 
     pub(crate) fn drain(&mut self) {
         loop {
-            match self.rtc.poll_output().unwrap() {
+            // Its own handshake may run out of time.
+            let Ok(output) = self.rtc.poll_output() else {
+                self.is_closed = true;
+                self.due += Duration::from_hours(1);
+                return;
+            };
+            match output {
                 Output::Timeout(at) => {
                     self.due = at;
                     return;

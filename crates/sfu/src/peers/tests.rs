@@ -1,0 +1,140 @@
+//! One connection panics; the others go on.
+
+use std::net::SocketAddr;
+
+use str0m::ice::{StunMessage, TransId};
+
+use super::*;
+use crate::{Datagram, Direction, Offer, PatchFault};
+
+const PUBLISH: &str = include_str!("../../tests/sfu/offers/ffmpeg-dtls-passive.sdp");
+const SUBSCRIBE: &str = include_str!("../../tests/sfu/offers/chromium-subscribe.sdp");
+
+#[expect(clippy::disallowed_methods, reason = "where simulated time begins")]
+fn beginning() -> Now {
+    Now {
+        mono: Instant::now(),
+        wall: "2026-01-01T00:00:00Z".parse().unwrap(),
+    }
+}
+
+/// Publisher 1 with subscribers 2 and 3.
+fn stage(now: Now) -> Sfu {
+    let mut sfu = Sfu::new(Settings {
+        addresses: vec!["192.0.2.1:7401".parse().unwrap()],
+        ..Settings::default()
+    });
+    let offer = Offer::parse(PUBLISH, Direction::Publish).unwrap();
+    let publisher = ConnectionId(1);
+    let connection = publisher;
+    sfu.handle(Input::Publish { connection, offer }, now);
+    for connection in [ConnectionId(2), ConnectionId(3)] {
+        let offer = Offer::parse(SUBSCRIBE, Direction::Subscribe).unwrap();
+        let input = Input::Subscribe {
+            connection,
+            publisher,
+            offer,
+        };
+        sfu.handle(input, now);
+    }
+    while let Some(output) = sfu.poll_output() {
+        assert!(
+            matches!(output, Output::Answer { result: Ok(_), .. }),
+            "{output:?}"
+        );
+    }
+    sfu
+}
+
+/// A connectivity check that the peer could send.
+fn check(sfu: &Sfu, id: u64) -> Vec<u8> {
+    let peer = &sfu.peers[&ConnectionId(id)];
+    let local = peer.engine.local();
+    let name = format!("{}:{}", local.ufrag, peer.remote.ufrag);
+    let message = StunMessage::binding_request(&name, TransId::new(), true, 7, 9, false);
+    let mut bytes = vec![0; 1_000];
+    let hmac = sfu.common.crypto.sha1_hmac_provider;
+    let length = message
+        .to_bytes(Some(local.password.as_bytes()), &mut bytes, |key, parts| {
+            hmac.sha1_hmac(key, parts)
+        })
+        .unwrap();
+    bytes.truncate(length);
+    bytes
+}
+
+/// Hands the peer's check in; gives back what comes out.
+fn checked(sfu: &mut Sfu, id: u64, now: Now) -> Vec<Output> {
+    let contents = check(sfu, id);
+    let source: SocketAddr = format!("198.51.100.{id}:5000").parse().unwrap();
+    let datagram = Datagram {
+        transport: Transport::Udp,
+        source,
+        contents: &contents,
+    };
+    sfu.handle(Input::Datagram(datagram), now);
+    sfu.handle_timeout(now);
+    std::iter::from_fn(|| sfu.poll_output()).collect()
+}
+
+fn is_answered(outputs: &[Output]) -> bool {
+    outputs
+        .iter()
+        .any(|output| matches!(output, Output::Transmit(_)))
+}
+
+#[test]
+fn t48_a_panic_inside_one_connection_ends_that_peer_and_no_other() {
+    for poisoned in 1..=3 {
+        let now = beginning();
+        let mut sfu = stage(now);
+        for id in 1..=3 {
+            assert!(is_answered(&checked(&mut sfu, id, now)));
+        }
+        let peer = sfu.peers.get_mut(&ConnectionId(poisoned)).unwrap();
+        peer.engine.panics_next = true;
+        let outputs = checked(&mut sfu, poisoned, now);
+        let fault = PeerFault::Fault(ErrorCode::InternalServerException);
+        assert!(
+            matches!(outputs.as_slice(), [Output::Closed { connection, fault: found }]
+                if connection.0 == poisoned && *found == fault),
+            "{outputs:?}"
+        );
+        assert_eq!(sfu.counters().panics, 1);
+        for id in (1..=3).filter(|id| *id != poisoned) {
+            assert!(is_answered(&checked(&mut sfu, id, now)));
+        }
+        let later = now.plus(Duration::from_secs(1));
+        sfu.handle_timeout(later);
+        assert_eq!(sfu.counters().panics, 1);
+    }
+}
+
+#[test]
+fn t48_a_panic_during_a_restart_ends_that_peer() {
+    let now = beginning();
+    let mut sfu = stage(now);
+    let connection = ConnectionId(2);
+    sfu.peers.get_mut(&connection).unwrap().engine.panics_next = true;
+    let input = Input::Patch {
+        connection,
+        fragment: "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n",
+        restart: true,
+    };
+    sfu.handle(input, now);
+    let outputs: Vec<_> = std::iter::from_fn(|| sfu.poll_output()).collect();
+    assert!(
+        matches!(
+            outputs.as_slice(),
+            [
+                Output::Closed { .. },
+                Output::Patched {
+                    result: Err(PatchFault::RestartFailed),
+                    ..
+                },
+            ]
+        ),
+        "{outputs:?}"
+    );
+    assert!(is_answered(&checked(&mut sfu, 3, now)));
+}
