@@ -175,7 +175,9 @@ impl Terms {
         }
         check_together(&sections)?;
         check_bundle(description, &sections)?;
-        check_streams(description)?;
+        if direction == Direction::Publish {
+            check_streams(description)?;
+        }
         Ok(Self {
             credentials,
             fingerprint,
@@ -405,7 +407,7 @@ fn check_bundle(description: &Description<'_>, sections: &[Section]) -> Result<(
     }
 }
 
-/// At most one MediaStream (RFC 9725 section 4.4.3); `-` is none.
+/// A publisher sends at most one MediaStream (RFC 9725 section 4.4.3); `-` is none.
 fn check_streams(description: &Description<'_>) -> Result<(), OfferError> {
     let mut streams = BTreeSet::new();
     for section in &description.sections {

@@ -194,6 +194,19 @@ fn w25_more_than_one_stream_or_track_of_a_kind_is_not_acceptable() {
 }
 
 #[test]
+fn a_subscriber_that_names_streams_of_its_own_is_taken() {
+    // Some stacks put an msid into each section that they offer, also where they only receive.
+    let named = with(
+        offers::CHROMIUM_SUBSCRIBE,
+        "a=mid:0",
+        "a=mid:0\r\na=msid:one a",
+    );
+    let named = with(&named, "a=mid:1", "a=mid:1\r\na=msid:two v");
+    let cases = [("two streams", named, Sound(None))];
+    check(&cases, Direction::Subscribe);
+}
+
+#[test]
 fn h4_an_offer_without_the_codecs_is_sound_with_a_fault() {
     let ok = offers::CHROMIUM_PUBLISH;
     let head = ok
