@@ -18,7 +18,7 @@ pub(crate) fn measure(
     runtime: &Runtime,
     arguments: &Arguments,
 ) -> anyhow::Result<Vec<(&'static str, f64, Duration)>> {
-    let server = Server::start(&arguments.binary, arguments.core)?;
+    let server = Server::start(&arguments.binary()?, arguments.core)?;
     let api = server.client();
     let stage = runtime
         .block_on(api.create_stage().send())?

@@ -95,7 +95,7 @@ pub(crate) fn measure(
     arguments: &Arguments,
     viewers: usize,
 ) -> anyhow::Result<Row> {
-    let server = Server::start(&arguments.binary, arguments.core)?;
+    let server = Server::start(&arguments.binary()?, arguments.core)?;
     let scene = runtime.block_on(Scene::set(server, viewers))?;
 
     let mut clients = Clients::new()?;

@@ -19,9 +19,9 @@ use forward::Row;
 /// Measures a downstage binary and prints a Markdown table.
 #[derive(Parser)]
 struct Arguments {
-    /// The binary.
+    /// The binary; the one built beside this program if not given.
     #[arg(long)]
-    binary: PathBuf,
+    binary: Option<PathBuf>,
     /// Viewers of one publisher, a row each.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 10, 100])]
     viewers: Vec<usize>,
@@ -34,11 +34,25 @@ struct Arguments {
     /// The core for the server.
     #[arg(long, default_value_t = 0)]
     core: u32,
+    /// The core for the load.
+    #[arg(long, default_value_t = 1)]
+    load_core: u32,
+}
+
+impl Arguments {
+    /// The binary under measurement.
+    fn binary(&self) -> anyhow::Result<PathBuf> {
+        match &self.binary {
+            Some(path) => Ok(path.clone()),
+            None => Ok(std::env::current_exe()?.with_file_name("downstage")),
+        }
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "the table is the product")]
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
+    server::pin(std::process::id(), arguments.load_core)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -13,6 +13,17 @@ use crate::clock;
 /// How long a start may take.
 const START_MAX: Duration = Duration::from_secs(30);
 
+/// Binds a process to one core (`taskset` of util-linux).
+pub(crate) fn pin(process: u32, core: u32) -> anyhow::Result<()> {
+    let status = Command::new("taskset")
+        .args(["-cp", &core.to_string(), &process.to_string()])
+        .stdout(Stdio::null())
+        .status()
+        .context("taskset starts")?;
+    anyhow::ensure!(status.success(), "taskset binds the load to core {core}");
+    Ok(())
+}
+
 /// A running server. It is killed when dropped.
 pub(crate) struct Server {
     process: Child,
