@@ -3,6 +3,7 @@
 //! The model declares a ConflictException; a stage with people on it is deleted all the same, as the API's text says.
 
 use stage::Input;
+use store::StoreError;
 use wire::error::DeleteStageError;
 use wire::input::DeleteStageInput;
 use wire::output::DeleteStageOutput;
@@ -33,9 +34,13 @@ impl Op for DeleteStage {
         let line = call.app.stage_line()?;
         let store = call.app.settings.store.clone();
         let write = async move {
-            stage_is_there(store.stage_delete(&stage).await)?;
-            line.tell(Input::StageDeleted { stage }).await?;
-            Ok(())
+            let deleted = store.stage_delete(&stage).await;
+            // A delete whose end its caller did not learn may have happened. Whoever repeats it finds the stage gone, and
+            // the people who are still on it must go too.
+            if matches!(deleted, Ok(()) | Err(StoreError::NotFound)) {
+                line.tell(Input::StageDeleted { stage }).await?;
+            }
+            stage_is_there(deleted)
         };
         call.app.carry_through(write).await?;
         Ok(DeleteStageOutput {}.to_json())
@@ -44,6 +49,7 @@ impl Op for DeleteStage {
 
 #[cfg(test)]
 mod tests {
+    use model::StageArn;
     use serde_json::json;
     use stage::Input;
 
@@ -88,5 +94,18 @@ mod tests {
                 "{operation}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_stage_that_went_without_an_answer_is_closed_by_the_next_try() {
+        let world = World::new().await;
+        let arn = world.stage(ANA).await;
+        let stage = StageArn::parse(&arn).unwrap();
+        // What an earlier call did whose commit outlasted its patience.
+        world.store.stage_delete(&stage).await.unwrap();
+        let answer = world.call(ANA, "DeleteStage", json!({ "arn": arn })).await;
+        assert_eq!(answer.verdict(), (404, "ResourceNotFoundException"));
+        let told = world.told.lock().unwrap().pop();
+        assert!(matches!(told, Some(Input::StageDeleted { stage: gone }) if gone == stage));
     }
 }
