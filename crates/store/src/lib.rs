@@ -134,7 +134,8 @@ pub trait Store: Send + Sync {
     ) -> Result<Option<Session>, StoreError>;
     /// Sessions without an end: what a crash left.
     async fn session_live(&self) -> Result<Vec<LiveSession>, StoreError>;
-    /// Deletes sessions (with participants and events) that ended before the given time.
+    /// Deletes sessions (with participants and events) that ended before the given time, and says how many; frees the
+    /// space of what deleted stages left.
     async fn session_expire(&self, before: Timestamp) -> Result<u64, StoreError>;
 
     /// Participants of a session, by first join, then id.

@@ -7,6 +7,7 @@
 
 mod event;
 mod fault;
+mod grave;
 mod life;
 mod migrate;
 mod open;
@@ -228,15 +229,16 @@ impl Store for Sqlite {
         // In small transactions, so that other writes get their turn.
         loop {
             let span = debug_span!("db.session.expire");
-            let some = self
-                .run(
-                    Operation::SessionExpire,
-                    span,
-                    session::expire_some(&self.db, before),
-                )
-                .await?;
-            expired += some;
-            if some < session::EXPIRE_AT_ONCE {
+            let work = grave::bury_some(&self.db, before);
+            match self.run(Operation::SessionExpire, span, work).await? {
+                0 => break,
+                some => expired += some,
+            }
+        }
+        loop {
+            let span = debug_span!("db.session.clear");
+            let work = grave::clear_some(&self.db);
+            if !self.run(Operation::SessionExpire, span, work).await? {
                 return Ok(expired);
             }
         }

@@ -2,20 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use model::{
     AccountId, EventName, LiveParticipant, LiveSession, ParticipantId, ParticipantState, Region,
     Session, SessionId, StageArn, StageId,
 };
-use sqlx::{FromRow, SqliteConnection, query, query_as};
+use sqlx::{FromRow, SqliteConnection, query_as};
 
 use super::row::{for_stage, nanoseconds, parse_id, sequence, session_key, stage_key, timestamp};
 use super::{Db, life, participant};
 use crate::page::{Key, List};
 use crate::{Page, PageRequest, StoreError};
-
-/// How many sessions one transaction deletes. Each may have thousands of events, and other writes wait.
-pub(super) const EXPIRE_AT_ONCE: u64 = 8;
 
 pub(super) const LIST: &str = concat!(
     "SELECT id, start, ended FROM session WHERE stage = ",
@@ -86,21 +82,6 @@ pub(super) async fn get(
     .fetch_optional(&db.readers)
     .await?;
     row.map(|row| row.session(stage)).transpose()
-}
-
-/// Deletes some sessions that ended before the given time, and says how many.
-pub(super) async fn expire_some(db: &Db, before: Timestamp) -> Result<u64, StoreError> {
-    let mut transaction = db.write().await?;
-    let done = query(
-        "DELETE FROM session WHERE key IN \
-         (SELECT key FROM session WHERE ended < ?1 ORDER BY ended LIMIT ?2)",
-    )
-    .bind(nanoseconds(before))
-    .bind(i64::try_from(EXPIRE_AT_ONCE).expect("a small constant"))
-    .execute(&mut *transaction)
-    .await?;
-    transaction.commit().await?;
-    Ok(done.rows_affected())
 }
 
 #[derive(FromRow)]

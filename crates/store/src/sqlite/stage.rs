@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, query, query_as, query_scalar};
 
 use super::row::{for_stage, json, nanoseconds, parse_id, parse_json, stage_key, timestamp};
-use super::{Db, fault};
+use super::{Db, fault, grave};
 use crate::page::{Key, List};
 use crate::{Page, PageRequest, StoreError};
 
@@ -125,7 +125,7 @@ pub(super) async fn list(
 pub(super) async fn all(db: &Db) -> Result<Vec<(StageArn, Vec<ParticipantId>)>, StoreError> {
     let rows: Vec<(String, String, String, Option<String>)> = query_as(
         "SELECT stage.account, stage.region, stage.id, ban.participant \
-         FROM stage LEFT JOIN ban ON ban.stage = stage.key",
+         FROM stage LEFT JOIN ban ON ban.stage = stage.key WHERE stage.account <> ''",
     )
     .fetch_all(&db.readers)
     .await?;
@@ -167,18 +167,21 @@ pub(super) async fn update(db: &Db, stage: &Stage) -> Result<(), StoreError> {
     Ok(transaction.commit().await?)
 }
 
-/// Deletes a stage; what belongs to it goes by cascade.
+/// Deletes a stage with its bans. Its sessions are out of reach at once, and cleared later.
 pub(super) async fn delete(db: &Db, arn: &StageArn) -> Result<(), StoreError> {
     let mut transaction = db.write().await?;
-    let done = for_stage!(
-        query(concat!("DELETE FROM stage WHERE key = ", stage_key!())),
+    let key: Option<i64> = for_stage!(
+        query_scalar("SELECT key FROM stage WHERE account = ?1 AND region = ?2 AND id = ?3"),
         arn
     )
-    .execute(&mut *transaction)
+    .fetch_optional(&mut *transaction)
     .await?;
-    if done.rows_affected() == 0 {
-        return Err(StoreError::NotFound);
-    }
+    let key = key.ok_or(StoreError::NotFound)?;
+    grave::bury_all(&mut transaction, key).await?;
+    query("DELETE FROM stage WHERE key = ?1")
+        .bind(key)
+        .execute(&mut *transaction)
+        .await?;
     Ok(transaction.commit().await?)
 }
 

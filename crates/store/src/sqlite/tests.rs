@@ -31,6 +31,7 @@ mod memory {
 
     crate::contract::suite!(open);
 }
+mod grave;
 mod plan;
 mod schema;
 
