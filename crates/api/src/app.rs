@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use model::{AccountId, Now, Region, ResourceArn, Stage, StageArn};
 use stage::{Input, Reply};
 use store::StoreError;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use crate::constraints::Breach;
 use crate::error::{Absent, Declared, Failure, ServerFault};
+use crate::pipeline::LARGE_BODIES_MAX;
 use crate::rate::Rates;
 use crate::{AccessKey, Settings, StageSender};
 
@@ -21,6 +22,8 @@ pub(crate) struct App {
     /// Access keys by id, shared with the calls that they sign.
     pub(crate) keys: BTreeMap<String, Arc<AccessKey>>,
     pub(crate) rates: Rates,
+    /// Places for large bodies of requests whose signature is not verified yet.
+    pub(crate) large_bodies: Semaphore,
     /// Writes that go on although their caller has hung up.
     writes: Mutex<JoinSet<()>>,
 }
@@ -56,6 +59,7 @@ impl App {
                 .map(|(id, key)| (id, Arc::new(key)))
                 .collect(),
             rates: Rates::default(),
+            large_bodies: Semaphore::new(LARGE_BODIES_MAX),
             writes: Mutex::default(),
         }
     }
@@ -76,8 +80,9 @@ impl App {
         Ok(StageLine(stages.clone()))
     }
 
-    /// Runs a write to its end even if the caller hangs up, as long as the process lives; what a restart finds stored, it opens. What is stored and what the stages know must not differ, and a
-    /// request whose connection closes is dropped at any await.
+    /// Runs a write to its end even if the caller hangs up, as long as the process lives; what a restart finds stored, it
+    /// opens. What is stored and what the stages know must not differ, and a request whose connection closes is dropped at
+    /// any await.
     pub(crate) async fn carry_through<T, E>(
         &self,
         write: impl Future<Output = Result<T, Failure<E>>> + Send + 'static,

@@ -205,6 +205,8 @@ pub(crate) enum Refusal {
     Signature(SignatureError),
     /// The body is over the limit.
     BodyTooLarge,
+    /// Too many large bodies are being read already.
+    Crowded,
     /// The body ended before its length, or its framing is broken.
     BodyBroken,
     /// The body is compressed or otherwise encoded.
@@ -234,6 +236,12 @@ impl Refusal {
                 "RequestEntityTooLargeException",
                 "the request body is too large",
                 Outcome::Invalid,
+            ),
+            Self::Crowded => outside_the_model(
+                503,
+                ErrorShape::InternalServer.name(),
+                "too many large requests at the moment",
+                Outcome::ServerError,
             ),
             Self::BodyBroken => gateway(
                 400,
@@ -339,6 +347,7 @@ mod tests {
         let not_in_build = Refusal::NotInBuild(Operation::StartComposition);
         for (refusal, status, name) in [
             (Refusal::NoRoute, 403, "MissingAuthenticationTokenException"),
+            (Refusal::Crowded, 503, "InternalServerException"),
             (
                 Refusal::Signature(missing),
                 403,

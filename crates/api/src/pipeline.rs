@@ -16,6 +16,7 @@ use http::header::{self, HeaderMap};
 use http::{Method, request};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use model::Now;
+use tokio::sync::SemaphorePermit;
 use tracing::field::Empty;
 use tracing::{Instrument, Span, debug, info_span};
 use wire::{Operation, RequestParts};
@@ -28,6 +29,13 @@ use crate::reply::{Reply, RequestIds};
 /// A request body at most, in bytes. The largest that the model allows (twelve token configurations and fifty tags) has
 /// some 60 KB.
 pub(crate) const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// A request body that needs no place, in bytes: all but the largest real ones.
+const SMALL_BODY_BYTES_MAX: u64 = 16 * 1024;
+
+/// Larger bodies that are being read at a time. Nobody has proved who they are until the body is there, so that the memory
+/// of all connections together has to have a bound.
+pub(crate) const LARGE_BODIES_MAX: usize = 32;
 
 /// Answers one request.
 pub(crate) async fn serve(app: Arc<App>, request: Request) -> Response {
@@ -95,6 +103,7 @@ async fn admit(
     if is_encoded(&head.headers) {
         return Err(Refusal::BodyEncoded);
     }
+    let _place = place(app, &body)?;
     let body = read(body).await?;
     let sent = SignedRequest {
         method: &head.method,
@@ -143,11 +152,23 @@ fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|essence| essence.eq_ignore_ascii_case(b"application/json"))
 }
 
-async fn read(body: Body) -> Result<Bytes, Refusal> {
-    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    if announced > BODY_BYTES_MAX {
+/// A place for a body that is, or may become, large; it is held until the signature is verified.
+fn place<'a>(app: &'a App, body: &Body) -> Result<Option<SemaphorePermit<'a>>, Refusal> {
+    let size = body.size_hint();
+    if size.lower() > BODY_BYTES_MAX as u64 {
         return Err(Refusal::BodyTooLarge);
     }
+    if size
+        .upper()
+        .is_some_and(|upper| upper <= SMALL_BODY_BYTES_MAX)
+    {
+        return Ok(None);
+    }
+    let place = app.large_bodies.try_acquire();
+    place.map(Some).map_err(|_| Refusal::Crowded)
+}
+
+async fn read(body: Body) -> Result<Bytes, Refusal> {
     match Limited::new(body, BODY_BYTES_MAX).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Refusal::BodyTooLarge),

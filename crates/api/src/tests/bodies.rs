@@ -1,9 +1,11 @@
 //! Bodies that are too large, encoded, of another type, or no JSON (T11, T67); the headers of every reply; preflights.
 
+use std::task::Poll;
+
 use http::{Request, header};
 
 use super::*;
-use crate::pipeline::BODY_BYTES_MAX;
+use crate::pipeline::{BODY_BYTES_MAX, LARGE_BODIES_MAX};
 
 #[tokio::test]
 async fn t11_a_body_over_the_limit_is_refused_before_its_signature_is_looked_at() {
@@ -28,6 +30,29 @@ async fn t11_a_body_over_the_limit_is_refused_before_its_signature_is_looked_at(
             "{length} in chunks"
         );
     }
+}
+
+#[tokio::test]
+async fn t18_large_bodies_that_never_end_hold_up_large_ones_only() {
+    let world = World::new().await;
+    let endless = || {
+        let body = futures_util::stream::pending::<Result<Vec<u8>, std::fmt::Error>>();
+        let request = Request::post("/CreateStage").body(Body::from_stream(body));
+        Box::pin(world.send(request.unwrap()))
+    };
+    let mut held: Vec<_> = (0..LARGE_BODIES_MAX).map(|_| endless()).collect();
+    for call in &mut held {
+        let polled = std::future::poll_fn(|context| Poll::Ready(call.as_mut().poll(context)));
+        assert!(polled.await.is_pending());
+    }
+    let padding = " ".repeat(20_000);
+    let large = || world.signed(ANA, "POST", "/CreateStage", format!("{{}}{padding}"));
+    let answer = world.send(large()).await;
+    assert_eq!(answer.verdict(), (503, "InternalServerException"));
+    assert_eq!(answer.headers["retry-after"], "1");
+    assert_eq!(world.call(ANA, "CreateStage", json!({})).await.status, 200);
+    drop(held);
+    assert_eq!(world.send(large()).await.status, 200);
 }
 
 #[tokio::test]
