@@ -39,9 +39,11 @@ pub(crate) struct Offer {
     pub(crate) sdp: String,
 }
 
-/// What the viewers have seen since the last reset.
+/// What has passed since the last reset.
 #[derive(Default)]
 pub(crate) struct Seen {
+    /// Packets that the publisher sent.
+    pub(crate) sent: u64,
     /// Packets that were decrypted.
     pub(crate) packets: u64,
     /// Packets that came with a time, in microseconds from their making, by value.
@@ -75,7 +77,7 @@ pub(crate) struct Clients {
     poll: Poll,
     events: Events,
     all: Vec<Client>,
-    /// What the viewers have seen.
+    /// What has passed.
     pub(crate) seen: Seen,
     source: Option<(usize, Source)>,
 }
@@ -216,6 +218,7 @@ impl Clients {
                     .marker(packet.marker)
                     .nackable(true);
                 stream.write_rtp(write);
+                self.seen.sent += 1;
             }
             client.rtc.handle_input(Input::Timeout(now))?;
             self.drain(index, now)?;

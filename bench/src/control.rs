@@ -32,10 +32,10 @@ pub(crate) fn measure(
         let started = clock::now();
         runtime.block_on(async {
             let mut tasks = tokio::task::JoinSet::new();
-            for _ in 0..AT_ONCE {
+            for task in 0..AT_ONCE {
                 let (api, stage) = (api.clone(), stage.clone());
                 tasks.spawn(async move {
-                    for _ in 0..CALLS / AT_ONCE {
+                    for call in 0..CALLS / AT_ONCE {
                         match name {
                             "CreateParticipantToken" => {
                                 api.create_participant_token()
@@ -47,7 +47,9 @@ pub(crate) fn measure(
                                 api.get_stage().arn(&stage).send().await?;
                             }
                             _ => {
-                                api.update_stage().arn(&stage).name("bench").send().await?;
+                                // A name of its own, so that each call is a write.
+                                let name = format!("bench-{task}-{call}");
+                                api.update_stage().arn(&stage).name(name).send().await?;
                             }
                         }
                     }

@@ -7,7 +7,7 @@ use tokio::runtime::Runtime;
 
 use crate::client::{self, Clients, Seen};
 use crate::server::Server;
-use crate::source::{self, Source};
+use crate::source::Source;
 use crate::{Arguments, clock};
 
 /// How long clients may take to connect.
@@ -138,11 +138,10 @@ pub(crate) fn measure(
     let cpu = scene.server.cpu()?.saturating_sub(before);
     let packets = clients.seen.packets;
     ensure!(packets > 0, "packets arrive");
-    let sent = arguments.seconds * u64::from(source::RATE) * source::PACKETS as u64;
     Ok(Row {
         viewers,
         packets,
-        expected: sent * viewers as u64,
+        expected: clients.seen.sent * viewers as u64,
         cpu_per_packet: Duration::from_nanos(u64::try_from(cpu.as_nanos() / u128::from(packets))?),
         join_cpu,
         join_wall,

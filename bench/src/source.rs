@@ -7,9 +7,9 @@
 use std::time::{Duration, Instant};
 
 /// Pictures per second.
-pub(crate) const RATE: u32 = 30;
+const RATE: u32 = 30;
 /// Packets per picture.
-pub(crate) const PACKETS: usize = 9;
+const PACKETS: usize = 9;
 /// Bytes of payload in a packet: 30 * 9 * 1160 * 8 = 2.5 Mbit/s.
 const PAYLOAD: usize = 1160;
 /// Pictures between two key frames.
