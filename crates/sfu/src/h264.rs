@@ -75,14 +75,17 @@ fn fragment(rest: &[u8]) -> Result<Facts, Malformed> {
     if body.is_empty() || (is_first && is_last) || !(1..=NAL_MAX).contains(&kind) {
         return Err(Malformed);
     }
+    // A parameter set is a few dozen bytes. One in fragments could hide its picture size from us, and from no decoder.
+    if kind == SPS {
+        return Err(Malformed);
+    }
     if !is_first {
         return Ok(Facts::default());
     }
     let slice = Slice::read(kind, body);
     Ok(Facts {
-        is_start: kind == SPS || slice.begins_key_frame,
+        is_start: slice.begins_key_frame,
         is_b_slice: slice.is_b,
-        // A parameter set is a few dozen bytes; none is ever split.
         pixels: None,
     })
 }

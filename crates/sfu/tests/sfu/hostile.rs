@@ -161,6 +161,29 @@ fn t41_media_that_does_not_authenticate_never_ends_a_session() {
     is_alive(&mut net);
 }
 
+// T41: what was authentic once is not so twice, neither from its own address nor from a stranger's.
+#[test]
+fn t41_replayed_media_is_forwarded_once() {
+    let mut net = Network::stage(settings(), 1);
+    let before = net.client(2).received_of(Video).len();
+    let media = next_media(&mut net);
+    let home = net.client(1).datagram(&media).source;
+    for source in [STRANGER.parse().unwrap(), home, home, home] {
+        net.sfu.handle(
+            Input::Datagram(Datagram {
+                transport: Transport::Udp,
+                source,
+                contents: &media,
+            }),
+            net.now,
+        );
+    }
+    // The client's own copy comes last.
+    net.settle();
+    assert_eq!(net.client(2).received_of(Video).len(), before + 1);
+    is_alive(&mut net);
+}
+
 // T39, T40: DTLS records from the right address: alerts in clear, hellos, junk.
 #[test]
 fn t40_junk_records_on_an_established_session_are_ignored() {

@@ -140,7 +140,7 @@ fn vp8_is_forwarded_from_a_key_frame_on_and_has_the_same_limit() {
 // T42: an authenticated publisher sends what no decoder should see.
 #[test]
 fn t42_malformed_payloads_are_dropped_and_leave_no_gap() {
-    let bad: [&[u8]; 12] = [
+    let bad: [&[u8]; 14] = [
         &[0x78],
         &[0x78, 0x00],
         &[0x78, 0x00, 0x00],
@@ -153,6 +153,9 @@ fn t42_malformed_payloads_are_dropped_and_leave_no_gap() {
         &[0x7d, 0x00, 0x00],
         &[0xe1, 0x00, 0x00],
         &[0x67, 0xff, 0xff, 0xff, 0xff],
+        // A parameter set in fragments, whose picture size nobody could read.
+        &[0x7c, 0x87, 0x42, 0xe0],
+        &[0x7c, 0x47, 0x1f, 0x8c],
     ];
     let mut net = Network::stage(settings(), 1);
     let before = net.client(2).received_of(Video).len();
