@@ -176,7 +176,7 @@ impl Worker {
                 offer,
                 answer,
             } => {
-                self.answers.insert(connection, answer);
+                self.await_answer(connection, answer);
                 Input::Publish { connection, offer }
             }
             Order::Subscribe {
@@ -185,7 +185,7 @@ impl Worker {
                 offer,
                 answer,
             } => {
-                self.answers.insert(connection, answer);
+                self.await_answer(connection, answer);
                 Input::Subscribe {
                     connection,
                     publisher,
@@ -214,6 +214,12 @@ impl Worker {
             Order::Stop => return,
         };
         self.sfu.handle(input, now);
+    }
+
+    /// The peer counts from its order on: its close may come in the same turn, before its answer is carried out.
+    fn await_answer(&mut self, connection: ConnectionId, answer: AnswerSender) {
+        self.peers.insert(connection);
+        self.answers.insert(connection, answer);
     }
 
     fn receive(&mut self, now: Now) {
@@ -249,8 +255,8 @@ impl Worker {
                     Transport::Tcp => self.tcp.send(transmit.destination, &transmit.contents),
                 },
                 Output::Answer { connection, result } => {
-                    if result.is_ok() {
-                        self.peers.insert(connection);
+                    if result.is_err() {
+                        self.peers.remove(&connection);
                     }
                     // Nobody waits any more where the client has gone; its door closes the peer.
                     if let Some(answer) = self.answers.remove(&connection) {
@@ -361,6 +367,38 @@ mod tests {
             stages: stages.clone(),
         };
         Prepared::bind(&settings, 0).unwrap()
+    }
+
+    #[test]
+    fn a_peer_that_is_closed_in_the_turn_that_admits_it_leaves_nothing_behind() {
+        let (stages, _inputs) = mpsc::channel(1);
+        let prepared = prepared(&stages);
+        let inbox = prepared.inbox();
+        let mut worker = Worker::new(
+            prepared,
+            Arc::new(clock),
+            Arc::new(Connections::new(Box::new(|_, _| {}))),
+            Arc::new(Facts::default()),
+            Arc::new(Totals::default()),
+        );
+        let sdp = include_str!("../../../sfu/tests/sfu/offers/chromium-publish.sdp");
+        let offer = |direction| sfu::Offer::parse(sdp, direction).unwrap();
+        let publish = |id, answer| Order::Publish {
+            connection: ConnectionId(id),
+            offer: offer(sfu::Direction::Publish),
+            answer,
+        };
+        let (stays, mut stayed) = oneshot::channel();
+        let (goes, mut gone) = oneshot::channel();
+        inbox.push(publish(1, stays));
+        inbox.push(publish(2, goes));
+        inbox.push(Order::Close {
+            connection: ConnectionId(2),
+        });
+        assert_eq!(worker.turn(), Flow::GoOn);
+        assert!(stayed.try_recv().unwrap().is_ok());
+        assert!(gone.try_recv().unwrap().is_ok());
+        assert_eq!(worker.peers, BTreeSet::from([ConnectionId(1)]));
     }
 
     // T48: the last line of defence, behind the one that `sfu` draws around each peer.
