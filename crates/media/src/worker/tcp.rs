@@ -250,7 +250,11 @@ impl Tcp {
         let Some(connection) = self.connections.remove(&token) else {
             return;
         };
-        self.by_remote.remove(&connection.remote);
+        // A newer connection may have come from the same port by now; what `sfu` knows of that address is the newer one's.
+        if self.by_remote.get(&connection.remote) == Some(&token) {
+            self.by_remote.remove(&connection.remote);
+            self.closed.push(connection.remote);
+        }
         let subject = rate::subject(connection.remote.ip());
         if let Some(count) = self.per_address.get_mut(&subject) {
             *count -= 1;
@@ -258,7 +262,6 @@ impl Tcp {
                 self.per_address.remove(&subject);
             }
         }
-        self.closed.push(connection.remote);
     }
 }
 
@@ -439,6 +442,28 @@ mod tests {
         drop(clients);
         bench.until(|bench| bench.tcp.len() == 0);
         assert!(bench.tcp.per_address.is_empty());
+    }
+
+    #[test]
+    fn a_client_that_comes_back_from_its_old_port_is_not_taken_for_the_one_that_went() {
+        let mut bench = Bench::new();
+        let client = bench.connect();
+        bench.until(|bench| bench.tcp.len() == 1);
+        let remote = client.local_addr().unwrap();
+        let other = bench.connect();
+        bench.until(|bench| bench.tcp.len() == 2);
+        // The kernel lets a port be used again after a reset, which may be accepted before the reset is read.
+        let (old, new) = (FIRST_CONNECTION, FIRST_CONNECTION + 1);
+        bench.tcp.by_remote.remove(&other.local_addr().unwrap());
+        bench.tcp.connections.get_mut(&new).unwrap().remote = remote;
+        bench.tcp.by_remote.insert(remote, new);
+
+        bench.tcp.remove(old);
+        assert_eq!(bench.tcp.take_closed(), []);
+        bench.tcp.send(remote, b"answer");
+        assert!(bench.tcp.connections[&new].proven);
+        bench.tcp.remove(new);
+        assert_eq!(bench.tcp.take_closed(), [remote]);
     }
 
     // T45
