@@ -17,6 +17,9 @@ const BATCHES_PER_TURN: usize = 32;
 const WAITING_MAX: usize = 512;
 /// Longest UDP payload over IPv4, and so the longest GSO send.
 const SEND_BYTES_MAX: usize = 65_507;
+/// Longest datagram that travels in a batch: what WireGuard's 1,420 bytes leave over IPv6. One that is too long for the way
+/// it takes costs its whole batch, and Linux before 6.14 says EINVAL to it, which `quinn-udp` takes for a card without GSO.
+const GSO_SEGMENT_BYTES_MAX: usize = 1_372;
 /// A received buffer, which GRO may fill with several datagrams.
 const RECEIVE_BYTES_MAX: usize = 65_536;
 
@@ -142,10 +145,8 @@ impl Udp {
             .filter(|rest| !rest.is_empty())
         {
             // Asked anew each time: a kernel or card that refuses GSO lowers it to one segment.
-            let chunk_max = segment.map_or(rest.len(), |segment| {
-                let segments = self.state.max_gso_segments().min(SEND_BYTES_MAX / segment);
-                segments.max(1) * segment
-            });
+            let chunk_max =
+                segment.map_or(rest.len(), |segment| self.segments_max(segment) * segment);
             let chunk = rest.get(..chunk_max).unwrap_or(rest);
             let message = quinn_udp::Transmit {
                 destination,
@@ -174,6 +175,15 @@ impl Udp {
             }
         }
         None
+    }
+
+    /// How many datagrams of that size may go with one call.
+    fn segments_max(&self, segment: usize) -> usize {
+        if segment > GSO_SEGMENT_BYTES_MAX {
+            return 1;
+        }
+        let segments = self.state.max_gso_segments().min(SEND_BYTES_MAX / segment);
+        segments.max(1)
     }
 
     /// The destination in the family of the socket; `None` where it has none. Port 0 is none: the kernel's EINVAL would be
@@ -236,6 +246,15 @@ mod tests {
             let length = receiver.recv(&mut buffer).unwrap();
             assert_eq!(&buffer[..length], expected);
         }
+    }
+
+    #[test]
+    fn segments_that_a_tunnel_cannot_carry_do_not_travel_as_a_batch() {
+        let poll = Poll::new().unwrap();
+        let (udp, _) = socket(&poll, "127.0.0.1:0");
+        assert!(udp.segments_max(1_250) > 1);
+        assert!(udp.segments_max(GSO_SEGMENT_BYTES_MAX) > 1);
+        assert_eq!(udp.segments_max(GSO_SEGMENT_BYTES_MAX + 1), 1);
     }
 
     #[test]
