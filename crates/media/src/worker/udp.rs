@@ -18,7 +18,7 @@ const WAITING_MAX: usize = 512;
 /// Longest UDP payload over IPv4, and so the longest GSO send.
 const SEND_BYTES_MAX: usize = 65_507;
 /// Longest datagram that travels in a batch: what WireGuard's 1,420 bytes leave over IPv6. One that is too long for the way
-/// it takes costs its whole batch, and Linux before 6.14 says EINVAL to it, which `quinn-udp` takes for a card without GSO.
+/// it takes costs its whole batch, and older kernels say EINVAL to it, which `quinn-udp` takes for a card without GSO.
 const GSO_SEGMENT_BYTES_MAX: usize = 1_372;
 /// A received buffer, which GRO may fill with several datagrams.
 const RECEIVE_BYTES_MAX: usize = 65_536;
