@@ -182,6 +182,4 @@ pub trait Store: Send + Sync {
     async fn heartbeat(&self, at: Timestamp) -> Result<(), StoreError>;
     /// A secret of this installation by name: the stored one, or `fresh` stored now if there was none.
     async fn secret_get_or_insert(&self, name: &str, fresh: &[u8]) -> Result<Vec<u8>, StoreError>;
-    /// Whether a write would work.
-    async fn ping(&self) -> Result<(), StoreError>;
 }

@@ -55,7 +55,6 @@ macro_rules! suite {
             records: a_batch_applied_twice_is_applied_once,
             records: a_deleted_stage_takes_everything_with_it,
             records: secrets_are_made_once,
-            records: a_ping_says_that_writes_work,
         );
     };
     ($open:path; $($area:ident: $case:ident,)*) => {

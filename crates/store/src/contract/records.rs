@@ -157,9 +157,3 @@ pub(crate) async fn secrets_are_made_once(store: &dyn Store) {
     let other = store.secret_get_or_insert("other", b"late").await.unwrap();
     assert_eq!(other, b"");
 }
-
-pub(crate) async fn a_ping_says_that_writes_work(store: &dyn Store) {
-    store.ping().await.unwrap();
-    store.ping().await.unwrap();
-    assert!(store.stage_all().await.unwrap().is_empty());
-}

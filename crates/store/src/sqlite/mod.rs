@@ -345,9 +345,4 @@ impl Store for Sqlite {
         )
         .await
     }
-
-    async fn ping(&self) -> Result<(), StoreError> {
-        let span = debug_span!("db.life.probe");
-        self.run(Operation::Ping, span, life::ping(&self.db)).await
-    }
 }

@@ -5,6 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use sqlx::query;
 
 use super::{latency, stage};
@@ -112,9 +113,9 @@ async fn t59_a_locked_database_is_unavailable_for_writes_and_readable() {
     let held = foreign.begin_with("BEGIN IMMEDIATE").await.unwrap();
     let refused = store.stage_insert(&stage("two"), 10).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))));
-    let refused = store.ping().await;
+    let refused = store.heartbeat(Timestamp::UNIX_EPOCH).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))));
-    assert_eq!(failures(&latency, Operation::Ping), 1);
+    assert_eq!(failures(&latency, Operation::Heartbeat), 1);
     assert_eq!(stored(&store).await, ["one"]);
     held.rollback().await.unwrap();
 
@@ -133,7 +134,7 @@ async fn t59_a_queue_of_writes_that_does_not_move_is_unavailable() {
     let refused = store.stage_insert(&stage("one"), 10).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))));
     drop(hung);
-    store.ping().await.unwrap();
+    store.heartbeat(Timestamp::UNIX_EPOCH).await.unwrap();
 }
 
 #[tokio::test]
@@ -155,7 +156,7 @@ async fn callers_that_go_away_in_a_write_leave_whole_rows_and_a_working_store() 
             tokio::task::yield_now().await;
         }
         drop(call);
-        store.ping().await.unwrap();
+        store.heartbeat(Timestamp::UNIX_EPOCH).await.unwrap();
     }
     for id in stored(&store).await {
         let read = store.stage_get(&stage(&id).arn).await.unwrap().unwrap();

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use sqlx::{query, query_scalar};
 
 use super::{latency, stage};
@@ -54,7 +55,7 @@ async fn only_the_owner_can_read_the_files() {
     std::fs::write(&path, b"").unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
     let store = Sqlite::open(&path, latency()).await.unwrap();
-    store.ping().await.unwrap();
+    store.heartbeat(Timestamp::UNIX_EPOCH).await.unwrap();
     let mut names = Vec::new();
     for entry in std::fs::read_dir(directory.path()).unwrap() {
         let entry = entry.unwrap();
@@ -96,7 +97,10 @@ async fn a_closed_store_answers_that_it_is_unavailable() {
         .unwrap();
     for store in [file, Sqlite::open_memory(latency()).await.unwrap()] {
         store.close().await;
-        let results = [store.ping().await.err(), store.stage_all().await.err()];
+        let results = [
+            store.heartbeat(Timestamp::UNIX_EPOCH).await.err(),
+            store.stage_all().await.err(),
+        ];
         for result in results {
             assert!(matches!(result, Some(StoreError::Unavailable(_))));
         }
