@@ -114,7 +114,7 @@ impl Caller {
 
 impl StageLine {
     /// Tells the stages, waiting for a place in their queue, and then until they have acted on it.
-    pub(crate) async fn tell(self, input: Input) -> Result<Reply, ServerFault> {
+    pub(crate) async fn tell(&self, input: Input) -> Result<Reply, ServerFault> {
         let (reply, answer) = oneshot::channel();
         let told = self.0.send((input, reply)).await;
         told.map_err(|_| ServerFault::StagesUnreachable)?;

@@ -4,6 +4,7 @@
 
 use model::{RecordingConfiguration, Stage, StageArn, StageId};
 use stage::Input;
+use store::{SharedStore, StoreError};
 use wire::error::CreateStageError;
 use wire::input::CreateStageInput;
 use wire::output::CreateStageOutput;
@@ -67,21 +68,52 @@ impl Op for CreateStage {
     }
 }
 
-/// Stores the stage and opens it, so that its tokens work as soon as the caller has them.
+/// Opens the stage and stores it, so that its tokens work as soon as the caller has them.
+///
+/// The stages hear of it first: a row is in the lists as soon as it is written, and whoever finds it there may take tokens
+/// for it or delete it. So a stage that is stored is always open, and a delete of it is always told after it was opened.
+/// The other way round, an open stage without a row lets nobody in: a token is given out only for a row, or in the answer
+/// to this call. It only takes room, and is closed again where it is certain that there is no row.
 async fn open(call: &Call, stage: Stage) -> Result<(), Failure<CreateStageError>> {
     let line = call.app.stage_line()?;
     let store = call.app.settings.store.clone();
     let quota = call.app.settings.stages_max;
     let write = async move {
-        store.stage_insert(&stage, quota).await?;
         let opened = Input::StageOpened {
-            stage: stage.arn,
+            stage: stage.arn.clone(),
             banned: Vec::new(),
         };
         line.tell(opened).await?;
-        Ok(())
+        let Err(error) = store.stage_insert(&stage, quota).await else {
+            return Ok(());
+        };
+        if is_absent(&store, &stage.arn, &error).await {
+            let stage = stage.arn;
+            line.tell(Input::StageDeleted { stage }).await?;
+        }
+        Err(error.into())
     };
     call.app.carry_through(write).await
+}
+
+/// Whether it is certain, after an insert that failed, that the stage is not stored.
+async fn is_absent(store: &SharedStore, arn: &StageArn, error: &StoreError) -> bool {
+    match error {
+        // The id is that of another stage, which lives on.
+        StoreError::AlreadyExists => false,
+        // Its commit may still come. The store writes in order, so a delete that is answered comes after it, and the
+        // caller, who hears of a failure, pays with no place in its quota.
+        StoreError::Unavailable(_) => matches!(
+            store.stage_delete(arn).await,
+            Ok(()) | Err(StoreError::NotFound)
+        ),
+        StoreError::QuotaExceeded { .. }
+        | StoreError::NotFound
+        | StoreError::TooManyTags { .. }
+        | StoreError::Corrupt { .. }
+        | StoreError::InUse { .. }
+        | StoreError::SchemaTooNew { .. } => true,
+    }
 }
 
 #[cfg(test)]

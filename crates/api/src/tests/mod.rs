@@ -15,6 +15,7 @@ mod rates;
 mod signatures;
 mod tenancy;
 mod text;
+mod unclear;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

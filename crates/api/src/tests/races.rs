@@ -1,5 +1,6 @@
 //! Concurrent calls end in some serial order, and a write is told to the stages even if its caller hangs up (T5, T16).
 
+use std::collections::BTreeSet;
 use std::task::Poll;
 
 use super::*;
@@ -7,6 +8,21 @@ use super::*;
 /// Runs all futures of one kind at once on this thread.
 async fn together<T>(work: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {
     futures_util::future::join_all(work).await
+}
+
+/// The stages that are open by what the stages were told, in order.
+fn open_stages(world: &World) -> Vec<StageArn> {
+    let mut open = BTreeSet::new();
+    for input in world.told.lock().unwrap().iter() {
+        if let Input::StageOpened { stage, .. } = input {
+            open.insert(stage.clone());
+        } else if let Input::StageDeleted { stage } = input {
+            open.remove(stage);
+        } else {
+            panic!("{input:?}");
+        }
+    }
+    open.into_iter().collect()
 }
 
 #[tokio::test]
@@ -18,8 +34,10 @@ async fn t16_the_stage_quota_holds_under_a_rush() {
     for answer in answers.iter().filter(|answer| answer.status != 200) {
         assert_eq!(answer.verdict(), (402, "ServiceQuotaExceededException"));
     }
-    let opened = world.told.lock().unwrap().len();
-    assert_eq!(opened, 10);
+    let mut stored: Vec<_> = world.store.stage_all().await.unwrap();
+    stored.sort();
+    let stored: Vec<_> = stored.into_iter().map(|(arn, _)| arn).collect();
+    assert_eq!(open_stages(&world), stored);
     // Other accounts and regions have a quota of their own, and what is deleted counts no more.
     assert_eq!(world.call(BEN, "CreateStage", json!({})).await.status, 200);
     assert_eq!(
@@ -104,20 +122,7 @@ async fn t16_a_stage_whose_maker_hangs_up_is_stored_and_open() {
             let stored = world.store.stage_all().await.unwrap();
             let mut stored: Vec<_> = stored.into_iter().map(|(arn, _)| arn).collect();
             stored.sort();
-            let mut opened: Vec<_> = world
-                .told
-                .lock()
-                .unwrap()
-                .iter()
-                .map(|input| {
-                    let Input::StageOpened { stage, .. } = input else {
-                        panic!("{input:?}");
-                    };
-                    stage.clone()
-                })
-                .collect();
-            opened.sort();
-            if stored.len() == CALLS && stored == opened {
+            if stored.len() == CALLS && stored == open_stages(&world) {
                 break;
             }
             tokio::task::yield_now().await;
@@ -128,4 +133,19 @@ async fn t16_a_stage_whose_maker_hangs_up_is_stored_and_open() {
         in_time.is_ok(),
         "a stage is stored and not open, or open and not stored"
     );
+}
+
+#[tokio::test]
+async fn t16_a_stage_is_open_before_any_list_shows_it() {
+    let (stages, mut inbox) = mpsc::channel::<(Input, oneshot::Sender<Reply>)>(8);
+    let world = World::with(|settings| settings.stages = stages).await;
+    let stages = async {
+        let (input, reply) = inbox.recv().await.unwrap();
+        assert!(matches!(input, Input::StageOpened { .. }));
+        assert_eq!(world.store.stage_all().await.unwrap(), []);
+        reply.send(Reply::Done).unwrap();
+    };
+    let (answer, ()) = tokio::join!(world.call(ANA, "CreateStage", json!({})), stages);
+    assert_eq!(answer.status, 200);
+    assert_eq!(world.store.stage_all().await.unwrap().len(), 1);
 }
