@@ -1,5 +1,8 @@
 """Real media through the server: FFmpeg and Chromium publish, Chromium watches, and the events tell what happened."""
 
+import re
+import urllib.request
+
 import pytest
 
 from downstage import Stage, until
@@ -239,3 +242,39 @@ def test_deleting_a_stage_disconnects_everybody(server, client, browser):
     refused = page.evaluate("([url, token]) => publish('late', url, token)", [whip(server), publisher["token"]])
     assert refused["status"] == 404
     page.context.close()
+
+
+def metric(server, name: str, **labels: str) -> float:
+    """The sum of a metric's samples that carry the labels."""
+    with urllib.request.urlopen(f"{server.http}/metrics", timeout=5) as response:
+        text = response.read().decode()
+    samples = re.findall(rf"^{name}(?:\{{(.*)\}})? (\S+)$", text, re.MULTILINE)
+    assert samples, f"/metrics has no {name}"
+    wanted = [f'{key}="{value}"' for key, value in labels.items()]
+    return sum(float(value) for found, value in samples if all(label in found for label in wanted))
+
+
+def test_the_metrics_follow_the_media(own_server, browser):
+    server = own_server().start()
+    stage = Stage(server.client())
+    publisher, viewer = stage.token("PUBLISH"), stage.token("SUBSCRIBE")
+    with Publisher(whip(server), publisher["token"]):
+        stage.wait_for(publisher["participantId"], "JOINED", "PUBLISH_STARTED")
+        page = browser.page(server.http)
+        watch(page, server, viewer["token"], publisher["participantId"])
+        pictures(page, 30)
+        until("the gauges", lambda: metric(server, "downstage_subscribes") == 1)
+        assert metric(server, "downstage_stages") == 1
+        assert metric(server, "downstage_sessions") == 1
+        assert metric(server, "downstage_publishes") == 1
+        assert metric(server, "downstage_participants", state="connected") == 2
+        for way in ("in", "out"):
+            packets = metric(server, f"downstage_rtp_packets_{way}_total")
+            assert packets > 30
+            assert metric(server, f"downstage_rtp_bytes_{way}_total") > packets
+        assert metric(server, "downstage_media_drops_total") >= 0
+        assert metric(server, "downstage_api_calls_total", operation="CreateStage", outcome="ok") == 1
+        assert metric(server, "downstage_store_seconds_count") > 0
+        page.context.close()
+    until("nobody is connected", lambda: metric(server, "downstage_participants", state="connected") == 0)
+    assert metric(server, "downstage_peer_panics_total") == 0
