@@ -30,6 +30,9 @@ pub const TOKEN_MINUTES_MAX: u32 = 20_160;
 pub const LIVENESS_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a session outlives its last connected participant ("a few minutes").
 pub const SESSION_GRACE: Duration = Duration::from_mins(3);
+/// Participants that have left a session of which the process still knows. No limit of the service: as many as a stage has
+/// subscribers, so that a full audience can leave and come back, at some 2 KB each with the longest attributes.
+pub const DISCONNECTED_REMEMBERED_MAX: u32 = 10_000;
 
 /// Requests per second for each operation ("API request rates"): participant tokens.
 pub const RATE_PARTICIPANT_TOKEN: u32 = 50;

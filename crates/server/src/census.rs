@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use model::{EventName, ParticipantId, ParticipantState, Record, SessionId, StageArn};
+use model::{
+    EventName, Participant, ParticipantId, ParticipantState, Record, SessionId, StageArn, limits,
+};
+use stage::Absentees;
 
 /// What is there at the moment, for `/metrics`.
 #[derive(Debug, Default)]
@@ -12,7 +15,7 @@ pub(crate) struct Gauges {
     pub(crate) sessions: AtomicI64,
     /// Participants of live sessions that are on their stage.
     pub(crate) connected: AtomicI64,
-    /// Participants of live sessions that have left.
+    /// Participants of live sessions that have left, as far as they are remembered.
     pub(crate) disconnected: AtomicI64,
     pub(crate) publishes: AtomicI64,
     pub(crate) subscribes: AtomicI64,
@@ -26,9 +29,11 @@ pub(crate) struct Census {
 }
 
 /// A session that is going on.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Live {
     participants: BTreeMap<ParticipantId, Entry>,
+    /// Forgets whom the stage machine forgets.
+    absentees: Absentees,
     subscribes: BTreeSet<(ParticipantId, Option<ParticipantId>)>,
 }
 
@@ -36,6 +41,31 @@ struct Live {
 struct Entry {
     connected: bool,
     publishing: bool,
+}
+
+impl Live {
+    fn new() -> Self {
+        Self {
+            participants: BTreeMap::new(),
+            absentees: Absentees::new(limits::DISCONNECTED_REMEMBERED_MAX),
+            subscribes: BTreeSet::new(),
+        }
+    }
+
+    fn note(&mut self, participant: &Participant) {
+        let id = &participant.id;
+        let entry = Entry {
+            connected: participant.state == ParticipantState::Connected,
+            publishing: participant.publishing,
+        };
+        let connected = entry.connected;
+        self.participants.insert(id.clone(), entry);
+        if connected {
+            self.absentees.returned(id);
+        } else if let Some(forgotten) = self.absentees.left(id) {
+            self.participants.remove(&forgotten);
+        }
+    }
 }
 
 impl Census {
@@ -55,7 +85,7 @@ impl Census {
         match record {
             Record::SessionStarted(session) => {
                 let key = (session.stage.clone(), session.id.clone());
-                self.sessions.insert(key, Live::default());
+                self.sessions.insert(key, Live::new());
             }
             Record::SessionEnded { stage, session, .. } => {
                 self.sessions.remove(&(stage.clone(), session.clone()));
@@ -63,11 +93,7 @@ impl Census {
             Record::Participant(participant) => {
                 let key = (participant.stage.clone(), participant.session.clone());
                 if let Some(live) = self.sessions.get_mut(&key) {
-                    let entry = Entry {
-                        connected: participant.state == ParticipantState::Connected,
-                        publishing: participant.publishing,
-                    };
-                    live.participants.insert(participant.id.clone(), entry);
+                    live.note(participant);
                 }
             }
             Record::Event(event) => {
@@ -228,6 +254,23 @@ mod tests {
             end: TIME,
         });
         assert_eq!(counts(&census), [1, 0, 0, 0, 0, 0]);
+    }
+
+    // T63
+    #[test]
+    fn a_session_that_lasts_does_not_count_everybody_who_was_ever_there() {
+        use ParticipantState::{Connected, Disconnected};
+        let mut census = lively();
+        let most = i64::from(limits::DISCONNECTED_REMEMBERED_MAX);
+        for number in 0..most + 5 {
+            let name = format!("guest-{number}");
+            census.note(&participant(&name, Connected, false));
+            census.note(&participant(&name, Disconnected, false));
+        }
+        assert_eq!(counts(&census), [1, 1, 2, most, 1, 1]);
+        census.note(&participant("guest-0", Connected, false));
+        census.note(&participant("guest-9", Connected, false));
+        assert_eq!(counts(&census), [1, 1, 4, most - 1, 1, 1]);
     }
 
     #[test]

@@ -98,6 +98,8 @@ impl Session {
             assert!(participant.published || !participant.publishing);
         }
         assert_eq!(self.connected, connected, "the count of the connected");
+        let absent = self.participants.len() - connected;
+        assert_eq!(self.absentees.len(), absent, "the count of the absent");
     }
 
     fn check_subscriptions(&self) {

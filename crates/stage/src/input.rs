@@ -19,6 +19,8 @@ pub struct Settings {
     pub subscribers_per_stage_max: u32,
     /// How long an admitted publish or subscription may take until its media is up.
     pub setup_timeout: Duration,
+    /// Participants that have left a session of which the machine still knows; beyond that, who left first is forgotten first.
+    pub disconnected_remembered_max: u32,
 }
 
 impl Default for Settings {
@@ -29,6 +31,7 @@ impl Default for Settings {
             publishers_per_stage_max: limits::PUBLISHERS_PER_STAGE_MAX,
             subscribers_per_stage_max: limits::SUBSCRIBERS_PER_STAGE_MAX,
             setup_timeout: Duration::from_secs(30),
+            disconnected_remembered_max: limits::DISCONNECTED_REMEMBERED_MAX,
         }
     }
 }

@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
 
+mod absentees;
 #[cfg(debug_assertions)]
 mod check;
 mod chronicle;
@@ -27,6 +28,7 @@ mod subscribe;
 mod timers;
 mod turn;
 
+pub use absentees::Absentees;
 pub use input::{CloseCause, Input, Settings};
 pub use machine::Stages;
 pub use output::{LeftReason, Output, Refusal, Reply, Roster, RosterEntry};

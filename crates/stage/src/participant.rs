@@ -96,6 +96,7 @@ impl Session {
         participant.user_id.clone_from(user_id);
         participant.attributes.clone_from(attributes);
         turn.record(Record::Participant(participant.clone()));
+        self.absentees.returned(id);
         turn.timers
             .cancel(&Alarm::SessionGrace(Arc::clone(&self.chronicle.stage)));
         self.connected = self.connected.saturating_add(1);
@@ -128,6 +129,9 @@ impl Session {
         turn.record(Record::Participant(participant.clone()));
         self.connected = self.connected.saturating_sub(1);
         self.chronicle.write(id, Entry::Left, turn);
+        if let Some(forgotten) = self.absentees.left(id) {
+            self.participants.remove(&forgotten);
+        }
         if self.connected == 0 {
             turn.timers.set(
                 Alarm::SessionGrace(Arc::clone(&self.chronicle.stage)),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use model::{ConnectionId, Participant, ParticipantId, Record, SessionId, StageArn};
 use rand_chacha::rand_core::Rng;
 
+use crate::absentees::Absentees;
 use crate::chronicle::Chronicle;
 use crate::publish::Publish;
 use crate::subscribe::Subscription;
@@ -17,8 +18,9 @@ use crate::{LeftReason, Roster, RosterEntry};
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) chronicle: Chronicle,
-    /// Everybody who has joined, there or not.
+    /// Everybody who is there, and those of `absentees`.
     pub(crate) participants: BTreeMap<ParticipantId, Participant>,
+    pub(crate) absentees: Absentees,
     /// How many of them are connected.
     pub(crate) connected: usize,
     pub(crate) sockets: BTreeMap<ParticipantId, ConnectionId>,
@@ -44,6 +46,7 @@ impl Session {
         Self {
             chronicle: Chronicle::new(Arc::clone(stage), id, start, 0),
             participants: BTreeMap::new(),
+            absentees: Absentees::new(turn.settings.disconnected_remembered_max),
             connected: 0,
             sockets: BTreeMap::new(),
             publishes: BTreeMap::new(),

@@ -21,6 +21,7 @@ fn narrow() -> Settings {
         publishers_per_stage_max: 2,
         subscribers_per_stage_max: 2,
         setup_timeout: Duration::from_secs(4),
+        ..Settings::default()
     }
 }
 

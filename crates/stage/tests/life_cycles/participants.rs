@@ -364,3 +364,67 @@ fn a_full_stage_of_ten_thousand_viewers_is_told_and_emptied() {
     assert_eq!(run.act(closed(1)).len(), 2 + 10_000 * 2 + 1);
     assert_eq!(run.connected_records(), 10_000);
 }
+
+// T63
+#[test]
+fn whoever_left_first_is_forgotten_beyond_the_bound_and_comes_back_anew() {
+    let settings = Settings {
+        disconnected_remembered_max: 1,
+        ..Settings::default()
+    };
+    check_with(
+        settings,
+        &[
+            (open(), ""),
+            (
+                join(1, who("ana")),
+                "session 1 starts; ana JOINED; joined 1 []",
+            ),
+            (join(2, who("ben")), "ben JOINED; joined 1 []"),
+            (join(3, who("cleo")), "cleo JOINED; joined 1 []"),
+            (closed(1), "ana LEFT"),
+            (
+                subscribe(4, who("cleo"), "ana"),
+                "refused PublisherNotPublishing { retry_after: 1s }",
+            ),
+            (closed(2), "ben LEFT"),
+            (
+                subscribe(5, who("cleo"), "ana"),
+                "cleo SUBSCRIBE_ERROR ana PUBLISHER_NOT_FOUND; refused PublisherNotFound",
+            ),
+            (
+                subscribe(6, who("cleo"), "ben"),
+                "refused PublisherNotPublishing { retry_after: 1s }",
+            ),
+            (after(7), ""),
+            (join(7, who("ben")), "ben JOINED; joined 1 []"),
+            (join(8, who("ana")), "ana JOINED; joined 1 []"),
+            (record("ben"), "CONNECTED since 0"),
+            (record("ana"), "CONNECTED since 7"),
+        ],
+    );
+}
+
+#[test]
+fn where_nobody_is_remembered_a_newer_join_still_takes_over() {
+    let settings = Settings {
+        disconnected_remembered_max: 0,
+        ..Settings::default()
+    };
+    check_with(
+        settings,
+        &[
+            (open(), ""),
+            (
+                join(1, who("ana")),
+                "session 1 starts; ana JOINED; joined 1 []",
+            ),
+            (
+                join(2, who("ana")),
+                "ana LEFT; ana JOINED; joined 1 []; close c1 token-reused",
+            ),
+            (closed(2), "ana LEFT"),
+            (after(180), "session 1 ends"),
+        ],
+    );
+}

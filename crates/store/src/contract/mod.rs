@@ -43,6 +43,7 @@ macro_rules! suite {
             session: sessions_expire_by_their_end,
             participant: a_participant_reads_back_as_it_was_written,
             participant: t14_hostile_text_of_participants_is_stored_verbatim,
+            participant: what_has_been_published_is_not_taken_back,
             participant: filters_select,
             participant: participants_are_listed_by_first_join,
             participant: the_same_participant_in_two_sessions_is_two_records,

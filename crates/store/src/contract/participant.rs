@@ -51,7 +51,7 @@ pub(crate) async fn a_participant_reads_back_as_it_was_written(store: &dyn Store
     ];
     for protocol in protocols {
         ana.protocol = protocol;
-        ana.published = !ana.published;
+        ana.published = protocol != Protocol::Unknown;
         ana.publishing = protocol == Protocol::Whip;
         write(store, &ana).await;
         assert_eq!(read(store, &ana).await.as_ref(), Some(&ana));
@@ -66,6 +66,28 @@ pub(crate) async fn a_participant_reads_back_as_it_was_written(store: &dyn Store
 
     let other_case = participant_of(&one, 1, "ANA-_9", at(5));
     assert_eq!(read(store, &other_case).await, None);
+}
+
+pub(crate) async fn what_has_been_published_is_not_taken_back(store: &dyn Store) {
+    let one = with_session(store).await;
+    let mut ana = participant_of(&one, 1, "ana", at(5));
+    ana.published = true;
+    ana.publishing = true;
+    ana.protocol = Protocol::Whip;
+    write(store, &ana).await;
+    let mut anew = participant_of(&one, 1, "ana", at(60));
+    anew.user_id = "u".into();
+    anew.published = false;
+    anew.publishing = false;
+    anew.protocol = Protocol::Unknown;
+    write(store, &anew).await;
+    let expected = Participant {
+        first_join: at(5),
+        published: true,
+        protocol: Protocol::Whip,
+        ..anew
+    };
+    assert_eq!(read(store, &ana).await, Some(expected));
 }
 
 pub(crate) async fn t14_hostile_text_of_participants_is_stored_verbatim(store: &dyn Store) {

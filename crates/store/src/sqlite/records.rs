@@ -96,7 +96,8 @@ async fn session_ended(
     Ok(())
 }
 
-/// The first join stays as it was first written: it is the record's place in the list.
+/// The first join stays as it was first written: it is the record's place in the list. That the participant has published,
+/// and by what protocol, is not taken back: a session that lasts long forgets whom it has not seen for long.
 async fn participant(
     connection: &mut SqliteConnection,
     participant: &Participant,
@@ -108,8 +109,10 @@ async fn participant(
              SELECT key, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 FROM session WHERE key = ",
             session_key!(),
             " ON CONFLICT (session, id) DO UPDATE SET user_id = excluded.user_id, \
-             attributes = excluded.attributes, state = excluded.state, published = excluded.published, \
-             publishing = excluded.publishing, protocol = excluded.protocol, client = excluded.client"
+             attributes = excluded.attributes, state = excluded.state, \
+             published = participant.published OR excluded.published, publishing = excluded.publishing, \
+             protocol = CASE excluded.protocol WHEN 'UNKNOWN' THEN participant.protocol ELSE excluded.protocol END, \
+             client = excluded.client"
         )),
         participant.stage
     )
