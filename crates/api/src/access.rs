@@ -13,6 +13,8 @@ use crate::error::{Refusal, ServerFault};
 pub(crate) struct Subject {
     resource: String,
     request_tags: Tags,
+    /// Keys of tags that are named alone.
+    tag_keys: Vec<String>,
     /// Further actions that the request needs on the same resource.
     also: Option<&'static str>,
 }
@@ -23,6 +25,7 @@ impl Subject {
         Self {
             resource: arn.to_owned(),
             request_tags: Tags::new(),
+            tag_keys: Vec::new(),
             also: None,
         }
     }
@@ -42,6 +45,11 @@ impl Subject {
             request_tags: tags,
             ..self
         }
+    }
+
+    /// With the keys of the tags that the request removes.
+    pub(crate) fn with_tag_keys(self, tag_keys: Vec<String>) -> Self {
+        Self { tag_keys, ..self }
     }
 
     /// That makes a resource with tags, which takes the right to tag too.
@@ -101,6 +109,7 @@ pub(crate) async fn authorise(
             resource: &subject.resource,
             resource_tags: &resource_tags,
             request_tags: &subject.request_tags,
+            tag_keys: &subject.tag_keys,
         };
         if !policy.allows(&access) {
             return Err(Barrier::Refused(Refusal::Denied {

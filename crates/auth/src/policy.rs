@@ -27,6 +27,9 @@ pub struct Access<'a> {
     pub resource_tags: &'a BTreeMap<String, String>,
     /// Tags in the request.
     pub request_tags: &'a BTreeMap<String, String>,
+    /// Keys of tags that the request names without values, i.e. to remove them. They count for `aws:TagKeys` and not for
+    /// `aws:RequestTag`.
+    pub tag_keys: &'a [String],
 }
 
 /// A policy document, checked.

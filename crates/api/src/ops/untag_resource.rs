@@ -22,10 +22,7 @@ impl Op for UntagResource {
     }
 
     fn subject(input: &Self::Input, _caller: &Caller) -> Subject {
-        // `aws:TagKeys` of a policy means these too.
-        let keys = input.tag_keys.iter();
-        let tags = keys.map(|key| (key.clone(), String::new())).collect();
-        Subject::arn(&input.resource_arn).with_tags(tags)
+        Subject::arn(&input.resource_arn).with_tag_keys(input.tag_keys.clone())
     }
 
     async fn run(call: &Call, input: Self::Input) -> Result<Vec<u8>, Failure<Self::Error>> {

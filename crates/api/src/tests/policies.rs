@@ -166,3 +166,23 @@ async fn keys_of_tags_decide_also_where_tags_are_removed() {
         assert_eq!(answer.status, status, "UntagResource {key}");
     }
 }
+
+#[tokio::test]
+async fn removing_a_tag_does_not_bring_one() {
+    let world = world_with(&json!([
+        { "Effect": "Allow", "Action": "*", "Resource": "*" },
+        {
+            "Effect": "Deny",
+            "Action": "ivs:*",
+            "Resource": "*",
+            "Condition": { "Null": { "aws:RequestTag/owner": "false" } },
+        },
+    ]))
+    .await;
+    let arn = world.stage(BEN).await;
+    let body = json!({ "tags": { "owner": "" } }).to_string();
+    let answer = world.tags(ANA, "POST", &arn, "", &body).await;
+    assert_eq!(answer.verdict(), DENIED);
+    let answer = world.tags(ANA, "DELETE", &arn, "?tagKeys=owner", "").await;
+    assert_eq!(answer.status, 200);
+}

@@ -21,7 +21,7 @@ pub(super) enum Key {
     ResourceTag(String),
     /// `aws:RequestTag/<key>`.
     RequestTag(String),
-    /// `aws:TagKeys`: the keys of the tags in the request.
+    /// `aws:TagKeys`: the keys of the tags in the request, and those that it names alone.
     TagKeys,
 }
 
@@ -74,7 +74,10 @@ impl Key {
         match self {
             Self::ResourceTag(key) => tag(access.resource_tags, key).into_iter().collect(),
             Self::RequestTag(key) => tag(access.request_tags, key).into_iter().collect(),
-            Self::TagKeys => access.request_tags.keys().map(String::as_str).collect(),
+            Self::TagKeys => {
+                let keys = access.request_tags.keys().chain(access.tag_keys);
+                keys.map(String::as_str).collect()
+            }
         }
     }
 }

@@ -23,6 +23,7 @@ fn allows(policy: &Policy, action: &str, resource: &str) -> bool {
         resource,
         resource_tags: &none,
         request_tags: &none,
+        tag_keys: &[],
     })
 }
 
@@ -140,12 +141,50 @@ fn check_conditions(table: &str) {
             resource: STAGE,
             resource_tags: &tags(&resource_tags),
             request_tags: &tags(&request_tags),
+            tag_keys: &[],
         });
         let holds = if holds { "holds" } else { "fails" };
         assert_eq!(
             holds, expected,
             "{condition} {resource_tags} {request_tags}"
         );
+    }
+}
+
+#[test]
+fn keys_that_a_request_names_alone_are_no_tags_of_it() {
+    let keys = ["team".to_owned(), "owner".to_owned()];
+    for (condition, expected) in [
+        (
+            r#""ForAnyValue:StringEquals": {"aws:TagKeys": "owner"}"#,
+            true,
+        ),
+        (
+            r#""ForAllValues:StringEquals": {"aws:TagKeys": "owner"}"#,
+            false,
+        ),
+        (
+            r#""ForAllValues:StringEquals": {"aws:TagKeys": ["owner", "team"]}"#,
+            true,
+        ),
+        (r#""Null": {"aws:TagKeys": "false"}"#, true),
+        (r#""Null": {"aws:RequestTag/team": "true"}"#, true),
+        (r#""Null": {"aws:RequestTag/team": "false"}"#, false),
+        (r#""StringEquals": {"aws:RequestTag/team": ""}"#, false),
+        (r#""StringLike": {"aws:RequestTag/team": "*"}"#, false),
+        (r#""StringNotEquals": {"aws:RequestTag/team": "red"}"#, true),
+    ] {
+        let policy = policy(&format!(
+            r#"{{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {{{condition}}}}}"#
+        ));
+        let holds = policy.allows(&Access {
+            action: "ivs:UntagResource",
+            resource: STAGE,
+            resource_tags: &BTreeMap::new(),
+            request_tags: &BTreeMap::new(),
+            tag_keys: &keys,
+        });
+        assert_eq!(holds, expected, "{condition}");
     }
 }
 
