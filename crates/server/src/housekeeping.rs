@@ -28,7 +28,7 @@ impl StoreHealth {
     }
 }
 
-/// Runs for ever.
+/// Runs for ever. Expiry may work for long; signs of life go on beside it.
 pub(crate) async fn run(
     store: SharedStore,
     clock: Clock,
@@ -39,12 +39,19 @@ pub(crate) async fn run(
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut expiry = interval(EXPIRY_INTERVAL);
     expiry.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = heartbeat.tick() => beat(&*store, clock().wall, &health).await,
-            _ = expiry.tick() => expire(&*store, clock().wall, retention).await,
+    let beats = async {
+        loop {
+            heartbeat.tick().await;
+            beat(&*store, clock().wall, &health).await;
         }
-    }
+    };
+    let expiries = async {
+        loop {
+            expiry.tick().await;
+            expire(&*store, clock().wall, retention).await;
+        }
+    };
+    tokio::join!(beats, expiries);
 }
 
 /// Writes one sign of life and notes whether that worked.
@@ -80,5 +87,38 @@ async fn expire(store: &dyn Store, now: Timestamp, retention: Duration) {
                 "could not delete old sessions"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::JoinSet;
+
+    use super::*;
+    use crate::clock::system_clock;
+    use crate::fake_store::Fake;
+
+    #[tokio::test(start_paused = true)]
+    async fn signs_of_life_are_written_while_old_sessions_are_deleted() {
+        let store = Arc::new(Fake::default());
+        let health = Arc::new(StoreHealth::default());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(run(
+            store.clone(),
+            system_clock(),
+            Duration::from_hours(1),
+            Arc::clone(&health),
+        ));
+        let beats = async {
+            store.expiring.notified().await;
+            for _ in 0..3 {
+                store.beat.notified().await;
+            }
+        };
+        let in_time = tokio::time::timeout(HEARTBEAT_INTERVAL * 5, beats).await;
+        assert!(in_time.is_ok(), "no sign of life");
+        assert!(health.is_well());
+        tasks.shutdown().await;
+        assert_eq!(Arc::strong_count(&store), 1, "both loops have ended");
     }
 }

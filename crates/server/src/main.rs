@@ -11,6 +11,8 @@ mod clock;
 mod config;
 mod doctor;
 mod endpoints;
+#[cfg(test)]
+mod fake_store;
 mod housekeeping;
 mod http_server;
 mod keygen;

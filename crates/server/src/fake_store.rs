@@ -1,0 +1,72 @@
+//! A store for tests of what writes to one: it notes what it is given, and its expiry never ends.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use model::{
+    AccountId, Event, LiveSession, Participant, ParticipantId, Record, Region, ResourceArn,
+    Session, SessionId, Stage, StageArn, Tags,
+};
+use store::{Page, PageRequest, ParticipantFilter, Store, StoreError};
+use tokio::sync::Notify;
+
+/// What it was given.
+#[derive(Default)]
+pub(crate) struct Fake {
+    pub(crate) written: Mutex<Vec<Record>>,
+    /// Records were written.
+    pub(crate) wrote: Notify,
+    /// A sign of life was written.
+    pub(crate) beat: Notify,
+    /// An expiry has begun.
+    pub(crate) expiring: Notify,
+}
+
+macro_rules! fake_store {
+    ($(fn $name:ident($($argument:ident: $type:ty),*) -> $output:ty;)*) => {
+        #[async_trait]
+        impl Store for Fake {
+            async fn records_apply(&self, records: &[Record]) -> Result<(), StoreError> {
+                self.written.lock().unwrap().extend_from_slice(records);
+                self.wrote.notify_one();
+                Ok(())
+            }
+
+            async fn heartbeat(&self, _at: Timestamp) -> Result<(), StoreError> {
+                self.beat.notify_one();
+                Ok(())
+            }
+
+            async fn session_expire(&self, _before: Timestamp) -> Result<u64, StoreError> {
+                self.expiring.notify_one();
+                std::future::pending().await
+            }
+
+            $(async fn $name(&self, $($argument: $type),*) -> Result<$output, StoreError> {
+                panic!("a test asks for {:?}", (stringify!($name), $($argument),*))
+            })*
+        }
+    };
+}
+
+fake_store! {
+    fn stage_insert(stage: &Stage, quota: u32) -> ();
+    fn stage_delete(arn: &StageArn) -> ();
+    fn stage_get(arn: &StageArn) -> Option<Stage>;
+    fn stage_list(account: &AccountId, region: &Region, page: &PageRequest) -> Page<Stage>;
+    fn stage_all() -> Vec<(StageArn, Vec<ParticipantId>)>;
+    fn stage_update(stage: &Stage) -> ();
+    fn tags_get(arn: &ResourceArn) -> Option<Tags>;
+    fn tags_merge(arn: &ResourceArn, tags: &Tags) -> ();
+    fn tags_remove(arn: &ResourceArn, keys: &[String]) -> ();
+    fn session_list(stage: &StageArn, page: &PageRequest) -> Page<Session>;
+    fn session_get(stage: &StageArn, session: &SessionId) -> Option<Session>;
+    fn session_live() -> Vec<LiveSession>;
+    fn participant_list(stage: &StageArn, session: &SessionId, filter: &ParticipantFilter, page: &PageRequest) -> Page<Participant>;
+    fn participant_get(stage: &StageArn, session: &SessionId, participant: &ParticipantId) -> Option<Participant>;
+    fn participant_known(stage: &StageArn, participant: &ParticipantId) -> bool;
+    fn participant_ban(stage: &StageArn, participant: &ParticipantId, at: Timestamp) -> ();
+    fn event_list(stage: &StageArn, session: &SessionId, participant: &ParticipantId, page: &PageRequest) -> Page<Event>;
+    fn secret_get_or_insert(name: &str, fresh: &[u8]) -> Vec<u8>;
+}
