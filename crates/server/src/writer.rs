@@ -5,15 +5,17 @@
 //! costs fifty transactions a second, not thousands. A batch is all that one input caused and is never torn apart.
 //!
 //! The queue is bounded. [`Writer::is_pressed`] says when new connections must be refused, long before it is full: what is
-//! left is for those who are connected already, who can cause only so much more. Media never waits for any of this.
+//! left is for those who are connected already, who can cause only so much more. If it fills up all the same, the oldest
+//! batch is lost: the newest say how everything ended. Media never waits for any of this.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use model::Record;
 use store::{SharedStore, StoreError};
-use tokio::sync::mpsc;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// Longest wait for company, from the last write on.
@@ -38,11 +40,48 @@ pub(crate) struct WriterCounters {
     pub(crate) waiting: AtomicU64,
 }
 
+/// What waits for the store. An `mpsc` channel cannot give up its oldest message.
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    batches: VecDeque<Vec<Record>>,
+    /// Nothing more will come.
+    is_closed: bool,
+}
+
+impl Queue {
+    /// Never held across an await.
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fills the group up with what waits, without waiting itself; whether more may come.
+    fn take(&self, group: &mut Vec<Vec<Record>>) -> bool {
+        let mut waiting = self.lock();
+        let room = GROUP_BATCHES_MAX.saturating_sub(group.len());
+        let count = room.min(waiting.batches.len());
+        group.extend(waiting.batches.drain(..count));
+        !waiting.is_closed
+    }
+}
+
 /// The stage loop's end of the queue.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    queue: mpsc::Sender<Vec<Record>>,
+    queue: Arc<Queue>,
     counters: Arc<WriterCounters>,
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue.lock().is_closed = true;
+        self.queue.changed.notify_one();
+    }
 }
 
 impl Writer {
@@ -51,10 +90,19 @@ impl Writer {
         if batch.is_empty() {
             return;
         }
-        let records = batch.len() as u64;
-        self.counters.waiting.fetch_add(1, Ordering::Relaxed);
-        if self.queue.try_send(batch).is_err() {
-            self.counters.waiting.fetch_sub(1, Ordering::Relaxed);
+        let oldest = {
+            let mut waiting = self.queue.lock();
+            let is_full = waiting.batches.len() >= QUEUE_BATCHES_MAX;
+            let oldest = is_full.then(|| waiting.batches.pop_front()).flatten();
+            if oldest.is_none() {
+                self.counters.waiting.fetch_add(1, Ordering::Relaxed);
+            }
+            waiting.batches.push_back(batch);
+            oldest
+        };
+        self.queue.changed.notify_one();
+        if let Some(oldest) = oldest {
+            let records = oldest.len() as u64;
             self.counters.dropped.fetch_add(records, Ordering::Relaxed);
             tracing::error!(records, "records are lost: the queue to the store is full");
         }
@@ -62,28 +110,28 @@ impl Writer {
 
     /// Whether so much waits that nobody new may come in.
     pub(crate) fn is_pressed(&self) -> bool {
-        self.queue.capacity() < QUEUE_RESERVE
+        self.queue.lock().batches.len() > QUEUE_BATCHES_MAX - QUEUE_RESERVE
     }
 }
 
 /// The store's end of the queue; ends when the [`Writer`] is dropped and everything is written.
 pub(crate) struct WriterTask {
-    queue: mpsc::Receiver<Vec<Record>>,
+    queue: Arc<Queue>,
     store: SharedStore,
     counters: Arc<WriterCounters>,
 }
 
 /// Both ends.
 pub(crate) fn writer(store: SharedStore, counters: Arc<WriterCounters>) -> (Writer, WriterTask) {
-    let (sender, receiver) = mpsc::channel(QUEUE_BATCHES_MAX);
+    let queue = Arc::new(Queue::default());
     let writer = Writer {
-        queue: sender,
+        queue: Arc::clone(&queue),
         counters: Arc::clone(&counters),
     };
     (
         writer,
         WriterTask {
-            queue: receiver,
+            queue,
             store,
             counters,
         },
@@ -92,20 +140,22 @@ pub(crate) fn writer(store: SharedStore, counters: Arc<WriterCounters>) -> (Writ
 
 impl WriterTask {
     /// Writes until the other end is gone.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(self) {
         let mut last_write: Option<Instant> = None;
         let mut group = Vec::new();
         loop {
-            if self.queue.recv_many(&mut group, GROUP_BATCHES_MAX).await == 0 {
-                return;
+            let more_may_come = self.queue.take(&mut group);
+            if group.is_empty() {
+                if !more_may_come {
+                    return;
+                }
+                // What changed since the look is remembered, so this returns at once then.
+                self.queue.changed.notified().await;
+                continue;
             }
             if let Some(last) = last_write {
                 tokio::time::sleep_until(last + GROUP_WINDOW).await;
-                while group.len() < GROUP_BATCHES_MAX
-                    && let Ok(batch) = self.queue.try_recv()
-                {
-                    group.push(batch);
-                }
+                self.queue.take(&mut group);
             }
             self.write_group(&group).await;
             self.counters
@@ -157,5 +207,91 @@ impl WriterTask {
                 outcome => return outcome,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{SessionId, StageArn};
+    use tokio::task::JoinSet;
+
+    use super::*;
+    use crate::fake_store::Fake;
+
+    /// A record that carries a number.
+    fn record(number: usize) -> Record {
+        Record::SessionEnded {
+            stage: StageArn::parse("arn:aws:ivs:us-east-1:000000000000:stage/abcd").unwrap(),
+            session: SessionId::parse("st-0123456789abc").unwrap(),
+            end: jiff::Timestamp::from_second(i64::try_from(number).unwrap()).unwrap(),
+        }
+    }
+
+    /// The numbers of what was written.
+    fn numbers(store: &Fake) -> Vec<i64> {
+        let written = store.written.lock().unwrap();
+        let ends = written.iter().filter_map(|record| match record {
+            Record::SessionEnded { end, .. } => Some(end.as_second()),
+            Record::SessionStarted(_) | Record::Participant(_) | Record::Event(_) => None,
+        });
+        ends.collect()
+    }
+
+    fn pair() -> (Arc<Fake>, Arc<WriterCounters>, Writer, WriterTask) {
+        let store = Arc::new(Fake::default());
+        let counters = Arc::new(WriterCounters::default());
+        let (writer, task) = writer(store.clone(), Arc::clone(&counters));
+        (store, counters, writer, task)
+    }
+
+    #[tokio::test]
+    async fn t59_newcomers_are_refused_long_before_anything_is_lost() {
+        let (store, counters, writer, task) = pair();
+        let batches = QUEUE_BATCHES_MAX - QUEUE_RESERVE;
+        for number in 0..batches {
+            writer.write(vec![record(number)]);
+            assert!(!writer.is_pressed(), "{number}");
+        }
+        writer.write(vec![record(batches)]);
+        assert!(writer.is_pressed());
+        assert_eq!(counters.dropped.load(Ordering::Relaxed), 0);
+        drop(writer);
+        task.run().await;
+        assert_eq!(numbers(&store).len(), batches + 1);
+        assert_eq!(counters.waiting.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn t59_a_full_queue_loses_the_oldest_batches_whole_and_counts_their_records() {
+        let (store, counters, writer, task) = pair();
+        writer.write(vec![record(0), record(1)]);
+        writer.write(vec![record(2)]);
+        for number in 3..QUEUE_BATCHES_MAX + 3 {
+            writer.write(vec![record(number)]);
+        }
+        assert_eq!(counters.dropped.load(Ordering::Relaxed), 3);
+        let waiting = counters.waiting.load(Ordering::Relaxed);
+        assert_eq!(waiting, QUEUE_BATCHES_MAX as u64);
+        drop(writer);
+        task.run().await;
+        let expected: Vec<i64> = (3..).take(QUEUE_BATCHES_MAX).collect();
+        assert_eq!(numbers(&store), expected);
+        assert_eq!(counters.waiting.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_while_the_task_waits_is_written_in_order() {
+        let (store, _counters, writer, task) = pair();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(task.run());
+        for number in 0..5 {
+            writer.write(vec![record(number)]);
+            store.wrote.notified().await;
+        }
+        writer.write(vec![record(5)]);
+        writer.write(Vec::new());
+        drop(writer);
+        tasks.join_next().await.unwrap().unwrap();
+        assert_eq!(numbers(&store), [0, 1, 2, 3, 4, 5]);
     }
 }
