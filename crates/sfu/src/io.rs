@@ -217,7 +217,7 @@ pub struct Counters {
     pub bytes_out: u64,
     /// Datagrams that belonged to no peer.
     pub datagrams_unknown: u64,
-    /// RTP packets dropped: malformed, or for a subscriber that is not ready.
+    /// RTP packets dropped: malformed, too large to be passed on, or for a subscriber that is not ready.
     pub packets_dropped: u64,
     /// Key frame requests sent to publishers.
     pub key_frame_requests: u64,

@@ -210,3 +210,23 @@ fn opus_is_passed_through_whatever_it_says() {
     }
     assert_eq!(net.client(2).received_of(Audio).len(), 3);
 }
+
+/// What an IPv6 and a UDP header leave of a 1,500-byte way.
+const DATAGRAM_BYTES_MAX: usize = 1_500 - 40 - 8;
+
+#[test]
+fn a_payload_is_forwarded_if_it_fits_a_datagram_with_all_that_is_put_around_it() {
+    for (bytes, is_forwarded) in [(1_200, true), (1_390, true), (1_391, false), (1_460, false)] {
+        let mut net = Network::stage(settings(), 1);
+        let before = (net.sfu.counters(), net.client(2).received_of(Video).len());
+        net.frame(&[slice(false, 0, bytes)], 3_000);
+        let received = net.client(2).received_of(Video).len() - before.1;
+        assert_eq!(received, usize::from(is_forwarded), "{bytes} bytes");
+        let dropped = net.sfu.counters().packets_dropped - before.0.packets_dropped;
+        assert_eq!(dropped, u64::from(!is_forwarded), "{bytes} bytes");
+        for transmit in &net.sent {
+            let datagram = transmit.segment.unwrap_or(transmit.contents.len());
+            assert!(datagram <= DATAGRAM_BYTES_MAX, "{datagram} bytes");
+        }
+    }
+}
