@@ -2,7 +2,7 @@
 
 import { Session } from './session';
 import { cameraFault, openCamera, openPicture, type Source } from './source';
-import { parseToken, TokenError, type Token } from './token';
+import { parseToken, TokenError, tokenInFragment, type Token } from './token';
 import { describe, forgetLog, nameOf, note, page, press, showDoor, showError, showStage, showState, showToken, Tile } from './view';
 
 let leaveNow: (() => void) | undefined;
@@ -13,7 +13,7 @@ const [keyId, secret] = isDev ? ['test', 'test'] : ['…', '…'];
 
 page.recipe.textContent = [
   `export AWS_ENDPOINT_URL_IVS_REALTIME=${location.origin}`,
-  `export AWS_ACCESS_KEY_ID=${keyId} AWS_SECRET_ACCESS_KEY=${secret} AWS_REGION=us-east-1`,
+  `export AWS_ACCESS_KEY_ID=${keyId} AWS_SECRET_ACCESS_KEY=${secret} AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1`,
   'aws ivs-realtime create-stage --name demo \\',
   '  --participant-token-configurations userId=ana userId=ben',
 ].join('\n');
@@ -50,9 +50,16 @@ page.token.addEventListener('input', look);
 page.form.addEventListener('submit', (event) => {
   event.preventDefault();
   showError(undefined);
-  void join().catch((error: unknown) => {
-    showError(error instanceof Error ? error.message : 'Something went wrong.');
-  });
+  void join()
+    .catch((error: unknown) => {
+      showError(error instanceof Error ? error.message : 'Something went wrong.');
+    })
+    .finally(() => {
+      page.join.disabled = false;
+    });
+  // The camera's prompt may stay open for long; a second join would publish twice. A form without an enabled submit button
+  // cannot be submitted, by the Enter key neither.
+  page.join.disabled = true;
 });
 
 async function join(): Promise<void> {
@@ -152,7 +159,7 @@ addEventListener('pagehide', () => leaveNow?.());
 
 // `/#<token>` fills the form in; a fragment stays in the browser. It goes from the address bar, where others might see it.
 if (location.hash.length > 1) {
-  page.token.value = decodeURIComponent(location.hash.slice(1));
+  page.token.value = tokenInFragment(location.hash);
   history.replaceState(null, '', location.pathname);
 }
 look();

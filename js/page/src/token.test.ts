@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { parseToken } from './token';
+import { parseToken, tokenInFragment } from './token';
 
 const CLAIMS = {
   jti: 'ana',
@@ -56,4 +56,14 @@ describe('what is not a participant token is explained', () => {
   ])('%s', (text, words) => {
     expect(() => parseToken(text)).toThrow(words);
   });
+});
+
+test.each([
+  ['', ''],
+  ['#a.b.c', 'a.b.c'],
+  ['#%22a.b.c%22', '"a.b.c"'],
+  ['#%', '%'],
+  ['#%ff', '%ff'],
+])('the fragment %s holds the token %s', (fragment, text) => {
+  expect(tokenInFragment(fragment)).toBe(text);
 });

@@ -42,6 +42,16 @@ export function parseToken(pasted: string): Token {
   };
 }
 
+/** The token in `#<token>`. What is not percent-encoded text stays as it is, for the form to explain. */
+export function tokenInFragment(fragment: string): string {
+  const text = fragment.replace(/^#/, '');
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 function decodePart(part: string): Record<string, unknown> {
   try {
     const binary = atob(part.replace(/-/g, '+').replace(/_/g, '/'));

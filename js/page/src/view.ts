@@ -20,6 +20,7 @@ export const page = {
   about: element('about', HTMLDListElement),
   error: element('error', HTMLParagraphElement),
   source: element('source', HTMLFieldSetElement),
+  join: element('enter', HTMLButtonElement),
   recipe: element('recipe', HTMLElement),
   copy: element('copy', HTMLButtonElement),
   stage: element('stage', HTMLElement),
