@@ -43,7 +43,7 @@ pub(crate) fn banner(url: &PublicUrl, media: &[SocketAddr]) -> String {
         "
 downstage is ready.  Page: {http}/   Media: {media} (UDP and TCP)
 
-  export AWS_ENDPOINT_URL_IVS_REALTIME={http} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1
+  export AWS_ENDPOINT_URL_IVS_REALTIME={http} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
 
 A stage with a participant token, to paste into the page:
   aws ivs-realtime create-stage --name demo --participant-token-configurations userId=ana

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -83,16 +84,13 @@ class Server:
         )
 
     def cli_environment(self) -> dict[str, str]:
+        """What a shell has after the banner's `export` line was pasted into it, and nothing of this machine's own."""
+        banner = until("the banner", lambda: re.search(r"^ *export (AWS_.*)$", self.log.read_text(), re.MULTILINE))
+        exported = dict(word.split("=", 1) for word in banner[1].split())
+        own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         return {
-            **os.environ,
-            "AWS_ENDPOINT_URL_IVS_REALTIME": self.http,
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_PAGER": "",
+            **own, **exported,
+            "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_PAGER": "",
         }
 
 
