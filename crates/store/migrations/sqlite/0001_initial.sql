@@ -68,10 +68,12 @@ CREATE TABLE secret (
     value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- One row: the last sign of life of the process, and a counter that a probe of the disk writes.
+-- One row: the last sign of life of the process.
 CREATE TABLE life (
     one INTEGER PRIMARY KEY CHECK (one = 1),
-    seen INTEGER,
-    probes INTEGER NOT NULL
+    seen INTEGER
 ) STRICT;
-INSERT INTO life (one, seen, probes) VALUES (1, NULL, 0);
+INSERT INTO life (one, seen) VALUES (1, NULL);
+
+-- The stage to which deleted and expired sessions go until they are cleared. No account has the empty name.
+INSERT INTO stage (account, region, id, name, tags, created, recording) VALUES ('', '', '', '', '{}', 0, '{}');
