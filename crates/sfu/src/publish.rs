@@ -21,6 +21,9 @@ use crate::payload;
 /// section 4) and the tag of `AEAD_AES_128_GCM` (16, RFC 7714). Encoders stay well below: FFmpeg and Chromium make packets of
 /// about 1,200 bytes, GStreamer's payloaders of 1,400 with 12 of header.
 const PAYLOAD_BYTES_MAX: usize = 1_390;
+/// How many times the highest bitrate a publisher's datagrams may take, over the same window. Headers, tags, feedback and a
+/// retransmission of every packet are legitimate beside the media and stay below twice as much.
+const DATAGRAM_BITRATE_FACTOR: u64 = 2;
 /// Most packets of a publisher that wait for the next round of forwarding.
 const PENDING_MAX: usize = 4_096;
 /// A source that has been silent for this long may be followed by another one.
@@ -69,6 +72,8 @@ pub(crate) struct Publisher {
     video: Option<Source>,
     clock: Clock,
     meter: Meter,
+    /// Counts whole datagrams, whatever is in them.
+    datagrams: Meter,
     bitrate_bps_max: u64,
     pixels_max: u64,
 }
@@ -89,6 +94,7 @@ impl Publisher {
             video: None,
             clock: Clock::default(),
             meter: Meter::new(settings.bitrate_window),
+            datagrams: Meter::new(settings.bitrate_window),
             bitrate_bps_max: settings.publish_bitrate_bps_max,
             pixels_max: u64::from(settings.publish_pixels_max),
         }
@@ -119,6 +125,18 @@ impl Publisher {
         match number {
             Some(number) => of_kind.find(|payload| payload.number == number),
             None => of_kind.next(),
+        }
+    }
+
+    /// Counts a datagram that came from the publisher's address, before anything is spent on it: duplicates, retransmissions,
+    /// padding, unknown payload types and feedback never become packets that [`Self::take`] would count. Whoever can forge that
+    /// address can reach the bound as well; a flood of that size leaves no room for the publisher either way.
+    pub(crate) fn count_datagram(&mut self, bytes: usize, now: Instant) -> Taken {
+        let bps_max = self.bitrate_bps_max.saturating_mul(DATAGRAM_BITRATE_FACTOR);
+        if self.datagrams.add(bytes, now) > bps_max {
+            Taken::Broken(ErrorCode::BitrateExceeded)
+        } else {
+            Taken::Fine
         }
     }
 

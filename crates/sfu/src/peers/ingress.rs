@@ -8,7 +8,9 @@ use model::ConnectionId;
 use super::Sfu;
 use crate::demux::{self, Class};
 use crate::engine::Engine;
-use crate::io::Datagram;
+use crate::io::{Datagram, PeerFault};
+use crate::peer::Peer;
+use crate::publish::Taken;
 
 /// Longest datagram that is looked at; str0m's buffers are of that size.
 const DATAGRAM_BYTES_MAX: usize = 2_000;
@@ -27,6 +29,13 @@ impl Sfu {
             self.counters.datagrams_unknown += 1;
             return;
         };
+        let source = self.peers.get_mut(&connection).and_then(Peer::publisher);
+        if let Some(publisher) = source
+            && let Taken::Broken(code) = publisher.count_datagram(datagram.contents.len(), now)
+        {
+            self.end(connection, PeerFault::Fault(code), now);
+            return;
+        }
         self.drive(connection, now, |rtc, _, _| {
             Engine::receive(rtc, datagram, destination, now)
         });

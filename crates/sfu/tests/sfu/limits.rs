@@ -1,14 +1,16 @@
 //! Limits that are measured on the media itself.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
-use model::ErrorCode;
+use model::{ConnectionId, ErrorCode};
 use sfu::PeerFault;
 use str0m::media::MediaKind::{Audio, Video};
 
 use crate::client::Packet;
 use crate::media::{fragments, key_frame, packets, predicted_frame, slice, sps, stap};
-use crate::network::{Network, settings};
+use crate::network::{Leg, Network, settings};
 use crate::offers;
 
 /// Sends 30 frames a second of `bytes` each for the time.
@@ -32,6 +34,58 @@ fn a_publisher_above_the_bitrate_is_ended_and_told() {
     assert_eq!(net.fault(1), Some(fault));
     assert!(net.client(1).is_closed);
     assert_eq!(net.fault(2), None, "its viewers are for others to end");
+}
+
+/// The second byte of RTCP (RFC 5761 section 4).
+fn is_feedback(contents: &[u8]) -> bool {
+    contents[0] >> 6 == 2 && (192..=223).contains(&contents[1])
+}
+
+/// One datagram of media and one of feedback, as publisher 1 has sent them.
+fn recorded(net: &mut Network) -> [Vec<u8>; 2] {
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let recorder = Rc::clone(&seen);
+    net.filter = Box::new(move |leg, contents| {
+        if leg == Leg::Up(ConnectionId(1)) && contents[0] >> 6 == 2 {
+            recorder.borrow_mut().push(contents.to_vec());
+        }
+        true
+    });
+    stream(net, 3_000, 2);
+    net.filter = Box::new(|_, _| true);
+    let seen = seen.borrow();
+    [false, true].map(|feedback| {
+        let of_kind = seen.iter().find(|sent| is_feedback(sent) == feedback);
+        of_kind.expect("one of each kind").clone()
+    })
+}
+
+// T44: what never becomes a packet of media costs as much to look at.
+#[test]
+fn t44_a_flood_that_holds_no_media_ends_its_publisher_and_no_other() {
+    for kind in [0, 1] {
+        for (mbps, is_flood) in [(15, false), (19, true), (100, true)] {
+            let mut net = Network::stage(settings(), 1);
+            net.publish(3, offers::CHROMIUM_PUBLISH);
+            net.connect();
+            let datagram = recorded(&mut net)[kind].clone();
+            let before = net.sfu.counters().bytes_in;
+            let each = mbps * 1_000_000 / 8 / 100 / datagram.len();
+            for _ in 0..400 {
+                let copies = std::iter::repeat_n(datagram.clone(), each);
+                net.client(1).outbox.extend(copies);
+                net.run(Duration::from_millis(10));
+                if net.fault(1).is_some() {
+                    break;
+                }
+            }
+            let fault = is_flood.then_some(PeerFault::Fault(ErrorCode::BitrateExceeded));
+            assert_eq!(net.fault(1), fault, "{mbps} Mbit/s of kind {kind}");
+            assert_eq!(net.client(1).is_closed, is_flood);
+            assert_eq!(net.sfu.counters().bytes_in, before, "no media");
+            assert_eq!(net.fault(3), None);
+        }
+    }
 }
 
 #[test]
