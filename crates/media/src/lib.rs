@@ -139,6 +139,16 @@ impl Media {
         gauges
     }
 
+    /// Returns when a worker has ended that nobody had told to: its stages have no media any more, and only a new start of the
+    /// process gives it back.
+    pub async fn failed(&self) {
+        let mut failed = self.plane.failed.subscribe();
+        if failed.wait_for(|has_failed| *has_failed).await.is_err() {
+            // The plane that is borrowed here holds the sender.
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Where each worker listens, for UDP and TCP alike.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.plane

@@ -10,7 +10,7 @@ use auth::token::TokenKey;
 use axum::extract::ConnectInfo;
 use model::{Grant, Now, StageArn};
 use stage::{LeftReason, Reply};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::connections::Connections;
 use crate::facts::Facts;
@@ -32,6 +32,8 @@ pub(crate) struct Plane {
     pub(crate) connections: Arc<Connections>,
     /// Every worker, by index.
     pub(crate) workers: Vec<worker::Handle>,
+    /// Becomes true when a worker has ended that nobody had told to.
+    pub(crate) failed: watch::Sender<bool>,
     /// Base of resource URLs, without a slash at the end.
     pub(crate) public_url: String,
     /// How long a silent client is taken for alive.
@@ -64,6 +66,7 @@ impl Plane {
             }
         };
         let connections = Arc::new(Connections::new(Box::new(close_peer)));
+        let failed = watch::Sender::new(false);
         let mut workers = Vec::with_capacity(count);
         let mut threads = Vec::with_capacity(count);
         for worker in prepared {
@@ -71,6 +74,7 @@ impl Plane {
                 Arc::clone(&settings.clock),
                 Arc::clone(&connections),
                 Arc::clone(&facts),
+                failed.clone(),
             )?;
             workers.push(handle);
             threads.push(thread);
@@ -81,6 +85,7 @@ impl Plane {
             facts,
             connections,
             workers,
+            failed,
             public_url: settings.public_url.trim_end_matches('/').to_owned(),
             liveness_timeout: settings.sfu.liveness_timeout,
             sockets: Mutex::new(Some(sockets)),

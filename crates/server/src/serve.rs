@@ -265,6 +265,7 @@ impl Running {
             outcome = self.stage_loop.join_next() => ("the stage loop", outcome),
             outcome = self.housekeeping.join_next() => ("housekeeping", outcome),
             outcome = self.writer.join_next() => ("the writer", outcome),
+            () = self.media.failed() => ("a media worker", None),
         };
         let panicked = matches!(outcome, Some(Err(error)) if error.is_panic());
         tracing::error!(part, panicked, "a part of the server has ended");

@@ -18,6 +18,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use mio::{Poll, Token, Waker};
+use tokio::sync::watch;
 
 use crate::address;
 use crate::connections::Connections;
@@ -122,12 +123,13 @@ impl Prepared {
         Arc::clone(&self.inbox)
     }
 
-    /// Starts the thread.
+    /// Starts the thread. `failed` becomes true if it ends without having been told to.
     pub(crate) fn spawn(
         self,
         clock: Clock,
         connections: Arc<Connections>,
         facts: Arc<Facts>,
+        failed: watch::Sender<bool>,
     ) -> io::Result<(Handle, JoinHandle<()>)> {
         let totals = Arc::new(Totals::default());
         let handle = Handle {
@@ -139,7 +141,7 @@ impl Prepared {
         let worker = run::Worker::new(self, clock, connections, facts, totals);
         let thread = std::thread::Builder::new()
             .name(name)
-            .spawn(move || worker.run())?;
+            .spawn(move || worker.run(failed))?;
         Ok((handle, thread))
     }
 }

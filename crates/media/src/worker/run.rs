@@ -13,7 +13,7 @@ use sfu::{
     Answer, Counters, Datagram, Input, Output, PatchFault, Patched, PeerFault, Sfu, Transport,
 };
 use stage::CloseCause;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::inbox::{Inbox, Order};
 use super::tcp::Tcp;
@@ -37,6 +37,20 @@ type PatchSender = oneshot::Sender<Result<Patched, PatchFault>>;
 enum Flow {
     GoOn,
     Stop,
+}
+
+/// Tells that a thread has ended although nobody had told it to stop, by a panic too.
+struct Alarm {
+    failed: watch::Sender<bool>,
+    is_armed: bool,
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if self.is_armed {
+            self.failed.send_replace(true);
+        }
+    }
 }
 
 /// All that a worker's thread owns.
@@ -88,11 +102,23 @@ impl Worker {
     ///
     /// `sfu` keeps a panic of one peer to that peer. One that reaches this place is a bug outside of any peer: what the
     /// forwarding unit holds can no longer be trusted, so its peers end with an event and an empty one takes over.
-    pub(super) fn run(mut self) {
-        let mut events = Events::with_capacity(EVENTS_PER_POLL);
+    ///
+    /// Sockets that cannot be polled are beyond help: the thread ends, and `failed` becomes true.
+    pub(super) fn run(self, failed: watch::Sender<bool>) {
+        self.run_with(Events::with_capacity(EVENTS_PER_POLL), failed);
+    }
+
+    fn run_with(mut self, mut events: Events, failed: watch::Sender<bool>) {
+        let mut alarm = Alarm {
+            failed,
+            is_armed: true,
+        };
         loop {
             match catch_unwind(AssertUnwindSafe(|| self.serve(&mut events))) {
-                Ok(Ok(())) => return,
+                Ok(Ok(())) => {
+                    alarm.is_armed = false;
+                    return;
+                }
                 Ok(Err(error)) => {
                     tracing::error!(%error, "a media worker cannot poll its sockets");
                     self.start_over();
@@ -399,6 +425,27 @@ mod tests {
         assert!(stayed.try_recv().unwrap().is_ok());
         assert!(gone.try_recv().unwrap().is_ok());
         assert_eq!(worker.peers, BTreeSet::from([ConnectionId(1)]));
+    }
+
+    // No room for events is what epoll takes for a fault of its caller (EINVAL).
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_worker_that_cannot_poll_tells_so_and_one_that_is_stopped_does_not() {
+        for (room, is_failure) in [(0, true), (8, false)] {
+            let (stages, _inputs) = mpsc::channel(1);
+            let prepared = prepared(&stages);
+            prepared.inbox().push(Order::Stop);
+            let worker = Worker::new(
+                prepared,
+                Arc::new(clock),
+                Arc::new(Connections::new(Box::new(|_, _| {}))),
+                Arc::new(Facts::default()),
+                Arc::new(Totals::default()),
+            );
+            let (failed, has_failed) = watch::channel(false);
+            worker.run_with(Events::with_capacity(room), failed);
+            assert_eq!(*has_failed.borrow(), is_failure, "room for {room} events");
+        }
     }
 
     // T48: the last line of defence, behind the one that `sfu` draws around each peer.
