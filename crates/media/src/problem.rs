@@ -177,11 +177,11 @@ impl From<PeerFault> for Problem {
                 "OFFER_UNACCEPTABLE",
                 message,
             ),
-            PeerFault::Fault(ErrorCode::InternalServerException) => Self::internal(),
+            // An offer is answered at once: nothing has closed or fallen silent before it.
+            PeerFault::Fault(ErrorCode::InternalServerException)
+            | PeerFault::ClosedByPeer
+            | PeerFault::Timeout => Self::internal(),
             PeerFault::Fault(code) => Self::new(StatusCode::BAD_REQUEST, code.as_str(), message),
-            PeerFault::ClosedByPeer | PeerFault::Timeout => {
-                Self::new(StatusCode::CONFLICT, "SESSION_ENDED", message)
-            }
         }
     }
 }

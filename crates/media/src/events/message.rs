@@ -81,14 +81,14 @@ impl From<&Refusal> for Goodbye {
         let (close_code, reason, error_code) = match refusal {
             Refusal::TokenExpired => (close_code::POLICY, "TOKEN_EXPIRED", 2),
             Refusal::QuotaExceeded => (close_code::AGAIN, "STAGE_AT_CAPACITY", 6),
-            Refusal::InsufficientCapabilities => (close_code::POLICY, "TOKEN_NOT_ALLOWED", 8),
             Refusal::StageNotFound => (close_code::POLICY, "STAGE_DELETED", 9),
             Refusal::ParticipantDisconnected => {
                 (close_code::POLICY, "PARTICIPANT_DISCONNECTED", 10)
             }
             Refusal::ShuttingDown => (close_code::RESTART, "FAILED", 4),
-            // Not answers to a join; told all the same rather than left open.
-            Refusal::Offer(_)
+            // Not answers to a join, for which any token will do; told all the same rather than left open.
+            Refusal::InsufficientCapabilities
+            | Refusal::Offer(_)
             | Refusal::PublisherNotFound
             | Refusal::PublisherNotPublishing { .. }
             | Refusal::SelfSubscribe => (close_code::ERROR, "FAILED", 4),
