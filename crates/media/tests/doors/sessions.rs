@@ -216,6 +216,51 @@ fn w18_candidates_that_cannot_be_used_are_dropped_and_the_rest_is_taken() {
     });
 }
 
+// A server that has only one of the two answers the other with 422; this one has both.
+#[test]
+fn w11_trickle_and_restart_are_both_supported() {
+    run(async {
+        let ana = Published::new().await;
+        let trickle = ana.fragment(None, &[CANDIDATE]);
+        ana.patch(&ana.etag, &trickle).await.expect(204);
+        for credentials in [
+            ("firstufrag", "firstpasswordfirstpassword"),
+            ("othrufrag", "otherpasswordotherpassword"),
+        ] {
+            let restart = ana.fragment(Some(credentials), &[]);
+            let reply = ana.patch("*", &restart).await.expect(200);
+            let etag = reply.header("etag").unwrap();
+            let trickle = ana.fragment(Some(credentials), &[CANDIDATE]);
+            ana.patch(etag, &trickle).await.expect(204);
+        }
+    });
+}
+
+#[test]
+fn w16_trickle_goes_by_the_entity_tag_of_the_newest_ice_session() {
+    run(async {
+        let ana = Published::new().await;
+        let mut tags = vec![ana.etag.clone()];
+        for credentials in [
+            ("firstufrag", "firstpasswordfirstpassword"),
+            ("othrufrag", "otherpasswordotherpassword"),
+        ] {
+            let restart = ana.fragment(Some(credentials), &[]);
+            let reply = ana.patch("*", &restart).await.expect(200);
+            let trickle = ana.fragment(Some(credentials), &[CANDIDATE]);
+            for older in &tags {
+                ana.patch(older, &trickle).await.expect(412);
+            }
+            let newest = reply.header("etag").unwrap();
+            assert!(!tags.iter().any(|tag| tag == newest), "{newest} again");
+            for _ in 0..2 {
+                ana.patch(newest, &trickle).await.expect(204);
+            }
+            tags.push(newest.to_owned());
+        }
+    });
+}
+
 // T46
 #[test]
 fn w19_w21_new_credentials_restart_ice_and_give_a_new_etag() {

@@ -512,3 +512,59 @@ fn w34_session_names_cannot_be_guessed_and_attempts_are_limited() {
         assert!(reply.header("retry-after").is_some());
     });
 }
+
+// T20: who claims to come from elsewhere shares the allowance of where it comes from.
+#[test]
+fn t20_a_forwarding_header_does_not_move_the_limit_of_an_address() {
+    run(async {
+        let world = World::with(Options {
+            frozen: true,
+            ..Options::default()
+        })
+        .await;
+        let attempt = Request::new("DELETE", "/whip/session/x");
+        // All of the allowance, and one request by which the connection ends.
+        let statuses = attempt.send_often(world.http, 2_000).await;
+        assert!(statuses.iter().all(|status| *status == 401));
+        for (name, value) in [
+            ("X-Forwarded-For", "203.0.113.7"),
+            ("X-Forwarded-For", "203.0.113.8, 127.0.0.1"),
+            ("X-Real-IP", "203.0.113.9"),
+            ("Forwarded", "for=203.0.113.10"),
+        ] {
+            let request = Request::new("DELETE", "/whip/session/x").header(name, value);
+            world.send(request).await.expect(429);
+        }
+    });
+}
+
+#[test]
+fn w29_no_path_of_whip_is_redirected() {
+    run(async {
+        let world = World::new().await;
+        let token = world.token("ana");
+        let offer = offer().await;
+        let created = world.send(post(&token, &offer)).await.expect(201);
+        for path in [
+            "/whip",
+            "/whip/publish",
+            "/whip/publish/ana",
+            "/whip/subscribe",
+            "/whip/subscribe/ben",
+            "/whip/session",
+            &created.session(),
+        ] {
+            for slash in ["", "/", "//"] {
+                for method in ["GET", "HEAD", "OPTIONS", "POST", "PATCH", "DELETE", "PUT"] {
+                    let request = Request::new(method, format!("{path}{slash}"));
+                    let reply = world.send(request.sdp(&offer)).await;
+                    assert_ne!(reply.status / 100, 3, "{method} {path}{slash}");
+                    assert_eq!(reply.header("location"), None, "{method} {path}{slash}");
+                }
+                let request = Request::new("POST", format!("{path}{slash}")).bearer(&token);
+                let status = world.send(request.sdp(&offer)).await.status;
+                assert_ne!(status / 100, 3, "POST {path}{slash} with a token");
+            }
+        }
+    });
+}
