@@ -26,13 +26,7 @@ impl Meter {
     /// Counts bytes and gives the average in bits per second. Before the first window is full this is an underestimate.
     pub(crate) fn add(&mut self, bytes: usize, now: Instant) -> u64 {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        while let Some((begin, part)) = self.parts.front().copied() {
-            if now.saturating_duration_since(begin) < self.window {
-                break;
-            }
-            self.bytes = self.bytes.saturating_sub(part);
-            self.parts.pop_front();
-        }
+        self.slide(now);
         self.bytes = self.bytes.saturating_add(bytes);
         match self.parts.back_mut() {
             Some((begin, part)) if now.saturating_duration_since(*begin) < self.window / PARTS => {
@@ -40,7 +34,32 @@ impl Meter {
             }
             _ => self.parts.push_back((now, bytes)),
         }
-        let bits = u128::from(self.bytes) * 8 * 1_000_000_000;
+        self.bps(self.bytes)
+    }
+
+    /// Counts bytes if the average stays within the bound, in bits per second; says whether it does.
+    pub(crate) fn admit(&mut self, bytes: usize, bps_max: u64, now: Instant) -> bool {
+        self.slide(now);
+        let more = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let is_within = self.bps(self.bytes.saturating_add(more)) <= bps_max;
+        if is_within {
+            self.add(bytes, now);
+        }
+        is_within
+    }
+
+    fn slide(&mut self, now: Instant) {
+        while let Some((begin, part)) = self.parts.front().copied() {
+            if now.saturating_duration_since(begin) < self.window {
+                break;
+            }
+            self.bytes = self.bytes.saturating_sub(part);
+            self.parts.pop_front();
+        }
+    }
+
+    fn bps(&self, bytes: u64) -> u64 {
+        let bits = u128::from(bytes) * 8 * 1_000_000_000;
         u64::try_from(bits / self.window.as_nanos()).unwrap_or(u64::MAX)
     }
 }

@@ -128,16 +128,12 @@ impl Publisher {
         }
     }
 
-    /// Counts a datagram that came from the publisher's address, before anything is spent on it: duplicates, retransmissions,
-    /// padding, unknown payload types and feedback never become packets that [`Self::take`] would count. Whoever can forge that
-    /// address can reach the bound as well; a flood of that size leaves no room for the publisher either way.
-    pub(crate) fn count_datagram(&mut self, bytes: usize, now: Instant) -> Taken {
+    /// Whether a datagram from the publisher's address may be looked at, before anything is spent on it: duplicates,
+    /// retransmissions, padding, unknown payload types and feedback never become packets that [`Self::take`] would count. The
+    /// excess is dropped and ends nothing, because whoever forges that address could send it too.
+    pub(crate) fn admits(&mut self, bytes: usize, now: Instant) -> bool {
         let bps_max = self.bitrate_bps_max.saturating_mul(DATAGRAM_BITRATE_FACTOR);
-        if self.datagrams.add(bytes, now) > bps_max {
-            Taken::Broken(ErrorCode::BitrateExceeded)
-        } else {
-            Taken::Fine
-        }
+        self.datagrams.admit(bytes, bps_max, now)
     }
 
     /// Takes a packet that str0m has authenticated, in the order of arrival.

@@ -8,9 +8,8 @@ use model::ConnectionId;
 use super::Sfu;
 use crate::demux::{self, Class};
 use crate::engine::Engine;
-use crate::io::{Datagram, PeerFault};
+use crate::io::Datagram;
 use crate::peer::Peer;
-use crate::publish::Taken;
 
 /// Longest datagram that is looked at; str0m's buffers are of that size.
 const DATAGRAM_BYTES_MAX: usize = 2_000;
@@ -18,7 +17,9 @@ const DATAGRAM_BYTES_MAX: usize = 2_000;
 impl Sfu {
     pub(super) fn datagram(&mut self, datagram: &Datagram<'_>, now: Instant) {
         let remote = (datagram.transport, datagram.source);
-        let owner = match demux::classify(datagram.contents) {
+        let class = demux::classify(datagram.contents);
+        let is_secured = matches!(class, Class::Secured);
+        let owner = match class {
             _ if datagram.contents.len() > DATAGRAM_BYTES_MAX => None,
             Class::Check { ufrag } => self.checked(datagram, ufrag, now),
             Class::Secured => self.demux.of_remote(remote),
@@ -29,11 +30,13 @@ impl Sfu {
             self.counters.datagrams_unknown += 1;
             return;
         };
+        // Checks keep the connection alive and are rare; they pass whatever else comes.
         let source = self.peers.get_mut(&connection).and_then(Peer::publisher);
-        if let Some(publisher) = source
-            && let Taken::Broken(code) = publisher.count_datagram(datagram.contents.len(), now)
+        if is_secured
+            && let Some(publisher) = source
+            && !publisher.admits(datagram.contents.len(), now)
         {
-            self.end(connection, PeerFault::Fault(code), now);
+            self.counters.packets_dropped += 1;
             return;
         }
         self.drive(connection, now, |rtc, _, _| {
