@@ -150,9 +150,9 @@ impl Call {
 }
 
 /// Says of a write that found its stage gone what the read before it would have said.
-pub(crate) fn stage_is_there<E: Declared>(
-    written: Result<(), StoreError>,
-) -> Result<(), Failure<E>> {
+pub(crate) fn stage_is_there<T, E: Declared>(
+    written: Result<T, StoreError>,
+) -> Result<T, Failure<E>> {
     match written {
         Err(StoreError::NotFound) => Err(Absent::Stage.into()),
         other => Ok(other?),

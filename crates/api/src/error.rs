@@ -37,6 +37,9 @@ pub(crate) trait Declared: OperationError + Sized {
     fn quota_exceeded(_message: String) -> Option<Self> {
         None
     }
+    fn conflict(_message: String) -> Option<Self> {
+        None
+    }
 }
 
 macro_rules! declared {
@@ -79,6 +82,12 @@ pub(crate) enum Absent {
     Session,
     #[error("the participant does not exist")]
     Participant,
+    #[error("the public key does not exist")]
+    PublicKey,
+    #[error("the ingest configuration does not exist")]
+    IngestConfiguration,
+    #[error("the encoder configuration does not exist")]
+    EncoderConfiguration,
     #[error("the storage configuration does not exist")]
     StorageConfiguration,
     #[error("the resource does not exist")]
@@ -146,6 +155,8 @@ impl From<StoreError> for ServerFault {
             StoreError::QuotaExceeded { .. }
             | StoreError::AlreadyExists
             | StoreError::NotFound
+            | StoreError::ReferenceNotFound { .. }
+            | StoreError::Referenced { .. }
             | StoreError::TooManyTags { .. }
             | StoreError::Corrupt { .. }
             | StoreError::InUse { .. }
@@ -158,13 +169,23 @@ impl<E: Declared> From<StoreError> for Failure<E> {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound => Absent::Resource.into(),
+            StoreError::ReferenceNotFound { .. } => {
+                let message = error.to_string();
+                E::resource_not_found(message.clone())
+                    .map_or_else(|| Self::invalid(message), Self::Declared)
+            }
             StoreError::TooManyTags { .. } => Self::invalid(error.to_string()),
+            StoreError::AlreadyExists | StoreError::Referenced { .. } => {
+                E::conflict(error.to_string()).map_or_else(
+                    || Self::Server(ServerFault::StoreUnexpected(error)),
+                    Self::Declared,
+                )
+            }
             StoreError::QuotaExceeded { .. } => E::quota_exceeded(error.to_string()).map_or_else(
                 || Self::Server(ServerFault::StoreUnexpected(error)),
                 Self::Declared,
             ),
             StoreError::Unavailable(_)
-            | StoreError::AlreadyExists
             | StoreError::Corrupt { .. }
             | StoreError::InUse { .. }
             | StoreError::SchemaTooNew { .. } => Self::Server(error.into()),

@@ -29,11 +29,12 @@ mod token;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use auth::policy::Policy;
 use auth::sigv4::Secret;
 use auth::token::TokenKey;
 use axum::extract::Request;
-use model::{AccountId, Now};
+use model::{AccountId, Now, limits};
 use store::SharedStore;
 use tokio::sync::{mpsc, oneshot};
 
@@ -69,14 +70,48 @@ pub struct Endpoints {
     pub rtmps: String,
 }
 
+/// Resources that an account may have in a region.
+#[derive(Clone, Copy, Debug)]
+pub struct Quotas {
+    /// Stages.
+    pub stages: u32,
+    /// Ingest configurations.
+    pub ingest_configurations: u32,
+    /// Encoder configurations.
+    pub encoder_configurations: u32,
+    /// Storage configurations.
+    pub storage_configurations: u32,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self {
+            stages: limits::STAGES_MAX,
+            ingest_configurations: limits::INGEST_CONFIGURATIONS_MAX,
+            encoder_configurations: limits::ENCODER_CONFIGURATIONS_MAX,
+            storage_configurations: limits::STORAGE_CONFIGURATIONS_MAX,
+        }
+    }
+}
+
+/// Why the object store could not say whether a bucket is there.
+pub type BucketFault = Box<dyn std::error::Error + Send + Sync>;
+
+/// The buckets of the object store to which recordings go.
+#[async_trait]
+pub trait Buckets: Send + Sync {
+    /// Whether there is a bucket of this name, 3 to 63 of `[a-z0-9-.]`, that can be written to.
+    async fn exists(&self, name: &str) -> Result<bool, BucketFault>;
+}
+
 /// Everything the API needs.
 pub struct Settings {
     /// Access keys by id.
     pub access_keys: BTreeMap<String, AccessKey>,
     /// What stages advertise.
     pub endpoints: Endpoints,
-    /// Stages per account and region.
-    pub stages_max: u32,
+    /// Resources per account and region.
+    pub quotas: Quotas,
     /// Whether request rates are enforced (429).
     pub rates: bool,
     /// Signs participant tokens.
@@ -89,6 +124,8 @@ pub struct Settings {
     pub clock: Arc<dyn Fn() -> Now + Send + Sync>,
     /// Randomness for ids.
     pub random: Random,
+    /// Where recordings go.
+    pub buckets: Arc<dyn Buckets>,
     /// Where records are.
     pub store: SharedStore,
     /// Where stages live.

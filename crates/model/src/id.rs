@@ -86,6 +86,32 @@ text_id! {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
+text_id! {
+    /// The last part of the ARN of a key or a configuration: 1 to 64 of `[a-zA-Z0-9-]`.
+    ResourceId, "resource id", |text| (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+text_id! {
+    /// A connection token, its `jti`: 1 to 64 of `[a-zA-Z0-9-_]`, case-sensitive.
+    ConnectionTokenId, "connection token id", |text| (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
+impl ResourceId {
+    /// A new id from 12 random bytes.
+    pub fn from_random(random: [u8; 12]) -> Self {
+        Self(alphanumeric(random))
+    }
+}
+
+impl ParticipantId {
+    /// A new id from 24 random bytes, for a participant that no token names.
+    pub fn from_random(random: [u8; 24]) -> Self {
+        Self(alphanumeric(random))
+    }
+}
+
 impl StageId {
     /// A new stage id from 12 random bytes.
     pub fn from_random(random: [u8; 12]) -> Self {
@@ -145,6 +171,85 @@ impl fmt::Display for StageArn {
             self.region, self.account, self.id
         )
     }
+}
+
+impl From<&StageArn> for ResourceArn {
+    fn from(arn: &StageArn) -> Self {
+        Self {
+            region: arn.region.clone(),
+            account: arn.account.clone(),
+            kind: "stage".to_owned(),
+            id: arn.id.to_string(),
+        }
+    }
+}
+
+macro_rules! arn {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name {
+            /// Where it lives.
+            pub region: Region,
+            /// Whose it is.
+            pub account: AccountId,
+            /// Which one.
+            pub id: ResourceId,
+        }
+
+        impl $name {
+            /// The resource kind in the ARN.
+            pub const KIND: &str = $kind;
+
+            /// Parses the whole text.
+            pub fn parse(text: &str) -> Result<Self, IdError> {
+                const FAULT: IdError = IdError { kind: $what };
+                let arn = ResourceArn::parse(text).map_err(|_| FAULT)?;
+                if arn.kind != $kind {
+                    return Err(FAULT);
+                }
+                let id = ResourceId::parse(&arn.id).map_err(|_| FAULT)?;
+                Ok(Self { region: arn.region, account: arn.account, id })
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!("arn:aws:ivs:{}:{}:", $kind, "/{}"), self.region, self.account, self.id)
+            }
+        }
+
+        impl From<&$name> for ResourceArn {
+            fn from(arn: &$name) -> Self {
+                Self {
+                    region: arn.region.clone(),
+                    account: arn.account.clone(),
+                    kind: $kind.to_owned(),
+                    id: arn.id.to_string(),
+                }
+            }
+        }
+    };
+}
+
+arn! {
+    /// `arn:aws:ivs:<region>:<account>:public-key/<id>`; the `kid` of the tokens that its private half signs.
+    PublicKeyArn, "public-key", "public key ARN"
+}
+
+arn! {
+    /// `arn:aws:ivs:<region>:<account>:ingest-configuration/<id>`.
+    IngestConfigurationArn, "ingest-configuration", "ingest configuration ARN"
+}
+
+arn! {
+    /// `arn:aws:ivs:<region>:<account>:encoder-configuration/<id>`.
+    EncoderConfigurationArn, "encoder-configuration", "encoder configuration ARN"
+}
+
+arn! {
+    /// `arn:aws:ivs:<region>:<account>:storage-configuration/<id>`.
+    StorageConfigurationArn, "storage-configuration", "storage configuration ARN"
 }
 
 /// `arn:aws:ivs:<region>:<account>:<kind>/<id>`: any resource that can carry tags.
@@ -218,6 +323,26 @@ mod tests {
     fn a_stage_arn_reads_back_as_written() {
         let text = "arn:aws:ivs:us-west-2:123456789012:stage/abcdABCDefgh";
         assert_eq!(StageArn::parse(text).unwrap().to_string(), text);
+    }
+
+    #[test]
+    fn arns_of_keys_and_configurations_are_of_one_kind_each_and_read_back_as_written() {
+        for text in [
+            "arn:aws:ivs:us-west-2:123456789012:public-key/f99cde61-c2b0-4df3-8941-ca7d38acca1a",
+            "arn:aws:ivs:us-west-2:123456789012:ingest-configuration/abcdABCDefgh",
+            "arn:aws:ivs:us-west-2:123456789012:encoder-configuration/abcdABCDefgh",
+            "arn:aws:ivs:us-west-2:123456789012:storage-configuration/abcdABCDefgh",
+        ] {
+            let read = [
+                PublicKeyArn::parse(text).map(|arn| arn.to_string()),
+                IngestConfigurationArn::parse(text).map(|arn| arn.to_string()),
+                EncoderConfigurationArn::parse(text).map(|arn| arn.to_string()),
+                StorageConfigurationArn::parse(text).map(|arn| arn.to_string()),
+            ];
+            let read: Vec<String> = read.into_iter().flatten().collect();
+            assert_eq!(read, [text]);
+            assert!(StageArn::parse(text).is_err());
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Plain data that every other crate speaks: ids and ARNs, what a stage, a session, a participant and an event are, the
+//! Plain data that every other crate speaks: ids and ARNs, what a stage, a session, a participant, an event, a key and a configuration are, the
 //! limits of the service, and the two clocks.
 //!
 //! Nothing here does IO, reads a clock or draws a random number. What is absent: the shapes of the API on the wire (`wire`)
@@ -6,9 +6,11 @@
 
 #![forbid(unsafe_code)]
 
+mod configuration;
 mod event;
 mod grant;
 mod id;
+mod key;
 pub mod limits;
 mod now;
 mod participant;
@@ -16,16 +18,24 @@ mod record;
 mod resource;
 mod session;
 mod stage;
+mod state;
 
+pub use configuration::{
+    EncoderConfiguration, IngestConfiguration, IngestCredential, IngestProtocol,
+    StorageConfiguration, StreamKey, Video,
+};
 pub use event::{ErrorCode, Event, EventName};
 pub use grant::{Capabilities, Grant};
 pub use id::{
-    AccountId, ConnectionId, IdError, ParticipantId, Region, ResourceArn, SessionId, StageArn,
-    StageId,
+    AccountId, ConnectionId, ConnectionTokenId, EncoderConfigurationArn, IdError,
+    IngestConfigurationArn, ParticipantId, PublicKeyArn, Region, ResourceArn, ResourceId,
+    SessionId, StageArn, StageId, StorageConfigurationArn,
 };
+pub use key::{PublicKey, RevokedConnectionToken};
 pub use now::Now;
 pub use participant::{ClientInfo, Participant, ParticipantState, Protocol};
 pub use record::{LiveParticipant, LiveSession, Record};
 pub use resource::Tags;
 pub use session::Session;
 pub use stage::{RecordingConfiguration, Stage, ThumbnailConfiguration};
+pub use state::{Ban, State};

@@ -6,6 +6,23 @@ use std::time::Duration;
 
 /// Stages per account and region ("Stages", adjustable).
 pub const STAGES_MAX: u32 = 1_000;
+/// Ingest configurations per account and region ("Ingest configurations", adjustable).
+pub const INGEST_CONFIGURATIONS_MAX: u32 = 100;
+/// Encoder configurations per account and region ("Encoder configurations", adjustable).
+pub const ENCODER_CONFIGURATIONS_MAX: u32 = 20;
+/// Storage configurations per account and region ("Storage configurations", adjustable).
+pub const STORAGE_CONFIGURATIONS_MAX: u32 = 5;
+/// Public keys per account and region ("Public keys", not adjustable).
+pub const PUBLIC_KEYS_MAX: u32 = 3;
+/// Publishers of an account in a region at once ("Concurrent publishers", adjustable).
+pub const PUBLISHERS_PER_REGION_MAX: u32 = 1_000;
+/// Subscriptions of an account in a region at once ("Concurrent subscriptions", adjustable). Who receives three publishers
+/// has three.
+pub const SUBSCRIPTIONS_PER_REGION_MAX: u32 = 20_000;
+/// Pixels of an encoder configuration's picture (`Video` in the API model).
+pub const ENCODER_PIXELS_MAX: u32 = 2_073_600;
+/// Life of a connection token: most (user guide: four weeks).
+pub const CONNECTION_TOKEN_LIFE_MAX: Duration = Duration::from_hours(28 * 24);
 /// Publishers on a stage at once ("Publishers per stage", not adjustable).
 pub const PUBLISHERS_PER_STAGE_MAX: u32 = 12;
 /// Subscribers on a stage at once ("Subscribers per stage", adjustable).

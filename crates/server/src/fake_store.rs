@@ -5,10 +5,15 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use model::{
-    AccountId, Event, LiveSession, Participant, ParticipantId, Record, Region, ResourceArn,
-    Session, SessionId, Stage, StageArn, Tags,
+    AccountId, ConnectionTokenId, EncoderConfiguration, EncoderConfigurationArn, Event,
+    IngestConfiguration, IngestConfigurationArn, LiveSession, Participant, ParticipantId,
+    PublicKey, PublicKeyArn, Record, Region, ResourceArn, RevokedConnectionToken, Session,
+    SessionId, Stage, StageArn, State, StorageConfiguration, StorageConfigurationArn, Tags,
 };
-use store::{Page, PageRequest, ParticipantFilter, Store, StoreError};
+use store::{
+    IngestChange, IngestFilter, Page, PageRequest, ParticipantFilter, Seeded, StageChange, Store,
+    StoreError,
+};
 use tokio::sync::Notify;
 
 /// What it was given.
@@ -56,7 +61,31 @@ fake_store! {
     fn stage_get(arn: &StageArn) -> Option<Stage>;
     fn stage_list(account: &AccountId, region: &Region, page: &PageRequest) -> Page<Stage>;
     fn stage_all() -> Vec<(StageArn, Vec<ParticipantId>)>;
-    fn stage_update(stage: &Stage) -> ();
+    fn stage_update(arn: &StageArn, change: &StageChange) -> Stage;
+    fn public_key_insert(key: &PublicKey, quota: u32) -> ();
+    fn public_key_get(arn: &PublicKeyArn) -> Option<PublicKey>;
+    fn public_key_list(account: &AccountId, region: &Region, page: &PageRequest) -> Page<PublicKey>;
+    fn public_key_delete(arn: &PublicKeyArn) -> ();
+    fn ingest_configuration_insert(configuration: &IngestConfiguration, quota: u32) -> ();
+    fn ingest_configuration_get(arn: &IngestConfigurationArn) -> Option<IngestConfiguration>;
+    fn ingest_configuration_list(account: &AccountId, region: &Region, filter: &IngestFilter, page: &PageRequest) -> Page<IngestConfiguration>;
+    fn ingest_configuration_update(arn: &IngestConfigurationArn, change: &IngestChange) -> IngestConfiguration;
+    fn ingest_configuration_delete(arn: &IngestConfigurationArn) -> ();
+    fn ingest_configuration_detach(stage: &StageArn, participant: &ParticipantId) -> bool;
+    fn encoder_configuration_insert(configuration: &EncoderConfiguration, quota: u32) -> ();
+    fn encoder_configuration_get(arn: &EncoderConfigurationArn) -> Option<EncoderConfiguration>;
+    fn encoder_configuration_list(account: &AccountId, region: &Region, page: &PageRequest) -> Page<EncoderConfiguration>;
+    fn encoder_configuration_delete(arn: &EncoderConfigurationArn) -> ();
+    fn storage_configuration_insert(configuration: &StorageConfiguration, quota: u32) -> ();
+    fn storage_configuration_get(arn: &StorageConfigurationArn) -> Option<StorageConfiguration>;
+    fn storage_configuration_list(account: &AccountId, region: &Region, page: &PageRequest) -> Page<StorageConfiguration>;
+    fn storage_configuration_delete(arn: &StorageConfigurationArn) -> ();
+    fn connection_token_revoke(token: &RevokedConnectionToken) -> ();
+    fn connection_token_is_revoked(account: &AccountId, region: &Region, token: &ConnectionTokenId) -> bool;
+    fn connection_token_expire(before: Timestamp) -> u64;
+    fn state_export() -> State;
+    fn state_insert(state: &State) -> Seeded;
+    fn state_clear() -> Vec<StageArn>;
     fn tags_get(arn: &ResourceArn) -> Option<Tags>;
     fn tags_merge(arn: &ResourceArn, tags: &Tags) -> ();
     fn tags_remove(arn: &ResourceArn, keys: &[String]) -> ();

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod buckets;
 mod census;
 mod cli;
 mod clock;

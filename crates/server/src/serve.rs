@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
+use crate::buckets::LocalBuckets;
 use crate::census::{Census, Gauges};
 use crate::clock::{self, Clock, Random};
 use crate::config::{Config, Mode};
@@ -133,7 +134,11 @@ async fn start(config: Config) -> anyhow::Result<(Running, PublicUrl, Addresses)
     let api = api::router(api::Settings {
         access_keys: config.access_keys,
         endpoints: url.endpoints(),
-        stages_max: config.stages_max,
+        quotas: api::Quotas {
+            stages: config.stages_max,
+            ..api::Quotas::default()
+        },
+        buckets: Arc::new(LocalBuckets::new(config.data.clone())),
         rates: config.rates,
         token_key: kept.secrets.token,
         participant_key: kept.secrets.participant,

@@ -17,8 +17,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use model::{
-    AccountId, Event, LiveSession, Participant, ParticipantId, ParticipantState, Record, Region,
-    ResourceArn, Session, SessionId, Stage, StageArn, Tags,
+    AccountId, ConnectionTokenId, EncoderConfiguration, EncoderConfigurationArn, Event,
+    IngestConfiguration, IngestConfigurationArn, LiveSession, Participant, ParticipantId,
+    ParticipantState, PublicKey, PublicKeyArn, Record, RecordingConfiguration, Region, ResourceArn,
+    RevokedConnectionToken, Session, SessionId, Stage, StageArn, State, StorageConfiguration,
+    StorageConfigurationArn, StreamKey, Tags,
 };
 
 pub use latency::{BUCKETS, Latency, Operation, OperationLatency};
@@ -31,7 +34,7 @@ pub type SharedStore = Arc<dyn Store>;
 /// What can go wrong. A caller answers `Unavailable` with 503 and the others by their name.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The account has as many stages in the region as it may.
+    /// The account has as many resources of the kind in the region as it may.
     #[error("the quota of {max} is reached")]
     QuotaExceeded {
         /// The quota.
@@ -43,6 +46,18 @@ pub enum StoreError {
     /// The resource is gone.
     #[error("the resource does not exist")]
     NotFound,
+    /// A resource that the new one names is not there, or is of another account or region; nothing was changed.
+    #[error("the {kind} does not exist")]
+    ReferenceNotFound {
+        /// Its kind, e.g. `stage`.
+        kind: &'static str,
+    },
+    /// Another resource names this one; nothing was changed.
+    #[error("the resource is in use by a {by}")]
+    Referenced {
+        /// The kind of the other one.
+        by: &'static str,
+    },
     /// After a merge there would be too many tags.
     #[error("a resource may have {max} tags")]
     TooManyTags {
@@ -91,11 +106,65 @@ pub enum ParticipantFilter {
     Nobody,
 }
 
+/// What is changed of a stage; `None` leaves it as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StageChange {
+    /// The new name.
+    pub name: Option<String>,
+    /// The new recording configuration.
+    pub recording: Option<RecordingConfiguration>,
+}
+
+/// Which ingest configurations are asked for; the API allows one filter at most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IngestFilter {
+    /// Every one.
+    All,
+    /// Those of a stage.
+    Stage(StageArn),
+    /// None: a filter whose value no configuration of this build can have.
+    Nothing,
+}
+
+/// What is changed of an ingest configuration; `None` leaves it as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IngestChange {
+    /// To which stage it publishes from here on, or to none.
+    pub stage: Option<Option<StageArn>>,
+    /// Whether it has a second stream.
+    pub redundancy: Option<Redundancy>,
+}
+
+/// Whether an ingest configuration has a second stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Redundancy {
+    /// It has not; its credentials are dropped.
+    Off,
+    /// It has. Credentials that are there already stay; otherwise they are made of these, the first with the
+    /// configuration's own key.
+    On {
+        /// The participants of the two streams.
+        participants: [ParticipantId; 2],
+        /// The key of the second one.
+        second_key: StreamKey,
+    },
+}
+
+/// How many resources a seed has brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seeded {
+    /// New ones.
+    pub inserted: u64,
+    /// Those whose identity was there already; they were left as they are.
+    pub skipped: u64,
+}
+
 /// The repository. Every write that has returned `Ok` is durable; every list is complete and in a stable order, page by page,
 /// whatever is inserted or deleted meanwhile. A list of something that does not exist is empty.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Adds a stage unless its account already has `quota` of them in its region.
+    /// Adds a stage unless its account already has `quota` of them in its region. `ReferenceNotFound` if its recordings
+    /// would go to a storage configuration that its account and region do not have.
     async fn stage_insert(&self, stage: &Stage, quota: u32) -> Result<(), StoreError>;
     /// One stage.
     async fn stage_get(&self, arn: &StageArn) -> Result<Option<Stage>, StoreError>;
@@ -108,10 +177,136 @@ pub trait Store: Send + Sync {
     ) -> Result<Page<Stage>, StoreError>;
     /// Every stage of every account, for the start of the process, with its banned participants.
     async fn stage_all(&self) -> Result<Vec<(StageArn, Vec<ParticipantId>)>, StoreError>;
-    /// Changes name and recording configuration; tags, ARN and session stay. `NotFound` if it is gone.
-    async fn stage_update(&self, stage: &Stage) -> Result<(), StoreError>;
-    /// Deletes a stage with its sessions, participants, events and bans. `NotFound` if it is gone.
+    /// Changes a stage in one transaction and gives it as it stands then. `NotFound` if it is gone, `ReferenceNotFound` as
+    /// for an insert.
+    async fn stage_update(&self, arn: &StageArn, change: &StageChange)
+    -> Result<Stage, StoreError>;
+    /// Deletes a stage with its sessions, participants, events and bans, and detaches its ingest configurations. `NotFound`
+    /// if it is gone.
     async fn stage_delete(&self, arn: &StageArn) -> Result<(), StoreError>;
+
+    /// Adds a public key. `AlreadyExists` if its account and region have the same key.
+    async fn public_key_insert(&self, key: &PublicKey, quota: u32) -> Result<(), StoreError>;
+    /// One public key.
+    async fn public_key_get(&self, arn: &PublicKeyArn) -> Result<Option<PublicKey>, StoreError>;
+    /// Public keys of an account and region, by creation time, then id.
+    async fn public_key_list(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        page: &PageRequest,
+    ) -> Result<Page<PublicKey>, StoreError>;
+    /// Deletes a public key. `NotFound` if it is gone.
+    async fn public_key_delete(&self, arn: &PublicKeyArn) -> Result<(), StoreError>;
+
+    /// Adds an ingest configuration. `ReferenceNotFound` if its stage is not one of its account and region.
+    async fn ingest_configuration_insert(
+        &self,
+        configuration: &IngestConfiguration,
+        quota: u32,
+    ) -> Result<(), StoreError>;
+    /// One ingest configuration.
+    async fn ingest_configuration_get(
+        &self,
+        arn: &IngestConfigurationArn,
+    ) -> Result<Option<IngestConfiguration>, StoreError>;
+    /// Ingest configurations of an account and region, by creation time, then id.
+    async fn ingest_configuration_list(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        filter: &IngestFilter,
+        page: &PageRequest,
+    ) -> Result<Page<IngestConfiguration>, StoreError>;
+    /// Changes an ingest configuration in one transaction and gives it as it stands then. `NotFound` if it is gone,
+    /// `ReferenceNotFound` as for an insert.
+    async fn ingest_configuration_update(
+        &self,
+        arn: &IngestConfigurationArn,
+        change: &IngestChange,
+    ) -> Result<IngestConfiguration, StoreError>;
+    /// Deletes an ingest configuration. `NotFound` if it is gone.
+    async fn ingest_configuration_delete(
+        &self,
+        arn: &IngestConfigurationArn,
+    ) -> Result<(), StoreError>;
+    /// Detaches the ingest configuration that publishes to the stage as this participant, with one of its streams or as a
+    /// whole. Says whether there was one.
+    async fn ingest_configuration_detach(
+        &self,
+        stage: &StageArn,
+        participant: &ParticipantId,
+    ) -> Result<bool, StoreError>;
+
+    /// Adds an encoder configuration.
+    async fn encoder_configuration_insert(
+        &self,
+        configuration: &EncoderConfiguration,
+        quota: u32,
+    ) -> Result<(), StoreError>;
+    /// One encoder configuration.
+    async fn encoder_configuration_get(
+        &self,
+        arn: &EncoderConfigurationArn,
+    ) -> Result<Option<EncoderConfiguration>, StoreError>;
+    /// Encoder configurations of an account and region, by creation time, then id.
+    async fn encoder_configuration_list(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        page: &PageRequest,
+    ) -> Result<Page<EncoderConfiguration>, StoreError>;
+    /// Deletes an encoder configuration. `NotFound` if it is gone.
+    async fn encoder_configuration_delete(
+        &self,
+        arn: &EncoderConfigurationArn,
+    ) -> Result<(), StoreError>;
+
+    /// Adds a storage configuration.
+    async fn storage_configuration_insert(
+        &self,
+        configuration: &StorageConfiguration,
+        quota: u32,
+    ) -> Result<(), StoreError>;
+    /// One storage configuration.
+    async fn storage_configuration_get(
+        &self,
+        arn: &StorageConfigurationArn,
+    ) -> Result<Option<StorageConfiguration>, StoreError>;
+    /// Storage configurations of an account and region, by creation time, then id.
+    async fn storage_configuration_list(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        page: &PageRequest,
+    ) -> Result<Page<StorageConfiguration>, StoreError>;
+    /// Deletes a storage configuration. `NotFound` if it is gone, `Referenced` while a stage names it.
+    async fn storage_configuration_delete(
+        &self,
+        arn: &StorageConfigurationArn,
+    ) -> Result<(), StoreError>;
+
+    /// Revokes a connection token; again is fine.
+    async fn connection_token_revoke(
+        &self,
+        token: &RevokedConnectionToken,
+    ) -> Result<(), StoreError>;
+    /// Whether a connection token has been revoked in the account and region.
+    async fn connection_token_is_revoked(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        token: &ConnectionTokenId,
+    ) -> Result<bool, StoreError>;
+    /// Forgets tokens that were revoked before the given time, and says how many.
+    async fn connection_token_expire(&self, before: Timestamp) -> Result<u64, StoreError>;
+
+    /// Every resource, in one snapshot and a stable order.
+    async fn state_export(&self) -> Result<State, StoreError>;
+    /// Adds resources, all or none; quotas do not count. One whose identity is there already is skipped.
+    async fn state_insert(&self, state: &State) -> Result<Seeded, StoreError>;
+    /// Deletes everything but the secrets of the installation, and says which stages there were.
+    async fn state_clear(&self) -> Result<Vec<StageArn>, StoreError>;
 
     /// Tags of a resource, `None` if there is no such resource.
     async fn tags_get(&self, arn: &ResourceArn) -> Result<Option<Tags>, StoreError>;

@@ -77,7 +77,7 @@ impl Op for CreateStage {
 async fn open(call: &Call, stage: Stage) -> Result<(), Failure<CreateStageError>> {
     let line = call.app.stage_line()?;
     let store = call.app.settings.store.clone();
-    let quota = call.app.settings.stages_max;
+    let quota = call.app.settings.quotas.stages;
     let write = async move {
         let opened = Input::StageOpened {
             stage: stage.arn.clone(),
@@ -109,6 +109,8 @@ async fn is_absent(store: &SharedStore, arn: &StageArn, error: &StoreError) -> b
         ),
         StoreError::QuotaExceeded { .. }
         | StoreError::NotFound
+        | StoreError::ReferenceNotFound { .. }
+        | StoreError::Referenced { .. }
         | StoreError::TooManyTags { .. }
         | StoreError::Corrupt { .. }
         | StoreError::InUse { .. }

@@ -3,6 +3,7 @@
 //! This build has no storage configurations, so recording can only be turned off, which resets the whole object to its defaults.
 
 use model::RecordingConfiguration;
+use store::StageChange;
 use wire::error::UpdateStageError;
 use wire::input::UpdateStageInput;
 use wire::output::UpdateStageOutput;
@@ -31,21 +32,21 @@ impl Op for UpdateStage {
 
     async fn run(call: &Call, input: Self::Input) -> Result<Vec<u8>, Failure<Self::Error>> {
         let settings = &call.app.settings;
-        let before = call.own_stage(&input.arn).await?;
-        let mut stage = before.clone();
-        if let Some(name) = input.name {
-            stage.name = name;
+        let arn = call.own_stage_arn(&input.arn)?;
+        let recorded = input
+            .auto_participant_recording_configuration
+            .as_ref()
+            .is_some_and(|recording| !recording.storage_configuration_arn.is_empty());
+        if recorded {
+            return Err(Absent::StorageConfiguration.into());
         }
-        if let Some(recording) = input.auto_participant_recording_configuration {
-            if !recording.storage_configuration_arn.is_empty() {
-                return Err(Absent::StorageConfiguration.into());
-            }
-            stage.recording = RecordingConfiguration::default();
-        }
-        // A request that changes nothing must not write back a name that another request is changing.
-        if stage != before {
-            stage_is_there(settings.store.stage_update(&stage).await)?;
-        }
+        let change = StageChange {
+            name: input.name,
+            recording: input
+                .auto_participant_recording_configuration
+                .map(|_| RecordingConfiguration::default()),
+        };
+        let stage = stage_is_there(settings.store.stage_update(&arn, &change).await)?;
         let output = UpdateStageOutput {
             stage: Some(shape::stage(stage, &settings.endpoints)),
         };

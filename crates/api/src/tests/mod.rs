@@ -23,6 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use async_trait::async_trait;
 use auth::policy::Policy;
 use auth::sigv4::Secret;
 use auth::token::TokenKey;
@@ -46,13 +47,26 @@ use tokio::task::JoinSet;
 use tower::Service;
 use wire::Operation;
 
-use crate::{AccessKey, Calls, Endpoints, Settings, StageSender, router};
+use crate::{AccessKey, BucketFault, Buckets, Calls, Endpoints, Settings, StageSender, router};
 
 pub(crate) const HOST: &str = "localhost:7400";
 /// When every world begins: 2026-03-01T12:00:00Z.
 const START: i64 = 1_772_366_400;
 /// A session id for tests that write sessions themselves.
 pub(crate) const SESSION: &str = "st-0123456789abc";
+
+/// The buckets of a world: one is there, one cannot be looked up.
+pub(crate) struct Shelf;
+
+#[async_trait]
+impl Buckets for Shelf {
+    async fn exists(&self, name: &str) -> Result<bool, BucketFault> {
+        match name {
+            "out-of-reach" => Err("the object store does not answer".into()),
+            name => Ok(name == "recordings"),
+        }
+    }
+}
 
 /// Who signs, and for where.
 #[derive(Clone, Copy, Debug)]
@@ -129,7 +143,8 @@ impl World {
                 rtmp: "rtmp://media.example:1935/app/".to_owned(),
                 rtmps: "rtmps://media.example:1936/app/".to_owned(),
             },
-            stages_max: 1_000,
+            quotas: crate::Quotas::default(),
+            buckets: Arc::new(Shelf),
             rates: false,
             token_key: token_key.clone(),
             participant_key: [7; auth::participant_id::KEY_LEN],

@@ -27,7 +27,7 @@ fn open_stages(world: &World) -> Vec<StageArn> {
 
 #[tokio::test]
 async fn t16_the_stage_quota_holds_under_a_rush() {
-    let world = World::with(|settings| settings.stages_max = 10).await;
+    let world = World::with(|settings| settings.quotas.stages = 10).await;
     let answers = together((0..40).map(|_| world.call(ANA, "CreateStage", json!({})))).await;
     let made = answers.iter().filter(|answer| answer.status == 200).count();
     assert_eq!(made, 10);

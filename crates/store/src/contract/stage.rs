@@ -9,7 +9,7 @@ use super::{
     NAUGHTY, arn, arn_in, at, insert, joined, page, person, read_all, session_id, stage, stage_of,
     started,
 };
-use crate::{PageRequest, ParticipantFilter, Position, Store, StoreError};
+use crate::{PageRequest, ParticipantFilter, Position, StageChange, Store, StoreError};
 
 pub(crate) async fn a_stage_reads_back_as_it_was_written(store: &dyn Store) {
     let mut written = stage("abcdABCDefgh");
@@ -103,22 +103,32 @@ pub(crate) async fn an_update_changes_name_and_recording_only(store: &dyn Store)
         .await
         .unwrap();
 
-    let mut change = original.clone();
-    change.name = "renamed".into();
-    change.recording.segment_seconds = 10;
-    change.tags.clear();
-    change.created = at(99);
-    store.stage_update(&change).await.unwrap();
+    let mut expected = original.clone();
+    expected.active_session = Some(session_id(1));
+    let nothing = StageChange::default();
+    let updated = store.stage_update(&original.arn, &nothing).await.unwrap();
+    assert_eq!(updated, expected);
 
-    let mut expected = original;
+    let rename = StageChange {
+        name: Some("renamed".into()),
+        recording: None,
+    };
+    store.stage_update(&original.arn, &rename).await.unwrap();
+    let mut recording = original.recording.clone();
+    recording.segment_seconds = 10;
+    let record = StageChange {
+        name: None,
+        recording: Some(recording),
+    };
+    let updated = store.stage_update(&original.arn, &record).await.unwrap();
     expected.name = "renamed".into();
     expected.recording.segment_seconds = 10;
-    expected.active_session = Some(session_id(1));
+    assert_eq!(updated, expected);
     assert_eq!(
         store.stage_get(&expected.arn).await.unwrap(),
         Some(expected)
     );
-    let absent = store.stage_update(&stage("absent")).await;
+    let absent = store.stage_update(&stage("absent").arn, &rename).await;
     assert!(matches!(absent, Err(StoreError::NotFound)));
 }
 
@@ -280,7 +290,13 @@ pub(crate) async fn t16_racing_writers_leave_no_orphans(store: &dyn Store) {
             let id = format!("p{number}");
             match number % 5 {
                 0 if number >= 100 => store.stage_delete(&stage.arn).await,
-                1 => store.stage_update(stage).await,
+                1 => {
+                    let rename = StageChange {
+                        name: Some(id),
+                        recording: None,
+                    };
+                    store.stage_update(&stage.arn, &rename).await.map(drop)
+                }
                 2 => store.participant_ban(&stage.arn, &person(&id), at(1)).await,
                 _ => {
                     let records = [

@@ -29,14 +29,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use model::{
-    AccountId, Event, LiveSession, Participant, ParticipantId, Record, Region, ResourceArn,
-    Session, SessionId, Stage, StageArn, Tags,
+    AccountId, ConnectionTokenId, EncoderConfiguration, EncoderConfigurationArn, Event,
+    IngestConfiguration, IngestConfigurationArn, LiveSession, Participant, ParticipantId,
+    PublicKey, PublicKeyArn, Record, Region, ResourceArn, RevokedConnectionToken, Session,
+    SessionId, Stage, StageArn, State, StorageConfiguration, StorageConfigurationArn, Tags,
 };
 use sqlx::{SqlitePool, Transaction};
 use tokio::time::Instant;
 use tracing::{Instrument, Span, debug_span};
 
-use crate::{Latency, Operation, Page, PageRequest, ParticipantFilter, Store, StoreError};
+use crate::{
+    IngestChange, IngestFilter, Latency, Operation, Page, PageRequest, ParticipantFilter, Seeded,
+    StageChange, Store, StoreError,
+};
 
 /// How long an operation may take before it is given up: a disk that hangs must not hold callers for ever. Above the
 /// time to wait for a connection, so that a full queue and a hung disk are told apart.
@@ -156,16 +161,187 @@ impl Store for Sqlite {
             .await
     }
 
-    async fn stage_update(&self, stage: &Stage) -> Result<(), StoreError> {
-        let span = debug_span!("db.stage.update", stage = %stage.arn.id);
-        self.run(Operation::StageUpdate, span, stage::update(&self.db, stage))
-            .await
+    async fn stage_update(
+        &self,
+        arn: &StageArn,
+        change: &StageChange,
+    ) -> Result<Stage, StoreError> {
+        let span = debug_span!("db.stage.update", stage = %arn.id);
+        self.run(
+            Operation::StageUpdate,
+            span,
+            stage::update(&self.db, arn, change),
+        )
+        .await
     }
 
     async fn stage_delete(&self, arn: &StageArn) -> Result<(), StoreError> {
         let span = debug_span!("db.stage.delete", stage = %arn.id);
         self.run(Operation::StageDelete, span, stage::delete(&self.db, arn))
             .await
+    }
+
+    async fn public_key_insert(&self, _key: &PublicKey, _quota: u32) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable("not in this build".into()))
+    }
+
+    async fn public_key_get(&self, _arn: &PublicKeyArn) -> Result<Option<PublicKey>, StoreError> {
+        Err(StoreError::Unavailable("not in this build".into()))
+    }
+
+    async fn public_key_list(
+        &self,
+        _account: &AccountId,
+        _region: &Region,
+        _page: &PageRequest,
+    ) -> Result<Page<PublicKey>, StoreError> {
+        Err(StoreError::Unavailable("not in this build".into()))
+    }
+
+    async fn public_key_delete(&self, _arn: &PublicKeyArn) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable("not in this build".into()))
+    }
+
+    async fn ingest_configuration_insert(
+        &self,
+        _configuration: &IngestConfiguration,
+        _quota: u32,
+    ) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable("not in this build".into()))
+    }
+
+    async fn ingest_configuration_get(
+        &self,
+        _arn: &IngestConfigurationArn,
+    ) -> Result<Option<IngestConfiguration>, StoreError> {
+        Err(StoreError::Unavailable("not in this build".into()))
+    }
+
+    async fn ingest_configuration_list(
+        &self,
+        _account: &AccountId,
+        _region: &Region,
+        _filter: &IngestFilter,
+        _page: &PageRequest,
+    ) -> Result<Page<IngestConfiguration>, StoreError> {
+        Err(StoreError::Unavailable("not in this build".into()))
+    }
+
+    async fn ingest_configuration_update(
+        &self,
+        _arn: &IngestConfigurationArn,
+        _change: &IngestChange,
+    ) -> Result<IngestConfiguration, StoreError> {
+        Err(StoreError::Unavailable("not in this build".into()))
+    }
+
+    async fn ingest_configuration_delete(
+        &self,
+        _arn: &IngestConfigurationArn,
+    ) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable("not in this build".into()))
+    }
+
+    async fn ingest_configuration_detach(
+        &self,
+        _stage: &StageArn,
+        _participant: &ParticipantId,
+    ) -> Result<bool, StoreError> {
+        Err(StoreError::Unavailable("not in this build".into()))
+    }
+
+    async fn encoder_configuration_insert(
+        &self,
+        _configuration: &EncoderConfiguration,
+        _quota: u32,
+    ) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable("not in this build".into()))
+    }
+
+    async fn encoder_configuration_get(
+        &self,
+        _arn: &EncoderConfigurationArn,
+    ) -> Result<Option<EncoderConfiguration>, StoreError> {
+        Err(StoreError::Unavailable("not in this build".into()))
+    }
+
+    async fn encoder_configuration_list(
+        &self,
+        _account: &AccountId,
+        _region: &Region,
+        _page: &PageRequest,
+    ) -> Result<Page<EncoderConfiguration>, StoreError> {
+        Err(StoreError::Unavailable("not in this build".into()))
+    }
+
+    async fn encoder_configuration_delete(
+        &self,
+        _arn: &EncoderConfigurationArn,
+    ) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable("not in this build".into()))
+    }
+
+    async fn storage_configuration_insert(
+        &self,
+        _configuration: &StorageConfiguration,
+        _quota: u32,
+    ) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable("not in this build".into()))
+    }
+
+    async fn storage_configuration_get(
+        &self,
+        _arn: &StorageConfigurationArn,
+    ) -> Result<Option<StorageConfiguration>, StoreError> {
+        Err(StoreError::Unavailable("not in this build".into()))
+    }
+
+    async fn storage_configuration_list(
+        &self,
+        _account: &AccountId,
+        _region: &Region,
+        _page: &PageRequest,
+    ) -> Result<Page<StorageConfiguration>, StoreError> {
+        Err(StoreError::Unavailable("not in this build".into()))
+    }
+
+    async fn storage_configuration_delete(
+        &self,
+        _arn: &StorageConfigurationArn,
+    ) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable("not in this build".into()))
+    }
+
+    async fn connection_token_revoke(
+        &self,
+        _token: &RevokedConnectionToken,
+    ) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable("not in this build".into()))
+    }
+
+    async fn connection_token_is_revoked(
+        &self,
+        _account: &AccountId,
+        _region: &Region,
+        _token: &ConnectionTokenId,
+    ) -> Result<bool, StoreError> {
+        Err(StoreError::Unavailable("not in this build".into()))
+    }
+
+    async fn connection_token_expire(&self, _before: Timestamp) -> Result<u64, StoreError> {
+        Err(StoreError::Unavailable("not in this build".into()))
+    }
+
+    async fn state_export(&self) -> Result<State, StoreError> {
+        Err(StoreError::Unavailable("not in this build".into()))
+    }
+
+    async fn state_insert(&self, _state: &State) -> Result<Seeded, StoreError> {
+        Err(StoreError::Unavailable("not in this build".into()))
+    }
+
+    async fn state_clear(&self) -> Result<Vec<StageArn>, StoreError> {
+        Err(StoreError::Unavailable("not in this build".into()))
     }
 
     async fn tags_get(&self, arn: &ResourceArn) -> Result<Option<Tags>, StoreError> {

@@ -7,12 +7,12 @@ use model::{
     ThumbnailConfiguration,
 };
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, query, query_as, query_scalar};
+use sqlx::{FromRow, SqliteConnection, query, query_as, query_scalar};
 
 use super::row::{for_stage, json, nanoseconds, parse_id, parse_json, stage_key, timestamp};
 use super::{Db, fault, grave};
 use crate::page::{Key, List};
-use crate::{Page, PageRequest, StoreError};
+use crate::{Page, PageRequest, StageChange, StoreError};
 
 pub(super) const LIST: &str = "SELECT id, name, tags, created, active_session, recording FROM stage \
     WHERE account = ?1 AND region = ?2 AND (created, id) > (?3, ?4) ORDER BY created, id LIMIT ?5";
@@ -82,6 +82,13 @@ pub(super) async fn insert(db: &Db, stage: &Stage, quota: u32) -> Result<(), Sto
 
 /// One stage.
 pub(super) async fn get(db: &Db, arn: &StageArn) -> Result<Option<Stage>, StoreError> {
+    read(&mut *db.readers.acquire().await?, arn).await
+}
+
+async fn read(
+    connection: &mut SqliteConnection,
+    arn: &StageArn,
+) -> Result<Option<Stage>, StoreError> {
     let row: Option<Row> = for_stage!(
         query_as(
             "SELECT id, name, tags, created, active_session, recording FROM stage \
@@ -89,7 +96,7 @@ pub(super) async fn get(db: &Db, arn: &StageArn) -> Result<Option<Stage>, StoreE
         ),
         arn
     )
-    .fetch_optional(&db.readers)
+    .fetch_optional(connection)
     .await?;
     row.map(|row| row.stage(&arn.account, &arn.region))
         .transpose()
@@ -147,24 +154,38 @@ pub(super) async fn all(db: &Db) -> Result<Vec<(StageArn, Vec<ParticipantId>)>, 
     Ok(stages.into_iter().collect())
 }
 
-/// Changes name and recording configuration.
-pub(super) async fn update(db: &Db, stage: &Stage) -> Result<(), StoreError> {
+/// Changes a stage and gives it as it stands then.
+pub(super) async fn update(
+    db: &Db,
+    arn: &StageArn,
+    change: &StageChange,
+) -> Result<Stage, StoreError> {
     let mut transaction = db.write().await?;
-    let done = for_stage!(
+    let mut stage = read(&mut transaction, arn)
+        .await?
+        .ok_or(StoreError::NotFound)?;
+    if *change == StageChange::default() {
+        return Ok(stage);
+    }
+    if let Some(name) = &change.name {
+        stage.name.clone_from(name);
+    }
+    if let Some(recording) = &change.recording {
+        stage.recording.clone_from(recording);
+    }
+    for_stage!(
         query(concat!(
             "UPDATE stage SET name = ?4, recording = ?5 WHERE key = ",
             stage_key!()
         )),
-        stage.arn
+        arn
     )
     .bind(&stage.name)
     .bind(json(&Recording::from(&stage.recording)))
     .execute(&mut *transaction)
     .await?;
-    if done.rows_affected() == 0 {
-        return Err(StoreError::NotFound);
-    }
-    Ok(transaction.commit().await?)
+    transaction.commit().await?;
+    Ok(stage)
 }
 
 /// Deletes a stage with its bans. Its sessions are out of reach at once, and cleared later.
