@@ -30,11 +30,11 @@ impl Subject {
         }
     }
 
-    /// A request about stages as such: to make one or to list them. The service authorisation reference names the stage
-    /// resource type for both.
-    pub(crate) fn stages(caller: &Caller) -> Self {
+    /// A request about resources of a kind as such, `stage` for one: to make one or to list them. The service authorisation
+    /// reference names the resource type for both.
+    pub(crate) fn kind(caller: &Caller, kind: &str) -> Self {
         Self::arn(&format!(
-            "arn:aws:ivs:{}:{}:stage/*",
+            "arn:aws:ivs:{}:{}:{kind}/*",
             caller.region, caller.key.account
         ))
     }

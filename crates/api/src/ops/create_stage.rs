@@ -29,7 +29,7 @@ impl Op for CreateStage {
     }
 
     fn subject(input: &Self::Input, caller: &Caller) -> Subject {
-        Subject::stages(caller).made_with_tags(input.tags.clone().unwrap_or_default())
+        Subject::kind(caller, "stage").made_with_tags(input.tags.clone().unwrap_or_default())
     }
 
     async fn run(call: &Call, input: Self::Input) -> Result<Vec<u8>, Failure<Self::Error>> {

@@ -24,7 +24,7 @@ impl Op for ListStages {
     }
 
     fn subject(_input: &Self::Input, caller: &Caller) -> Subject {
-        Subject::stages(caller)
+        Subject::kind(caller, "stage")
     }
 
     async fn run(call: &Call, input: Self::Input) -> Result<Vec<u8>, Failure<Self::Error>> {

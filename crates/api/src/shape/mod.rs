@@ -1,0 +1,43 @@
+//! Our records in the API's shapes, one file per kind.
+//!
+//! Optional texts are sent as `""` and tags as `{}` where there are none; other members that have no value are left out.
+
+mod event;
+mod participant;
+mod session;
+mod stage;
+
+pub(crate) use event::event;
+pub(crate) use participant::{participant, participant_summary};
+pub(crate) use session::{session, session_summary};
+pub(crate) use stage::{stage, stage_summary};
+
+#[cfg(test)]
+mod tests {
+    use model::{ErrorCode, EventName, ParticipantState, Protocol};
+    use wire::types;
+
+    #[test]
+    fn every_word_of_ours_is_a_word_of_the_api() {
+        for name in EventName::ALL {
+            assert!(types::EventName::parse(name.as_str()).is_some(), "{name:?}");
+        }
+        for code in ErrorCode::ALL {
+            assert!(
+                types::EventErrorCode::parse(code.as_str()).is_some(),
+                "{code:?}"
+            );
+        }
+        for state in [ParticipantState::Connected, ParticipantState::Disconnected] {
+            assert!(types::ParticipantState::parse(state.as_str()).is_some());
+        }
+        for protocol in [
+            Protocol::Unknown,
+            Protocol::Whip,
+            Protocol::Rtmp,
+            Protocol::Rtmps,
+        ] {
+            assert!(types::ParticipantProtocol::parse(protocol.as_str()).is_some());
+        }
+    }
+}
