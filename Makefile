@@ -23,8 +23,9 @@ check: ## Check format, lints, documents, imports, house rules, generated code, 
 	@cargo xtask check
 
 bench: ## Measure (ARGS for one measurement); docs/performance.md says what the figures mean
+	@scripts/setup.sh bench
 	@cargo build --locked --release --package downstage-server --package downstage-bench
-	@cargo run --locked --release --package downstage-bench -- $(ARGS)
+	@MOTO_SERVER=$(CARGO_TARGET_DIR)/bench-python/bin/moto_server cargo run --locked --release --package downstage-bench -- $(ARGS)
 
 codegen: ## Take the API's shapes from the pinned model and print crates/wire from them
 	@cargo xtask spec && cargo xtask codegen

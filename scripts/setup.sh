@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a bare Debian machine lacks: `scripts/setup.sh run|check|test`. Quick, and silent, when nothing is missing.
+# Installs what a bare Debian machine lacks: `scripts/setup.sh run|check|test|bench`. Quick, and silent, when nothing is missing.
 #
 # System packages come by apt (as root or with sudo), the Rust toolchain of rust-toolchain.toml by rustup, JavaScript and Python
 # packages by their lock files into folders of our own. Mirrors and proxies are those that the tools are configured with.
@@ -7,8 +7,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 purpose=${1:-}
 case $purpose in
-  run | check | test) ;;
-  *) echo "usage: scripts/setup.sh run|check|test" >&2 && exit 2 ;;
+  run | check | test | bench) ;;
+  *) echo "usage: scripts/setup.sh run|check|test|bench" >&2 && exit 2 ;;
 esac
 : "${CARGO_TARGET_DIR:=$HOME/.cache/downstage/target}"
 export PATH="$CARGO_TARGET_DIR/node/bin:$HOME/.cargo/bin:$PATH"
@@ -75,12 +75,11 @@ build_pages() {
   done
 }
 
-# The Python environment of the black box tests, made again when its lock file changes.
+# make_python LOCK_FILE FOLDER: a Python environment, made again when its lock file changes.
 make_python() {
-  local wanted=tests/conformance/python/requirements.txt
-  local folder=${DOWNSTAGE_VENV:-$CARGO_TARGET_DIR/test-python}
+  local wanted=$1 folder=$2
   if [ -f "$wanted" ] && ! cmp -s "$wanted" "$folder/installed.txt"; then
-    echo "setup: making the Python environment of the tests"
+    echo "setup: making the Python environment of $(dirname "$wanted")"
     python3 -m venv --clear "$folder"
     "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$wanted"
     cp "$wanted" "$folder/installed.txt"
@@ -104,5 +103,10 @@ link_target
 case $purpose in
   run) install_node && build_pages ;;
   check) ;;
-  test) install_node && build_pages && make_python ;;
+  test)
+    install_node
+    build_pages
+    make_python tests/conformance/python/requirements.txt "${DOWNSTAGE_VENV:-$CARGO_TARGET_DIR/test-python}"
+    ;;
+  bench) make_python bench/requirements.txt "$CARGO_TARGET_DIR/bench-python" ;;
 esac
