@@ -10,6 +10,7 @@ mod json;
 mod mac;
 pub mod participant_id;
 pub mod policy;
+pub mod public_key;
 pub mod seal;
 pub mod sigv4;
 pub mod token;

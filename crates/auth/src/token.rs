@@ -11,17 +11,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{
-    ECDSA_P384_SHA384_FIXED, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
-    ParsedPublicKey,
-};
+use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use model::{Capabilities, Grant, ParticipantId, StageArn};
 
 use crate::json;
+use crate::public_key::PublicKey;
 
 /// Longest token that is looked at, in bytes. The largest that the API lets anyone ask for is near 10 KiB: 1 KiB of
 /// attributes and 128 characters of user id, which JSON escapes six-fold at worst and base64 lengthens by a third.
@@ -42,7 +41,7 @@ const HEADER_FOREIGN: [&str; 12] = [
 #[derive(Clone)]
 pub struct TokenKey {
     pair: Arc<EcdsaKeyPair>,
-    public: ParsedPublicKey,
+    public: PublicKey,
 }
 
 impl std::fmt::Debug for TokenKey {
@@ -108,8 +107,8 @@ impl TokenKey {
         const FAULT: TokenError = TokenError::Malformed { what: "key" };
         let pair =
             EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, der).map_err(|_| FAULT)?;
-        let public =
-            ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, pair.public_key()).map_err(|_| FAULT)?;
+        let spki: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(|_| FAULT)?;
+        let public = PublicKey::from_spki(spki.as_ref()).map_err(|_| FAULT)?;
         Ok(Self {
             pair: Arc::new(pair),
             public,
@@ -150,9 +149,9 @@ impl TokenKey {
         if signature.len() != SIGNATURE_LEN {
             return Err(TokenError::Signature);
         }
-        self.public
-            .verify_sig(signed.as_bytes(), &signature)
-            .map_err(|_| TokenError::Signature)?;
+        if !self.public.verifies(signed.as_bytes(), &signature) {
+            return Err(TokenError::Signature);
+        }
         claims::read(&decode(payload, "payload")?, now, skew)
     }
 }
