@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use model::{AccountId, Now, Region, ResourceArn, Stage, StageArn};
+use model::{AccountId, IdError, Now, Region, ResourceArn, Stage, StageArn};
 use stage::{Input, Reply};
 use store::StoreError;
 use tokio::sync::{Semaphore, oneshot};
@@ -123,13 +123,24 @@ impl StageLine {
 }
 
 impl Call {
-    /// Reads the ARN of a stage of the caller's own account and region. One that has the modelled shape and cannot be a
-    /// stage of the caller is a stage that does not exist.
-    pub(crate) fn own_stage_arn(&self, arn: &str) -> Result<StageArn, Absent> {
-        StageArn::parse(arn)
+    /// Reads the ARN of a resource of one kind, of the caller's own account and region. One that has the modelled shape and
+    /// cannot be a resource of the caller names one that does not exist.
+    pub(crate) fn own_arn<A>(
+        &self,
+        arn: &str,
+        parse: fn(&str) -> Result<A, IdError>,
+        absent: Absent,
+    ) -> Result<A, Absent> {
+        ResourceArn::parse(arn)
             .ok()
             .filter(|arn| self.caller.owns(&arn.account, &arn.region))
-            .ok_or(Absent::Stage)
+            .and_then(|_| parse(arn).ok())
+            .ok_or(absent)
+    }
+
+    /// Reads the ARN of a stage of the caller's.
+    pub(crate) fn own_stage_arn(&self, arn: &str) -> Result<StageArn, Absent> {
+        self.own_arn(arn, StageArn::parse, Absent::Stage)
     }
 
     /// Reads the ARN of a resource that can carry tags, of the caller's own account and region.
@@ -149,12 +160,13 @@ impl Call {
     }
 }
 
-/// Says of a write that found its stage gone what the read before it would have said.
-pub(crate) fn stage_is_there<T, E: Declared>(
+/// Says of a write that found its resource gone what the read before it would have said.
+pub(crate) fn is_there<T, E: Declared>(
     written: Result<T, StoreError>,
+    absent: Absent,
 ) -> Result<T, Failure<E>> {
     match written {
-        Err(StoreError::NotFound) => Err(Absent::Stage.into()),
+        Err(StoreError::NotFound) => Err(absent.into()),
         other => Ok(other?),
     }
 }

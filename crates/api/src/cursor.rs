@@ -9,12 +9,15 @@ use wire::Operation;
 use crate::app::Caller;
 use crate::constraints::Breach;
 
-/// Page length where the caller asks for none. (Every list of this build has the same default.)
+/// Page length where the caller asks for none (API model, the texts of `maxResults`).
 const PAGE_DEFAULT: u32 = 50;
+/// The same in the lists of configurations for compositions.
+const PAGE_DEFAULT_OF_CONFIGURATIONS: u32 = 100;
 
 /// One list of one caller, with its filters: what a cursor is good for.
 pub(crate) struct List {
     context: Vec<Vec<u8>>,
+    page_default: u32,
 }
 
 impl List {
@@ -30,7 +33,19 @@ impl List {
             part.extend_from_slice(filter.unwrap_or_default().as_bytes());
             context.push(part);
         }
-        Self { context }
+        let is_long = matches!(
+            operation,
+            Operation::ListEncoderConfigurations | Operation::ListStorageConfigurations
+        );
+        let page_default = if is_long {
+            PAGE_DEFAULT_OF_CONFIGURATIONS
+        } else {
+            PAGE_DEFAULT
+        };
+        Self {
+            context,
+            page_default,
+        }
     }
 
     /// Reads the request's page. An empty token is the first page.
@@ -50,7 +65,7 @@ impl List {
         };
         let limit = max_results
             .and_then(|limit| u32::try_from(limit).ok())
-            .unwrap_or(PAGE_DEFAULT);
+            .unwrap_or(self.page_default);
         Ok(PageRequest { after, limit })
     }
 

@@ -10,8 +10,8 @@ use wire::output::DeleteStageOutput;
 use wire::{Invalid, Operation, RequestParts};
 
 use crate::access::Subject;
-use crate::app::{Call, Caller, stage_is_there};
-use crate::error::Failure;
+use crate::app::{Call, Caller, is_there};
+use crate::error::{Absent, Failure};
 use crate::ops::Op;
 
 pub(crate) struct DeleteStage;
@@ -40,7 +40,7 @@ impl Op for DeleteStage {
             if matches!(deleted, Ok(()) | Err(StoreError::NotFound)) {
                 line.tell(Input::StageDeleted { stage }).await?;
             }
-            stage_is_there(deleted)
+            is_there(deleted, Absent::Stage)
         };
         call.app.carry_through(write).await?;
         Ok(DeleteStageOutput {}.to_json())

@@ -13,7 +13,7 @@ use wire::output::DisconnectParticipantOutput;
 use wire::{Invalid, Operation, RequestParts};
 
 use crate::access::Subject;
-use crate::app::{Call, Caller, stage_is_there};
+use crate::app::{Call, Caller, is_there};
 use crate::error::{Absent, Failure};
 use crate::ops::Op;
 
@@ -43,7 +43,10 @@ impl Op for DisconnectParticipant {
         let store = call.app.settings.store.clone();
         let at = call.now.wall;
         let write = async move {
-            stage_is_there(store.participant_ban(&stage, &participant, at).await)?;
+            is_there(
+                store.participant_ban(&stage, &participant, at).await,
+                Absent::Stage,
+            )?;
             line.tell(Input::Disconnect { stage, participant }).await?;
             Ok(())
         };

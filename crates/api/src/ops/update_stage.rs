@@ -10,7 +10,7 @@ use wire::output::UpdateStageOutput;
 use wire::{Invalid, Operation, RequestParts};
 
 use crate::access::Subject;
-use crate::app::{Call, Caller, stage_is_there};
+use crate::app::{Call, Caller, is_there};
 use crate::error::{Absent, Failure};
 use crate::ops::Op;
 use crate::shape;
@@ -46,7 +46,8 @@ impl Op for UpdateStage {
                 .auto_participant_recording_configuration
                 .map(|_| RecordingConfiguration::default()),
         };
-        let stage = stage_is_there(settings.store.stage_update(&arn, &change).await)?;
+        let written = settings.store.stage_update(&arn, &change).await;
+        let stage = is_there(written, Absent::Stage)?;
         let output = UpdateStageOutput {
             stage: Some(shape::stage(stage, &settings.endpoints)),
         };
