@@ -7,8 +7,10 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
 
 mod json;
+pub mod key_pair;
 mod mac;
 pub mod participant_id;
+mod pem;
 pub mod policy;
 pub mod public_key;
 pub mod seal;

@@ -6,15 +6,11 @@
 use std::sync::Arc;
 
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED, ParsedPublicKey};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use md5::{Digest as _, Md5};
 
-/// Longest text that is looked at, in bytes. A P-384 key needs 215; the API's pattern allows text around it.
-const TEXT_LEN_MAX: usize = 8 << 10;
+use crate::pem::{self, PemFault, TEXT_LEN_MAX};
 
-const BEGIN: &str = "-----BEGIN PUBLIC KEY-----";
-const END: &str = "-----END PUBLIC KEY-----";
+const LABEL: &str = "PUBLIC KEY";
 
 /// Object identifier 1.2.840.10045.2.1, `id-ecPublicKey` (RFC 5480 section 2.1.1), without tag and length.
 const ID_EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
@@ -49,9 +45,7 @@ pub enum PublicKeyError {
     #[error("the text holds a private key; import the public key only")]
     Private,
     /// Not exactly one block of PEM.
-    #[error(
-        "the text must hold exactly one PEM block that begins with {BEGIN} and ends with {END}"
-    )]
+    #[error("the text must hold exactly one PEM block, and that of a PUBLIC KEY")]
     Block,
     /// What stands in the block is not base64.
     #[error("the PEM block is not base64 (RFC 7468)")]
@@ -82,9 +76,10 @@ impl PublicKey {
         if text.matches("-----BEGIN").count() != 1 || text.matches("-----END").count() != 1 {
             return Err(PublicKeyError::Block);
         }
-        let body = block(text).ok_or(PublicKeyError::Block)?;
-        let body: String = body.split(['\r', '\n']).collect();
-        let der = STANDARD.decode(body).map_err(|_| PublicKeyError::Base64)?;
+        let der = pem::decode(text, LABEL).map_err(|fault| match fault {
+            PemFault::Block => PublicKeyError::Block,
+            PemFault::Base64 => PublicKeyError::Base64,
+        })?;
         Self::from_spki(&der)
     }
 
@@ -105,6 +100,11 @@ impl PublicKey {
     /// The key in DER: `SubjectPublicKeyInfo`. Equal keys have equal bytes.
     pub fn spki(&self) -> &[u8] {
         &self.inner.spki
+    }
+
+    /// The key in PEM, in lines of 64 characters that end in LF.
+    pub fn pem(&self) -> String {
+        pem::encode(LABEL, self.spki())
     }
 
     /// MD5 of the DER as 16 colon-separated lower-case hex bytes: the shape that AWS shows. A name for people, no proof.
@@ -136,14 +136,6 @@ impl std::fmt::Debug for PublicKey {
             .field(&self.fingerprint())
             .finish()
     }
-}
-
-/// What stands between the lines of the block.
-fn block(text: &str) -> Option<&str> {
-    let (_, rest) = text.split_once(BEGIN)?;
-    let rest = rest.strip_prefix('\r').unwrap_or(rest).strip_prefix('\n')?;
-    let (body, _) = rest.split_once(END)?;
-    body.ends_with('\n').then_some(body)
 }
 
 /// The content of the bit string in `SubjectPublicKeyInfo`, whose algorithm must be ECDSA on P-384.

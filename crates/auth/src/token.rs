@@ -8,19 +8,17 @@ mod claims;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use model::{Capabilities, Grant, ParticipantId, StageArn};
 
 use crate::json;
-use crate::public_key::PublicKey;
+use crate::key_pair::SigningKey;
 
 /// Longest token that is looked at, in bytes. The largest that the API lets anyone ask for is near 10 KiB: 1 KiB of
 /// attributes and 128 characters of user id, which JSON escapes six-fold at worst and base64 lengthens by a third.
@@ -40,8 +38,7 @@ const HEADER_FOREIGN: [&str; 12] = [
 /// The key that signs this server's tokens, and verifies them. Its `Debug` shows nothing.
 #[derive(Clone)]
 pub struct TokenKey {
-    pair: Arc<EcdsaKeyPair>,
-    public: PublicKey,
+    key: SigningKey,
 }
 
 impl std::fmt::Debug for TokenKey {
@@ -107,12 +104,8 @@ impl TokenKey {
         const FAULT: TokenError = TokenError::Malformed { what: "key" };
         let pair =
             EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, der).map_err(|_| FAULT)?;
-        let spki: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(|_| FAULT)?;
-        let public = PublicKey::from_spki(spki.as_ref()).map_err(|_| FAULT)?;
-        Ok(Self {
-            pair: Arc::new(pair),
-            public,
-        })
+        let key = SigningKey::from_pair(pair).ok_or(FAULT)?;
+        Ok(Self { key })
     }
 
     /// Signs a token. The caller has checked the request against the API's limits; a token over them does not verify.
@@ -124,10 +117,7 @@ impl TokenKey {
         let mut token = URL_SAFE_NO_PAD.encode(header);
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(payload, &mut token);
-        let signature = self
-            .pair
-            .sign(&SystemRandom::new(), token.as_bytes())
-            .expect("a checked P-384 key signs any message");
+        let signature = self.key.sign(token.as_bytes());
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
         token
@@ -149,7 +139,7 @@ impl TokenKey {
         if signature.len() != SIGNATURE_LEN {
             return Err(TokenError::Signature);
         }
-        if !self.public.verifies(signed.as_bytes(), &signature) {
+        if !self.key.public().verifies(signed.as_bytes(), &signature) {
             return Err(TokenError::Signature);
         }
         claims::read(&decode(payload, "payload")?, now, skew)

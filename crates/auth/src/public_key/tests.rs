@@ -1,6 +1,8 @@
 //! One encoding of one kind of key is read; what else stands in a `PUBLIC KEY` block says why it is none.
 
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 
 use super::*;
@@ -47,6 +49,9 @@ const RSA_2048: &str = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAs000gYu5fsmw
     PlxarUZTUN2c3sydwVmpre6C2TOsUqDijdUP1hIdebgL2zJUOnT3369BAmrQ/OEo\n\
     MwIDAQAB";
 
+const BEGIN: &str = "-----BEGIN PUBLIC KEY-----";
+const END: &str = "-----END PUBLIC KEY-----";
+
 fn pem(body: &str) -> String {
     format!("{BEGIN}\n{body}\n{END}\n")
 }
@@ -74,6 +79,7 @@ fn a_p384_key_is_read_whatever_its_lines_end_in_and_whatever_stands_around_it() 
         let key = PublicKey::from_pem(&text).unwrap();
         assert_eq!(key.spki(), der(), "{text}");
         assert_eq!(key, PublicKey::from_spki(&der()).unwrap());
+        assert_eq!(key.pem(), pem(BODY));
     }
 }
 

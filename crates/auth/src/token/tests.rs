@@ -219,7 +219,7 @@ fn t23_other_algorithms_are_refused_even_over_a_good_signature() {
 #[test]
 fn t23_hmacs_keyed_with_the_public_key_are_refused() {
     let key = key();
-    let point = key.pair.public_key().as_ref().to_vec();
+    let point = key.key.pair.public_key().as_ref().to_vec();
     let mut spki = b"\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00".to_vec();
     spki.extend_from_slice(&point);
     let body = STANDARD.encode(&spki);
@@ -273,7 +273,7 @@ fn t24_degenerate_signatures_are_refused() {
     let signed = format!("{header}.{payload}");
     let der = EcdsaKeyPair::from_pkcs8(
         &ECDSA_P384_SHA384_ASN1_SIGNING,
-        key.pair.to_pkcs8v1().unwrap().as_ref(),
+        key.key.pair.to_pkcs8v1().unwrap().as_ref(),
     );
     let der = der
         .unwrap()
@@ -366,6 +366,7 @@ fn t25_other_spellings_of_base64_are_refused() {
     ] {
         let signed = format!("{spelling}.{payload}");
         let signature = key
+            .key
             .pair
             .sign(&SystemRandom::new(), signed.as_bytes())
             .unwrap();
