@@ -28,6 +28,17 @@ const GAUGES_INTERVAL: Duration = Duration::from_secs(1);
 /// One input and where its reply goes.
 pub(crate) type Message = (Input, oneshot::Sender<Reply>);
 
+/// Who hears the reply to an input, and when.
+enum Asker {
+    /// Time: nobody asked.
+    Nobody,
+    /// At once.
+    AtOnce(oneshot::Sender<Reply>),
+    /// When the records of this input and of all before it are written, so that none of them can meet a stage that takes
+    /// the name of a deleted one.
+    WhenWritten(oneshot::Sender<Reply>),
+}
+
 /// Everything that the loop owns.
 pub(crate) struct StageLoop {
     pub(crate) stages: Stages,
@@ -92,7 +103,7 @@ impl StageLoop {
                 biased;
                 () = until(due) => {
                     self.stages.handle_timeout((self.clock)());
-                    self.carry_out(None);
+                    self.carry_out(Asker::Nobody);
                 }
                 _ = gauges.tick() => self.census.show(&self.gauges),
                 message = inbox.recv() => match message {
@@ -114,17 +125,23 @@ impl StageLoop {
             }
             Input::StageOpened { stage, .. } => self.census.stage_opened(stage.clone()),
             Input::StageDeleted { stage } => self.census.stage_deleted(stage),
+            Input::AllStagesDeleted => self.census = Census::default(),
             Input::Restored(_)
             | Input::Disconnect { .. }
             | Input::Connected { .. }
             | Input::Closed { .. }
             | Input::Shutdown => {}
         }
+        let asker = if matches!(input, Input::AllStagesDeleted) {
+            Asker::WhenWritten(reply)
+        } else {
+            Asker::AtOnce(reply)
+        };
         self.stages.handle(input, (self.clock)());
-        self.carry_out(Some(reply));
+        self.carry_out(asker);
     }
 
-    fn carry_out(&mut self, mut asker: Option<oneshot::Sender<Reply>>) {
+    fn carry_out(&mut self, asker: Asker) {
         let mut records = Vec::new();
         let mut others = Vec::new();
         while let Some(output) = self.stages.poll_output() {
@@ -139,7 +156,20 @@ impl StageLoop {
                 }
             }
         }
-        self.writer.write(records);
+        let mut asker = match asker {
+            Asker::WhenWritten(asker) => {
+                self.writer.write_and_answer(records, asker, Reply::Done);
+                None
+            }
+            Asker::AtOnce(asker) => {
+                self.writer.write(records);
+                Some(asker)
+            }
+            Asker::Nobody => {
+                self.writer.write(records);
+                None
+            }
+        };
         for output in others {
             match output {
                 Output::Record(_) => {}

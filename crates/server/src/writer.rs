@@ -14,8 +14,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use model::Record;
+use stage::Reply;
 use store::{SharedStore, StoreError};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 /// Longest wait for company, from the last write on.
@@ -47,9 +48,26 @@ struct Queue {
     changed: Notify,
 }
 
+/// What one input caused, and who hears of it only when it is written.
+#[derive(Debug)]
+struct Batch {
+    records: Vec<Record>,
+    asker: Option<(oneshot::Sender<Reply>, Reply)>,
+}
+
+impl Batch {
+    /// Tells whoever waits for it.
+    fn written(&mut self) {
+        if let Some((asker, reply)) = self.asker.take() {
+            // Whoever asked may have gone away.
+            let _ = asker.send(reply);
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Waiting {
-    batches: VecDeque<Vec<Record>>,
+    batches: VecDeque<Batch>,
     /// Nothing more will come.
     is_closed: bool,
 }
@@ -61,7 +79,7 @@ impl Queue {
     }
 
     /// Fills the group up with what waits, without waiting itself; whether more may come.
-    fn take(&self, group: &mut Vec<Vec<Record>>) -> bool {
+    fn take(&self, group: &mut Vec<Batch>) -> bool {
         let mut waiting = self.lock();
         let room = GROUP_BATCHES_MAX.saturating_sub(group.len());
         let count = room.min(waiting.batches.len());
@@ -86,10 +104,30 @@ impl Drop for Writer {
 
 impl Writer {
     /// Hands a batch over. Never waits.
-    pub(crate) fn write(&self, batch: Vec<Record>) {
-        if batch.is_empty() {
-            return;
+    pub(crate) fn write(&self, records: Vec<Record>) {
+        if !records.is_empty() {
+            self.push(Batch {
+                records,
+                asker: None,
+            });
         }
+    }
+
+    /// Hands a batch over and answers the asker when it and everything before it is written or known to be lost. Never
+    /// waits itself.
+    pub(crate) fn write_and_answer(
+        &self,
+        records: Vec<Record>,
+        asker: oneshot::Sender<Reply>,
+        reply: Reply,
+    ) {
+        self.push(Batch {
+            records,
+            asker: Some((asker, reply)),
+        });
+    }
+
+    fn push(&self, batch: Batch) {
         let oldest = {
             let mut waiting = self.queue.lock();
             let is_full = waiting.batches.len() >= QUEUE_BATCHES_MAX;
@@ -102,7 +140,7 @@ impl Writer {
         };
         self.queue.changed.notify_one();
         if let Some(oldest) = oldest {
-            let records = oldest.len() as u64;
+            let records = oldest.records.len() as u64;
             self.counters.dropped.fetch_add(records, Ordering::Relaxed);
             tracing::error!(records, "records are lost: the queue to the store is full");
         }
@@ -158,6 +196,7 @@ impl WriterTask {
                 self.queue.take(&mut group);
             }
             self.write_group(&group).await;
+            group.iter_mut().for_each(Batch::written);
             self.counters
                 .waiting
                 .fetch_sub(group.len() as u64, Ordering::Relaxed);
@@ -166,8 +205,9 @@ impl WriterTask {
         }
     }
 
-    async fn write_group(&self, group: &[Vec<Record>]) {
-        let Err(error) = self.write(group.concat()).await else {
+    async fn write_group(&self, group: &[Batch]) {
+        let all = group.iter().flat_map(|batch| batch.records.iter().cloned());
+        let Err(error) = self.write(all.collect()).await else {
             return;
         };
         // Something in the group cannot be stored. Its neighbours can.
@@ -176,13 +216,13 @@ impl WriterTask {
             "a group of records was refused"
         );
         for batch in group {
-            if let Err(error) = self.write(batch.clone()).await {
+            if let Err(error) = self.write(batch.records.clone()).await {
                 self.counters
                     .dropped
-                    .fetch_add(batch.len() as u64, Ordering::Relaxed);
+                    .fetch_add(batch.records.len() as u64, Ordering::Relaxed);
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
-                    records = batch.len(),
+                    records = batch.records.len(),
                     "records are lost: the store refuses them"
                 );
             }
@@ -277,6 +317,21 @@ mod tests {
         let expected: Vec<i64> = (3..).take(QUEUE_BATCHES_MAX).collect();
         assert_eq!(numbers(&store), expected);
         assert_eq!(counters.waiting.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_the_store_hears_when_everything_before_is_written() {
+        let (store, _counters, writer, task) = pair();
+        let (asker, reply) = oneshot::channel();
+        writer.write(vec![record(0)]);
+        writer.write_and_answer(Vec::new(), asker, Reply::Done);
+        writer.write(vec![record(1)]);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(task.run());
+        assert_eq!(reply.await, Ok(Reply::Done));
+        assert_eq!(numbers(&store)[0], 0);
+        drop(writer);
+        tasks.join_next().await.unwrap().unwrap();
     }
 
     #[tokio::test(start_paused = true)]

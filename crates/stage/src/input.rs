@@ -51,6 +51,8 @@ pub enum Input {
         /// Which.
         stage: StageArn,
     },
+    /// Every stage is gone, also one that only this machine knew: everybody is disconnected.
+    AllStagesDeleted,
     /// A session that a crash left open; it is closed at the last time the process was known to live.
     /// Follows `StageOpened` of its stage.
     Restored(LiveSession),

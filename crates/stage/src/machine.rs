@@ -99,6 +99,7 @@ impl Stages {
             }
             Input::StageOpened { stage, banned } => self.open_stage(stage, banned),
             Input::StageDeleted { stage } => self.delete_stage(&stage, now),
+            Input::AllStagesDeleted => self.delete_all_stages(now),
             Input::Restored(left) => self.restore(left, now),
             Input::Disconnect { stage, participant } => self.disconnect(&stage, participant, now),
             Input::Connected { connection } => self.media_up(connection, now),
@@ -140,6 +141,15 @@ impl Stages {
             && let Some(session) = stage.session
         {
             session.end(LeftReason::StageDeleted, &mut turn);
+        }
+    }
+
+    fn delete_all_stages(&mut self, now: Now) {
+        let (stages, mut turn) = self.split(now);
+        for stage in std::mem::take(stages).into_values() {
+            if let Some(session) = stage.session {
+                session.end(LeftReason::StageDeleted, &mut turn);
+            }
         }
     }
 

@@ -42,6 +42,8 @@ pub enum Act {
     Open(u8),
     /// The API deletes it.
     Delete(u8),
+    /// The operator deletes everything.
+    DeleteAll,
     /// The API bans a participant.
     Disconnect(u8, u8),
     /// Somebody comes to a door.

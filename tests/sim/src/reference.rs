@@ -130,6 +130,15 @@ impl Reference {
                 }
                 self.stages.remove(stage);
             }
+            Input::AllStagesDeleted => {
+                for stage in self.stages.keys().cloned().collect::<Vec<_>>() {
+                    if let Some(session) = self.active(&stage) {
+                        self.empty(session, LeftReason::StageDeleted, now);
+                        self.end(session, now);
+                    }
+                    self.stages.remove(&stage);
+                }
+            }
             Input::Restored(left) => self.restore(left, now),
             Input::Disconnect { stage, participant } => {
                 if let Some(session) = self.active(stage) {

@@ -91,6 +91,10 @@ impl World {
                 self.stages.remove(&stage);
                 self.tell(&Input::StageDeleted { stage });
             }
+            Act::DeleteAll => {
+                self.stages.clear();
+                self.tell(&Input::AllStagesDeleted);
+            }
             Act::Disconnect(stage, who) => {
                 let (stage, participant) = (stage_arn(stage), participant_id(who));
                 if let Some(bans) = self.stages.get_mut(&stage) {

@@ -90,7 +90,7 @@ fn act() -> impl Strategy<Value = Act> {
         3 => millis(20_000).prop_map(Act::Sleep),
         2 => (-100_000_i64..100_000).prop_map(Act::Step),
         2 => (0..2_u8, 0..4_u8).prop_map(|(stage, who)| Act::Disconnect(stage, who)),
-        1 => (0..2_u8).prop_map(Act::Delete),
+        1 => prop_oneof![5 => (0..2_u8).prop_map(Act::Delete), 1 => Just(Act::DeleteAll)],
         2 => Just(Act::Crash),
         1 => Just(Act::Shutdown),
     ]

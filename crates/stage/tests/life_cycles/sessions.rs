@@ -185,6 +185,29 @@ fn deleting_a_stage_disconnects_everybody_and_ends_the_session() {
 }
 
 #[test]
+fn deleting_every_stage_disconnects_everybody_and_closes_every_door() {
+    check(&[
+        (open(), ""),
+        (
+            join(1, who("ana")),
+            "session 1 starts; ana JOINED; joined 1 []",
+        ),
+        (
+            Act::DeleteAll,
+            "ana LEFT; session 1 ends; close c1 stage-deleted",
+        ),
+        (join(2, who("ana")), "refused StageNotFound"),
+        (Act::DeleteAll, ""),
+        (after(86_400), ""),
+        (open(), ""),
+        (
+            join(3, who("ana")),
+            "session 2 starts; ana JOINED; joined 2 []",
+        ),
+    ]);
+}
+
+#[test]
 fn deleting_an_idle_stage_ends_the_session_in_its_grace() {
     check(&[
         (open(), ""),

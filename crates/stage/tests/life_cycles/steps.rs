@@ -23,6 +23,7 @@ const START_SECOND: i64 = 1_800_000_000;
 pub(crate) enum Act {
     Open(&'static [&'static str]),
     Delete,
+    DeleteAll,
     Join(u64, Token),
     Publish(u64, Token, Option<ErrorCode>),
     Subscribe(u64, Token, &'static str),
@@ -229,6 +230,7 @@ impl Run {
             Act::Delete => Input::StageDeleted {
                 stage: arn("first"),
             },
+            Act::DeleteAll => Input::AllStagesDeleted,
             Act::Join(connection, token) => Input::Join {
                 connection: ConnectionId(connection),
                 grant: token.grant(),
