@@ -1,0 +1,381 @@
+"""A dictionary as the reference: random lives of all resources in two regions, and after each step the server says what it says.
+
+Read your writes, deletes are final, tags equal, references hold, quotas count, a list is complete under paging and under concurrent
+change. The run is the same each time; DOWNSTAGE_SEED asks for another one.
+"""
+
+import os
+from typing import NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+from contract import AVAILABLE, OPERATIONS, check_reply, members
+from downstage import Server
+from keys import public_key
+from signed import Caller, Reply
+
+BUCKET = "stateful"
+STAGES_MAX = 9
+
+
+class Kind(NamedTuple):
+    """A kind of resource, by its name in the operations."""
+
+    name: str
+    create: str
+    quota: int
+
+    @property
+    def member(self) -> str:
+        return self.name[0].lower() + self.name[1:]
+
+    @property
+    def summary(self) -> set[str]:
+        """What a list tells of it."""
+        return set(members(f"{self.name}Summary"))
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("Stage", "CreateStage", STAGES_MAX),
+        Kind("PublicKey", "ImportPublicKey", 3),
+        Kind("StorageConfiguration", "CreateStorageConfiguration", 5),
+        Kind("EncoderConfiguration", "CreateEncoderConfiguration", 20),
+        Kind("IngestConfiguration", "CreateIngestConfiguration", 100),
+    )
+    if kind.create in AVAILABLE
+}
+
+NAME = st.text("abcXYZ019-_", max_size=12)
+TAGS = st.dictionaries(st.sampled_from(["a", "b", "é/ü", "k 1", "x::y"]), st.text(max_size=8).filter(str.isprintable), max_size=4)
+PICK = st.integers(0, 50)
+WHERE = st.integers(0, 1)
+KIND = st.sampled_from(sorted(KINDS))
+
+
+class Paging:
+    """A list that is being read, page by page."""
+
+    def __init__(self, where: int, kind: Kind, size: int, present: set[str]):
+        self.where, self.kind, self.size = where, kind, size
+        self.token = ""
+        # There from the first page on, all the time.
+        self.present = present
+        self.created: set[str] = set()
+        self.gone: set[str] = set()
+        self.seen: list[str] = []
+
+
+class Service(RuleBasedStateMachine):
+    server: Server
+    lives = 0
+
+    def __init__(self):
+        super().__init__()
+        Service.lives += 1
+        # Regions that nobody has used before.
+        self.callers = [Caller(self.server.http, region=f"life-{Service.lives}-{side}") for side in "ab"]
+        self.there: list[dict[str, dict]] = [{}, {}]
+        self.deleted: list[tuple[int, str, str]] = []
+        self.pagings: list[Paging] = []
+        self.keys = 0
+
+    # What the model knows.
+
+    def of(self, where: int, kind: str) -> list[str]:
+        return [arn for arn in self.there[where] if kind_of(arn) == kind]
+
+    def pick(self, where: int, kind: str, pick: int) -> str | None:
+        """One of a kind, if there is any: the same number names the same one as long as nothing changes."""
+        arns = self.of(where, kind)
+        return arns[pick % len(arns)] if arns else None
+
+    def call(self, where: int, operation: str, **arguments) -> Reply:
+        reply = self.callers[where].call(operation, **arguments)
+        check_reply(reply)
+        return reply
+
+    def expect(self, where: int, operation: str, *outcomes: int, **arguments) -> Reply:
+        reply = self.call(where, operation, **arguments)
+        assert reply.status in outcomes, f"expected {outcomes}: {arguments}: {reply}"
+        return reply
+
+    # Lives.
+
+    @rule(where=WHERE, kind=KIND, name=NAME, tags=TAGS, pick=PICK, refers=st.sampled_from(["none", "here", "elsewhere"]))
+    def create(self, where, kind, name, tags, pick, refers):
+        kind = KINDS[kind]
+        arguments, outcome = self.arguments(where, kind.name, pick, refers)
+        outcomes = {outcome}
+        if len(self.of(where, kind.name)) >= kind.quota:
+            # Which of two reasons is told is not the point.
+            outcomes = {402} if outcome == 200 else {402, outcome}
+        reply = self.expect(where, kind.create, *outcomes, name=name, tags=tags, **arguments)
+        if reply.status != 200:
+            return
+        created = reply.json()[kind.member]
+        assert (created.get("name"), created["tags"]) == (name, tags)
+        arn = created["arn"]
+        assert arn not in self.there[where]
+        assert arn.split(":")[3] == self.callers[where].region
+        self.there[where][arn] = created
+        for paging in self.pagings:
+            paging.created.add(arn)
+        self.get(where, arn)
+
+    def arguments(self, where: int, kind: str, pick: int, refers: str) -> tuple[dict, int]:
+        """What else a creation takes, and what comes of it."""
+        match kind:
+            case "PublicKey":
+                held = [self.there[where][arn]["publicKeyMaterial"] for arn in self.of(where, kind)]
+                if held and pick % 4 == 0:
+                    return {"publicKeyMaterial": held[0]}, 409
+                self.keys += 1
+                return {"publicKeyMaterial": public_key(self.keys)}, 200
+            case "StorageConfiguration":
+                return {"s3": {"bucketName": BUCKET}}, 200
+            case "IngestConfiguration":
+                arguments = {"ingestProtocol": "RTMPS", "redundantIngest": pick % 3 == 0}
+                return self.referring(where, "Stage", pick, refers, arguments, lambda arn: {"stageArn": arn})
+            case "Stage" if "StorageConfiguration" in KINDS:
+                return self.referring(where, "StorageConfiguration", pick, refers, {}, recording)
+        return {}, 200
+
+    def referring(self, where, kind, pick, refers, arguments, member) -> tuple[dict, int]:
+        side = where if refers == "here" else 1 - where
+        target = None if refers == "none" else self.pick(side, kind, pick)
+        if target is None:
+            return arguments, 200
+        return {**arguments, **member(target)}, 200 if side == where else 400
+
+    @rule(where=WHERE, kind=KIND, pick=PICK)
+    def read(self, where, kind, pick):
+        arn = self.pick(where, kind, pick)
+        if arn:
+            self.get(where, arn)
+            self.expect(1 - where, f"Get{kind}", 404, arn=arn)
+            self.expect(1 - where, "ListTagsForResource", 404, resourceArn=arn)
+            self.expect(1 - where, "TagResource", 404, resourceArn=arn, tags={"theirs": "1"})
+            self.expect(1 - where, f"Delete{kind}", 404, arn=arn)
+
+    def get(self, where: int, arn: str) -> None:
+        kind = KINDS[kind_of(arn)]
+        told = self.expect(where, f"Get{kind.name}", 200, arn=arn).json()[kind.member]
+        assert told == self.there[where][arn]
+        tags = self.expect(where, "ListTagsForResource", 200, resourceArn=arn).json()["tags"]
+        assert tags == self.there[where][arn]["tags"]
+
+    @rule(where=WHERE, pick=PICK, name=st.none() | NAME, other=PICK, refers=st.sampled_from(["none", "here", "elsewhere"]))
+    def update_stage(self, where, pick, name, other, refers):
+        arn = self.pick(where, "Stage", pick)
+        if arn is None:
+            return
+        arguments, outcome = {"arn": arn} if name is None else {"arn": arn, "name": name}, 200
+        if "StorageConfiguration" in KINDS:
+            arguments, outcome = self.referring(where, "StorageConfiguration", other, refers, arguments, recording)
+            # A configuration that is not there is named by an operation that declares 404.
+            outcome = 404 if outcome == 400 else outcome
+        reply = self.expect(where, "UpdateStage", outcome, **arguments)
+        if reply.status == 200:
+            told = reply.json()["stage"]
+            expected = {**self.there[where][arn], **({} if name is None else {"name": name})}
+            if recording_of(arguments):
+                expected["autoParticipantRecordingConfiguration"] = told["autoParticipantRecordingConfiguration"]
+                assert recording_of(told) == recording_of(arguments)
+            assert told == expected
+            self.there[where][arn] = told
+        self.get(where, arn)
+
+    @precondition(lambda self: "IngestConfiguration" in KINDS)
+    @rule(where=WHERE, pick=PICK, other=PICK, refers=st.sampled_from(["none", "here", "elsewhere", "detach"]), redundant=st.none() | st.booleans())
+    def update_ingest_configuration(self, where, pick, other, refers, redundant):
+        arn = self.pick(where, "IngestConfiguration", pick)
+        if arn is None:
+            return
+        before = self.there[where][arn]
+        arguments = {"arn": arn} if redundant is None else {"arn": arn, "redundantIngest": redundant}
+        outcome = 200
+        if refers == "detach":
+            arguments["stageArn"] = ""
+        else:
+            arguments, outcome = self.referring(where, "Stage", other, refers, arguments, lambda target: {"stageArn": target})
+            outcome = 404 if outcome == 400 else outcome
+        reply = self.expect(where, "UpdateIngestConfiguration", outcome, **arguments)
+        if reply.status == 200:
+            told = reply.json()["ingestConfiguration"]
+            assert told["stageArn"] == arguments.get("stageArn", before["stageArn"])
+            assert told["redundantIngest"] == (before["redundantIngest"] if redundant is None else redundant)
+            assert len(told.get("redundantIngestCredentials", [])) == (2 if told["redundantIngest"] else 0)
+            for kept in ("streamKey", "participantId", "name", "tags", "ingestProtocol"):
+                assert told[kept] == before[kept]
+            self.there[where][arn] = told
+        self.get(where, arn)
+
+    @rule(where=WHERE, kind=KIND, pick=PICK)
+    def delete(self, where, kind, pick):
+        arn = self.pick(where, kind, pick)
+        if arn is None:
+            return
+        if any(recording_of(other) == arn for other in self.there[where].values()):
+            self.expect(where, f"Delete{kind}", 409, arn=arn)
+            self.get(where, arn)
+            return
+        self.expect(where, f"Delete{kind}", 200, arn=arn)
+        del self.there[where][arn]
+        self.deleted.append((where, kind, arn))
+        for paging in self.pagings:
+            paging.present.discard(arn)
+            paging.gone.add(arn)
+        for other in self.there[where].values():
+            if other.get("stageArn") == arn:
+                other["stageArn"] = ""
+
+    @precondition(lambda self: self.deleted)
+    @rule(pick=PICK)
+    def what_is_deleted_stays_deleted(self, pick):
+        where, kind, arn = self.deleted[pick % len(self.deleted)]
+        for operation in (f"Get{kind}", f"Delete{kind}", f"Update{kind}"):
+            if operation in AVAILABLE:
+                self.expect(where, operation, 404, arn=arn)
+        self.expect(where, "ListTagsForResource", 404, resourceArn=arn)
+        self.expect(where, "TagResource", 404, resourceArn=arn, tags={"k": "v"})
+        self.expect(where, "UntagResource", 404, resourceArn=arn, tagKeys=["k"])
+
+    # Tags.
+
+    @rule(where=WHERE, kind=KIND, pick=PICK, tags=TAGS, many=st.booleans())
+    def tag(self, where, kind, pick, tags, many):
+        arn = self.pick(where, kind, pick)
+        if arn is None:
+            return
+        tags = {**tags, **{f"n{index}": "" for index in range(47 if many else 0)}}
+        merged = {**self.there[where][arn]["tags"], **tags}
+        self.expect(where, "TagResource", 200 if len(merged) <= 50 else 400, resourceArn=arn, tags=tags)
+        if len(merged) <= 50:
+            self.there[where][arn]["tags"] = merged
+        self.get(where, arn)
+
+    @rule(where=WHERE, kind=KIND, pick=PICK, keys=st.sets(st.sampled_from(["a", "b", "é/ü", "k 1", "x::y", "n1"]), min_size=1), all=st.booleans())
+    def untag(self, where, kind, pick, keys, all):
+        arn = self.pick(where, kind, pick)
+        if arn is None:
+            return
+        tags = self.there[where][arn]["tags"]
+        keys = set(tags) or keys if all else keys
+        self.expect(where, "UntagResource", 200, resourceArn=arn, tagKeys=sorted(keys))
+        self.there[where][arn]["tags"] = {key: value for key, value in tags.items() if key not in keys}
+        self.get(where, arn)
+
+    # Lists.
+
+    @rule(where=WHERE, kind=KIND, size=st.integers(1, 7))
+    def list_all(self, where, kind, size):
+        self.check_list(where, KINDS[kind], size)
+
+    def check_list(self, where: int, kind: Kind, size: int) -> None:
+        told: dict[str, dict] = {}
+        token, pages = "", 0
+        while token or not pages:
+            told_here, token = self.page(where, kind, size, token)
+            pages += 1
+            for item in told_here:
+                assert item["arn"] not in told, "twice in one list"
+                told[item["arn"]] = item
+        expected = {
+            arn: {name: value for name, value in self.there[where][arn].items() if name in kind.summary}
+            for arn in self.of(where, kind.name)
+        }
+        assert told == expected
+
+    def page(self, where: int, kind: Kind, size: int, token: str, **filters) -> tuple[list[dict], str]:
+        reply = self.expect(where, f"List{kind.name}s", 200, maxResults=size, nextToken=token, **filters).json()
+        token = reply.pop("nextToken", "")
+        (items,) = reply.values()
+        assert len(items) <= size
+        return items, token
+
+    @precondition(lambda self: "IngestConfiguration" in KINDS)
+    @rule(where=WHERE, pick=PICK)
+    def list_the_ingest_configurations_of_a_stage(self, where, pick):
+        stage = self.pick(where, "Stage", pick)
+        if stage is None:
+            return
+        told, token = self.page(where, KINDS["IngestConfiguration"], 100, "", filterByStageArn=stage)
+        assert not token
+        expected = {arn for arn in self.of(where, "IngestConfiguration") if self.there[where][arn]["stageArn"] == stage}
+        assert {item["arn"] for item in told} == expected and len(told) == len(expected)
+
+    @precondition(lambda self: len(self.pagings) < 3)
+    @rule(where=WHERE, kind=KIND, size=st.integers(1, 3))
+    def begin_to_page(self, where, kind, size):
+        paging = Paging(where, KINDS[kind], size, set(self.of(where, kind)))
+        self.pagings.append(paging)
+        self.turn(paging)
+
+    @precondition(lambda self: self.pagings)
+    @rule(pick=PICK)
+    def turn_a_page(self, pick):
+        self.turn(self.pagings[pick % len(self.pagings)])
+
+    def turn(self, paging: Paging) -> None:
+        items, paging.token = self.page(paging.where, paging.kind, paging.size, paging.token)
+        for item in items:
+            arn = item["arn"]
+            assert arn not in paging.seen, "twice in one list"
+            assert arn in self.there[paging.where], f"listed although it is deleted: {arn}"
+            paging.seen.append(arn)
+        if not paging.token:
+            missing = paging.present - set(paging.seen)
+            assert not missing, f"there from the first page to the last, and not listed: {missing}"
+            self.pagings.remove(paging)
+
+    def teardown(self):
+        for paging in list(self.pagings):
+            while paging in self.pagings:
+                self.turn(paging)
+        for where in (0, 1):
+            for kind in KINDS.values():
+                self.check_list(where, kind, 100)
+            for arn in self.there[where]:
+                self.get(where, arn)
+        for caller in self.callers:
+            caller.close()
+
+
+def kind_of(arn: str) -> str:
+    word = arn.rsplit(":", 1)[1].split("/")[0]
+    return "".join(part.capitalize() for part in word.split("-"))
+
+
+def recording(storage: str) -> dict:
+    return {"autoParticipantRecordingConfiguration": {"storageConfigurationArn": storage}}
+
+
+def recording_of(holder: dict) -> str:
+    return holder.get("autoParticipantRecordingConfiguration", {}).get("storageConfigurationArn", "")
+
+
+@pytest.fixture(scope="module")
+def lived_in(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("server"), "--stages-max", str(STAGES_MAX)).start()
+    yield server
+    assert server.stop() == 0
+    log = server.log.read_text()
+    assert "ERROR" not in log and "panicked" not in log, log[-4000:]
+
+
+def test_random_lives_of_resources_are_those_of_a_dictionary(lived_in):
+    Service.server = lived_in
+    chosen = int(os.environ.get("DOWNSTAGE_SEED", "20200714"))
+    print(f"DOWNSTAGE_SEED={chosen}")
+    run_state_machine_as_test(
+        seed(chosen)(Service),
+        settings=settings(
+            max_examples=40, stateful_step_count=60, deadline=None, database=None,
+            phases=[Phase.generate, Phase.shrink], suppress_health_check=list(HealthCheck),
+        ),
+    )
