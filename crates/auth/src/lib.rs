@@ -1,12 +1,18 @@
-//! Who is calling, and what they may do: SigV4 verification, access policies, participant tokens, and seals for what
-//! clients carry back to us. Pure functions over bytes and `Now`.
+//! Who is calling, and what they may do: SigV4 verification, access policies, participant and connection tokens with the keys
+//! that sign them, and seals for what clients carry back to us. Pure functions over bytes and `Now`.
 //!
-//! What is absent: the list of access keys (the caller looks one up), bans and stages (`stage`), HTTP replies (`api`).
+//! What is absent: the lists of access keys, imported keys and revoked tokens (the caller looks one up), bans and stages
+//! (`stage`), HTTP replies (`api`).
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
 
+mod claims;
+pub mod connection_token;
+pub mod explain;
+pub mod fault;
 mod json;
+mod jws;
 pub mod key_pair;
 mod mac;
 pub mod participant_id;

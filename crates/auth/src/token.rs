@@ -1,9 +1,13 @@
-//! Participant tokens: ES384 JWTs that this server signs with its own key.
+//! Participant tokens: ES384 JWTs, signed by this server, or by a customer with the private half of an imported key.
 //!
-//! A token is read in one order: size, shape, header, signature, claims. The key decides the algorithm; the header can
-//! only agree. docs/tokens.md has the reasons. What is absent: tokens that customers sign with keys of their own.
+//! A token is read in one order: size, shape, header, signature, claims. Reading is in two steps, so that the caller can look
+//! up the key between them: [`Unverified::read`] says whose signature it should be, and nothing else about it may be believed;
+//! then [`Unverified::verify`] or [`Unverified::verify_with`] gives what it allows. docs/tokens.md has the reasons.
+//!
+//! What is absent: the keys that are imported, and whether the stage exists, the participant is banned or the token has
+//! expired; `stage` judges that when somebody joins.
 
-mod claims;
+pub(crate) mod claims;
 #[cfg(test)]
 mod tests;
 
@@ -12,28 +16,15 @@ use std::time::Duration;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use model::{Capabilities, Grant, ParticipantId, StageArn};
+use model::{Capabilities, Grant, ParticipantId, PublicKeyArn, StageArn};
 
-use crate::json;
+use crate::fault::Fault;
+use crate::jws::{self, Jws};
 use crate::key_pair::SigningKey;
+use crate::public_key::PublicKey;
 
-/// Longest token that is looked at, in bytes. The largest that the API lets anyone ask for is near 10 KiB: 1 KiB of
-/// attributes and 128 characters of user id, which JSON escapes six-fold at worst and base64 lengthens by a third.
-const TOKEN_LEN_MAX: usize = 12 * 1_024;
-
-/// `r` and `s` of P-384 side by side, in bytes (RFC 7518 section 3.4).
-const SIGNATURE_LEN: usize = 96;
-
-const HEADER: &str = r#"{"alg":"ES384","typ":"JWT"}"#;
-
-/// Header members that choose a key, a format or an algorithm (RFC 7515 section 4.1, RFC 7516, RFC 7797). Our tokens have
-/// none, and none is ever obeyed.
-const HEADER_FOREIGN: [&str; 12] = [
-    "apu", "b64", "crit", "cty", "enc", "epk", "jku", "jwk", "kid", "x5c", "x5u", "zip",
-];
+pub use crate::jws::Signer;
 
 /// The key that signs this server's tokens, and verifies them. Its `Debug` shows nothing.
 #[derive(Clone)]
@@ -79,7 +70,7 @@ pub enum TokenError {
         /// Which part.
         what: &'static str,
     },
-    /// Not signed by this server, or by another algorithm.
+    /// Not signed by the key that it names, or by another algorithm. An unknown key is no other answer.
     #[error("the token's signature does not verify")]
     Signature,
     /// A claim is missing, mistyped or out of range.
@@ -88,6 +79,101 @@ pub enum TokenError {
         /// Which claim.
         claim: &'static str,
     },
+}
+
+impl From<Fault> for TokenError {
+    /// What a client is told of a fault.
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::TooLong => Self::Malformed { what: "length" },
+            Fault::Parts => Self::Malformed { what: "parts" },
+            Fault::Base64 { part } | Fault::Json { part } => Self::Malformed { what: part },
+            Fault::Type | Fault::HeaderMember { .. } | Fault::KeyId | Fault::KeyIdMissing => {
+                Self::Malformed { what: "header" }
+            }
+            Fault::Algorithm | Fault::SignatureForm | Fault::KeyNotFound | Fault::Signature => {
+                Self::Signature
+            }
+            Fault::ClaimMissing { claim }
+            | Fault::Claim { claim, .. }
+            | Fault::ClaimForeign { claim } => Self::Claim { claim },
+            Fault::Expired => Self::Claim { claim: "exp" },
+            Fault::StageNotFound => Self::Claim { claim: "resource" },
+            Fault::Banned | Fault::Revoked => Self::Claim { claim: "jti" },
+        }
+    }
+}
+
+/// The first fault, if there is one, as an error.
+pub(crate) fn first(faults: &[Fault]) -> Result<(), TokenError> {
+    faults
+        .first()
+        .map_or(Ok(()), |fault| Err(TokenError::from(*fault)))
+}
+
+/// A token of good form that nobody has verified. It says whose signature it carries; nothing else of it can be asked.
+pub struct Unverified<'t> {
+    jws: Jws<'t>,
+}
+
+impl std::fmt::Debug for Unverified<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Unverified").field(&self.jws.signer).finish()
+    }
+}
+
+impl<'t> Unverified<'t> {
+    /// Reads size, shape and header.
+    pub fn read(token: &'t str) -> Result<Self, TokenError> {
+        let mut faults = Vec::new();
+        let read = jws::read(token, &mut faults);
+        first(&faults)?;
+        let jws = read.jws.ok_or(TokenError::Signature)?;
+        Ok(Self { jws })
+    }
+
+    /// Whose signature it should be.
+    pub fn signer(&self) -> &Signer {
+        &self.jws.signer
+    }
+
+    /// Verifies a token of this server: signature and claims. Expiry is not judged (`Grant::expires`, it counts at join only);
+    /// `iat` may lie up to `skew` in the future. A token that names an imported key does not verify.
+    pub fn verify(
+        &self,
+        key: &TokenKey,
+        now: Timestamp,
+        skew: Duration,
+    ) -> Result<Grant, TokenError> {
+        match self.jws.signer {
+            Signer::Server => self.open(key.key.public(), now, skew),
+            Signer::PublicKey(_) => Err(TokenError::Signature),
+        }
+    }
+
+    /// Verifies a token of a customer with the key that [`Unverified::signer`] names, as `verify` does one of this server.
+    /// The stage must be of the key's account and region.
+    pub fn verify_with(
+        &self,
+        key: &PublicKey,
+        now: Timestamp,
+        skew: Duration,
+    ) -> Result<Grant, TokenError> {
+        match self.jws.signer {
+            Signer::Server => Err(TokenError::Signature),
+            Signer::PublicKey(_) => self.open(key, now, skew),
+        }
+    }
+
+    fn open(&self, key: &PublicKey, now: Timestamp, skew: Duration) -> Result<Grant, TokenError> {
+        let payload = self.jws.open(key)?;
+        let claims = jws::parse(&payload, "payload")?;
+        let mut faults = Vec::new();
+        let grant = claims::read(&claims, &self.jws.signer, now, skew, &mut faults);
+        first(&faults)?;
+        // Without a fault the grant is whole.
+        grant.ok_or(TokenError::Signature)
+    }
 }
 
 impl TokenKey {
@@ -110,61 +196,26 @@ impl TokenKey {
 
     /// Signs a token. The caller has checked the request against the API's limits; a token over them does not verify.
     pub fn sign(&self, request: &TokenRequest<'_>) -> String {
-        self.sign_parts(HEADER.as_bytes(), &claims::print(request))
+        let header = jws::header(&Signer::Server);
+        jws::sign(&self.key, header.as_bytes(), &claims::print(request))
     }
 
-    fn sign_parts(&self, header: &[u8], payload: &[u8]) -> String {
-        let mut token = URL_SAFE_NO_PAD.encode(header);
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(payload, &mut token);
-        let signature = self.key.sign(token.as_bytes());
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        token
-    }
-
-    /// Verifies a token's signature and claims. Expiry is not judged here (`Grant::expires`, it counts at join only);
-    /// `iat` may lie up to `skew` in the future.
+    /// [`Unverified::read`] and [`Unverified::verify`] in one.
     pub fn verify(&self, token: &str, now: Timestamp, skew: Duration) -> Result<Grant, TokenError> {
-        if token.len() > TOKEN_LEN_MAX {
-            return Err(TokenError::Malformed { what: "length" });
-        }
-        let (signed, signature) = token.rsplit_once('.').ok_or(PARTS)?;
-        let (header, payload) = signed.split_once('.').ok_or(PARTS)?;
-        if payload.contains('.') {
-            return Err(PARTS);
-        }
-        check_header(&decode(header, "header")?)?;
-        let signature = decode(signature, "signature")?;
-        if signature.len() != SIGNATURE_LEN {
-            return Err(TokenError::Signature);
-        }
-        if !self.key.public().verifies(signed.as_bytes(), &signature) {
-            return Err(TokenError::Signature);
-        }
-        claims::read(&decode(payload, "payload")?, now, skew)
+        Unverified::read(token)?.verify(self, now, skew)
+    }
+
+    /// The public half.
+    pub(crate) fn public(&self) -> &PublicKey {
+        self.key.public()
     }
 }
 
-const PARTS: TokenError = TokenError::Malformed { what: "parts" };
-
-/// Base64url without padding and, so that a token has one spelling, without stray bits in the last character.
-fn decode(part: &str, what: &'static str) -> Result<Vec<u8>, TokenError> {
-    URL_SAFE_NO_PAD
-        .decode(part)
-        .map_err(|_| TokenError::Malformed { what })
-}
-
-fn check_header(bytes: &[u8]) -> Result<(), TokenError> {
-    const FAULT: TokenError = TokenError::Malformed { what: "header" };
-    let header = json::parse(bytes).map_err(|_| FAULT)?;
-    let header = header.as_object().ok_or(FAULT)?;
-    let text = |name| header.get(name).and_then(json::Json::as_text);
-    if text("alg") != Some("ES384") {
-        return Err(TokenError::Signature);
+impl SigningKey {
+    /// Signs a participant token. `kid` is the ARN under which the public half has been imported; a token over the API's
+    /// limits, or for a stage of another account or region than the key's, does not verify.
+    pub fn sign_participant_token(&self, kid: &PublicKeyArn, request: &TokenRequest<'_>) -> String {
+        let header = jws::header(&Signer::PublicKey(kid.clone()));
+        jws::sign(self, header.as_bytes(), &claims::print(request))
     }
-    if text("typ") != Some("JWT") || HEADER_FOREIGN.iter().any(|name| header.contains_key(*name)) {
-        return Err(FAULT);
-    }
-    Ok(())
 }

@@ -1,22 +1,23 @@
-//! The claims of a participant token, printed and read. Each is one type only: a date is an integer, never a text or a
-//! fraction; what is mistyped is refused, never taken as absent (the class of CVE-2026-25537).
+//! The claims of a participant token, printed and read.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use model::limits::{ATTRIBUTES_BYTES_MAX, TOKEN_MINUTES_MAX, USER_ID_CHARS_MAX};
 use model::{Capabilities, Grant, ParticipantId, StageArn};
 use serde::Serialize;
 
-use super::{TokenError, TokenRequest};
-use crate::json::{self, Json, Object};
+use super::TokenRequest;
+use crate::claims::{Claims, Life, VERSION};
+use crate::fault::Fault;
+use crate::json::{Json, Object};
+use crate::jws::Signer;
 
-/// The only version there is. Its minor part is a bit field of client requirements; `0` has none.
-const VERSION: &str = "1.0";
-
-/// Longest `exp` - `iat`, in seconds.
-const LIFE_SECS_MAX: i64 = TOKEN_MINUTES_MAX as i64 * 60;
+const LIFE: Life = Life {
+    secs_max: TOKEN_MINUTES_MAX as i64 * 60,
+    rule: "after iat, and at most 14 days after it",
+};
 
 #[derive(Serialize)]
 struct Printed<'a> {
@@ -64,127 +65,124 @@ pub(super) fn print(request: &TokenRequest<'_>) -> Vec<u8> {
     serde_json::to_vec(&printed).expect("texts, integers and booleans always print")
 }
 
-/// Reads and checks the payload of a token whose signature holds. Claims that are not ours are passed over.
-pub(super) fn read(payload: &[u8], now: Timestamp, skew: Duration) -> Result<Grant, TokenError> {
-    const FAULT: TokenError = TokenError::Malformed { what: "payload" };
-    let payload = json::parse(payload).map_err(|_| FAULT)?;
-    let claims = payload.as_object().ok_or(FAULT)?;
-
-    if text(claims, "version")? != VERSION {
-        return Err(bad("version"));
-    }
-    let expires = times(claims, now, skew)?;
-    let stage = StageArn::parse(text(claims, "resource")?).map_err(|_| bad("resource"))?;
-    if text(claims, "topic")? != stage.id.as_str() {
-        return Err(bad("topic"));
-    }
-    let participant = ParticipantId::parse(text(claims, "jti")?).map_err(|_| bad("jti"))?;
+/// Reads and checks the claims of a token that names this signer. Claims that are not ours are passed over. The grant is
+/// whole only where no fault was added.
+pub(crate) fn read(
+    object: &Object,
+    signer: &Signer,
+    now: Timestamp,
+    skew: Duration,
+    faults: &mut Vec<Fault>,
+) -> Option<Grant> {
+    let mut claims = Claims::new(object, faults);
+    claims.version();
+    let expires = claims.times(now, skew, &LIFE);
+    let stage = stage(&mut claims, signer);
+    let participant = claims.parsed(
+        "jti",
+        "1 to 64 of a-z, A-Z, 0-9, - and _",
+        ParticipantId::parse,
+    );
     for url in ["events_url", "whip_url"] {
-        text(claims, url)?;
+        claims.text(url);
     }
-    Ok(Grant {
-        stage,
-        participant,
-        user_id: user_id(claims)?,
-        attributes: attributes(claims)?,
-        capabilities: capabilities(claims)?,
-        expires,
+    let user_id = user_id(&mut claims);
+    let attributes = attributes(&mut claims);
+    let capabilities = capabilities(&mut claims);
+    Some(Grant {
+        stage: stage?,
+        participant: participant?,
+        user_id: user_id?,
+        attributes: attributes?,
+        capabilities: capabilities?,
+        expires: expires?,
     })
 }
 
-const fn bad(claim: &'static str) -> TokenError {
-    TokenError::Claim { claim }
-}
-
-fn text<'a>(claims: &'a Object, claim: &'static str) -> Result<&'a str, TokenError> {
-    claims
-        .get(claim)
-        .and_then(Json::as_text)
-        .ok_or_else(|| bad(claim))
-}
-
-fn time(value: &Json, claim: &'static str) -> Result<Timestamp, TokenError> {
-    match value {
-        Json::Integer(second) if *second >= 0 => {
-            Timestamp::from_second(*second).map_err(|_| bad(claim))
-        }
-        Json::Null
-        | Json::Bool(_)
-        | Json::Integer(_)
-        | Json::OtherNumber
-        | Json::Text(_)
-        | Json::List(_)
-        | Json::Object(_) => Err(bad(claim)),
-    }
-}
-
-/// Checks `iat`, `nbf` and `exp` against each other and the clock, and gives `exp`.
-fn times(claims: &Object, now: Timestamp, skew: Duration) -> Result<Timestamp, TokenError> {
-    let skew = SignedDuration::try_from(skew).unwrap_or(SignedDuration::MAX);
-    let latest = now.saturating_add(skew).unwrap_or(Timestamp::MAX);
-    let issued = time(claims.get("iat").ok_or(bad("iat"))?, "iat")?;
-    if issued > latest {
-        return Err(bad("iat"));
-    }
-    if let Some(not_before) = claims.get("nbf")
-        && time(not_before, "nbf")? > latest
+/// `resource` and `topic` agree, and a key signs for stages of its own account and region only.
+fn stage(claims: &mut Claims<'_>, signer: &Signer) -> Option<StageArn> {
+    let stage = claims.parsed("resource", "the ARN of a stage", StageArn::parse);
+    let topic = claims.text("topic");
+    let stage = stage?;
+    if let Signer::PublicKey(key) = signer
+        && (&key.account, &key.region) != (&stage.account, &stage.region)
     {
-        return Err(bad("nbf"));
+        claims.fault(
+            "resource",
+            "a stage in the account and region of the key (kid)",
+        );
     }
-    let expires = time(claims.get("exp").ok_or(bad("exp"))?, "exp")?;
-    let life_secs = expires.as_second() - issued.as_second();
-    if !(1..=LIFE_SECS_MAX).contains(&life_secs) {
-        return Err(bad("exp"));
+    if topic.is_some_and(|topic| topic != stage.id.as_str()) {
+        claims.fault("topic", "the last part of resource");
     }
-    Ok(expires)
+    Some(stage)
 }
 
-fn user_id(claims: &Object) -> Result<String, TokenError> {
-    let Some(value) = claims.get("user_id") else {
-        return Ok(String::new());
+fn user_id(claims: &mut Claims<'_>) -> Option<String> {
+    const CLAIM: &str = "user_id";
+    let Some(value) = claims.optional(CLAIM) else {
+        return Some(String::new());
     };
-    let text = value.as_text().ok_or(bad("user_id"))?;
-    if text.chars().count() > USER_ID_CHARS_MAX {
-        return Err(bad("user_id"));
+    let text = value
+        .as_text()
+        .filter(|text| text.chars().count() <= USER_ID_CHARS_MAX);
+    if text.is_none() {
+        claims.fault(CLAIM, "a text of at most 128 characters");
     }
-    Ok(text.to_owned())
+    text.map(str::to_owned)
 }
 
-fn attributes(claims: &Object) -> Result<BTreeMap<String, String>, TokenError> {
+fn attributes(claims: &mut Claims<'_>) -> Option<BTreeMap<String, String>> {
     const CLAIM: &str = "attributes";
-    let Some(value) = claims.get(CLAIM) else {
-        return Ok(BTreeMap::new());
+    let Some(value) = claims.optional(CLAIM) else {
+        return Some(BTreeMap::new());
     };
-    let mut bytes: usize = 0;
-    let mut attributes = BTreeMap::new();
-    for (name, value) in value.as_object().ok_or(bad(CLAIM))? {
-        let value = value.as_text().ok_or(bad(CLAIM))?;
-        bytes = bytes.saturating_add(name.len()).saturating_add(value.len());
-        attributes.insert(name.clone(), value.to_owned());
-    }
+    let attributes: Option<BTreeMap<String, String>> = value.as_object().and_then(|object| {
+        let texts = object.iter().map(|(name, value)| {
+            let value = value.as_text()?;
+            Some((name.clone(), value.to_owned()))
+        });
+        texts.collect()
+    });
+    let Some(attributes) = attributes else {
+        claims.fault(CLAIM, "an object of texts");
+        return None;
+    };
+    let bytes: usize = attributes
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
     if bytes > ATTRIBUTES_BYTES_MAX {
-        return Err(bad(CLAIM));
+        claims.fault(CLAIM, "at most 1,024 bytes, names and values together");
     }
-    Ok(attributes)
+    Some(attributes)
 }
 
 /// A capability that is not named is not given; one that does not exist is an error, not a wish to ignore.
-fn capabilities(claims: &Object) -> Result<Capabilities, TokenError> {
+fn capabilities(claims: &mut Claims<'_>) -> Option<Capabilities> {
     const CLAIM: &str = "capabilities";
+    const RULE: &str = "an object of allow_publish and allow_subscribe, each true or false";
+    let value = claims.required(CLAIM)?;
     let mut capabilities = Capabilities::default();
-    for (name, value) in claims
-        .get(CLAIM)
-        .and_then(Json::as_object)
-        .ok_or(bad(CLAIM))?
-    {
-        let Json::Bool(allowed) = value else {
-            return Err(bad(CLAIM));
+    let members = value.as_object();
+    for (name, value) in members.into_iter().flatten() {
+        let member = match name.as_str() {
+            "allow_publish" => &mut capabilities.publish,
+            "allow_subscribe" => &mut capabilities.subscribe,
+            _ => {
+                claims.fault(CLAIM, RULE);
+                return None;
+            }
         };
-        match name.as_str() {
-            "allow_publish" => capabilities.publish = *allowed,
-            "allow_subscribe" => capabilities.subscribe = *allowed,
-            _ => return Err(bad(CLAIM)),
-        }
+        let Json::Bool(allowed) = value else {
+            claims.fault(CLAIM, RULE);
+            return None;
+        };
+        *member = *allowed;
     }
-    Ok(capabilities)
+    if members.is_none() {
+        claims.fault(CLAIM, RULE);
+        return None;
+    }
+    Some(capabilities)
 }
