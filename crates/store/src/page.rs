@@ -40,6 +40,14 @@ pub(crate) enum List {
     Participants,
     /// By sequence.
     Events,
+    /// By (creation, id).
+    PublicKeys,
+    /// By (creation, id), also those of one stage.
+    IngestConfigurations,
+    /// By (creation, id).
+    EncoderConfigurations,
+    /// By (creation, id).
+    StorageConfigurations,
 }
 
 impl List {
@@ -49,6 +57,10 @@ impl List {
             Self::Sessions => 2,
             Self::Participants => 3,
             Self::Events => 4,
+            Self::PublicKeys => 5,
+            Self::IngestConfigurations => 6,
+            Self::EncoderConfigurations => 7,
+            Self::StorageConfigurations => 8,
         }
     }
 }
@@ -78,7 +90,13 @@ impl Key {
             return Err(CORRUPT);
         };
         let id_is_valid = match list {
-            List::Stages | List::Sessions | List::Participants => (1..=64).contains(&id.len()),
+            List::Stages
+            | List::Sessions
+            | List::Participants
+            | List::PublicKeys
+            | List::IngestConfigurations
+            | List::EncoderConfigurations
+            | List::StorageConfigurations => (1..=64).contains(&id.len()),
             List::Events => id.is_empty(),
         } && id.iter().all(u8::is_ascii_graphic);
         if *version != VERSION || *tag != list.tag() || !id_is_valid {
@@ -101,7 +119,16 @@ impl PageRequest {
                 number: i64::MAX,
                 id: "~".to_owned(),
             }),
-            (None, List::Stages | List::Participants | List::Events) => Ok(Key {
+            (
+                None,
+                List::Stages
+                | List::Participants
+                | List::Events
+                | List::PublicKeys
+                | List::IngestConfigurations
+                | List::EncoderConfigurations
+                | List::StorageConfigurations,
+            ) => Ok(Key {
                 number: i64::MIN,
                 id: String::new(),
             }),

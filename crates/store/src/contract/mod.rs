@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use model::{
     AccountId, ClientInfo, Event, EventName, Participant, ParticipantId, ParticipantState,
-    Protocol, Record, RecordingConfiguration, Region, Session, SessionId, Stage, StageArn, StageId,
+    Protocol, Record, RecordingConfiguration, Region, ResourceId, Session, SessionId, Stage,
+    StageArn, StageId, StorageConfiguration, StorageConfigurationArn,
 };
 
 use crate::{Page, PageRequest, Position, Store, StoreError};
@@ -126,6 +127,30 @@ fn stage(id: &str) -> Stage {
 async fn insert(store: &dyn Store, id: &str) -> StageArn {
     store.stage_insert(&stage(id), 1_000).await.unwrap();
     arn(id)
+}
+
+fn storage_of(id: &str) -> StorageConfiguration {
+    let stage = arn(id);
+    StorageConfiguration {
+        arn: StorageConfigurationArn {
+            region: stage.region,
+            account: stage.account,
+            id: ResourceId::parse(id).unwrap(),
+        },
+        name: "a storage configuration".to_owned(),
+        bucket: "recordings".to_owned(),
+        tags: BTreeMap::new(),
+        created: at(0),
+    }
+}
+
+async fn insert_storage(store: &dyn Store, id: &str) -> StorageConfigurationArn {
+    let configuration = storage_of(id);
+    store
+        .storage_configuration_insert(&configuration, 1_000)
+        .await
+        .unwrap();
+    configuration.arn
 }
 
 fn session_id(number: u32) -> SessionId {

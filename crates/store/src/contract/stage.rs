@@ -6,8 +6,8 @@ use futures_util::future::join_all;
 use model::{RecordingConfiguration, StageId, ThumbnailConfiguration};
 
 use super::{
-    NAUGHTY, arn, arn_in, at, insert, joined, page, person, read_all, session_id, stage, stage_of,
-    started,
+    NAUGHTY, arn, arn_in, at, insert, insert_storage, joined, page, person, read_all, session_id,
+    stage, stage_of, started,
 };
 use crate::{PageRequest, ParticipantFilter, Position, StageChange, Store, StoreError};
 
@@ -16,8 +16,7 @@ pub(crate) async fn a_stage_reads_back_as_it_was_written(store: &dyn Store) {
     written.tags.insert("team".into(), "video".into());
     written.active_session = Some(session_id(1));
     written.recording = RecordingConfiguration {
-        storage_configuration_arn: "arn:aws:ivs:us-west-2:111122223333:storage-configuration/x"
-            .into(),
+        storage_configuration_arn: insert_storage(store, "x").await.to_string(),
         media_types: vec!["AUDIO_ONLY".into()],
         thumbnail: ThumbnailConfiguration {
             interval_seconds: 86_400,
@@ -40,7 +39,6 @@ pub(crate) async fn t14_hostile_text_is_stored_verbatim(store: &dyn Store) {
         written
             .tags
             .insert(format!("key {text}"), (*text).to_owned());
-        written.recording.storage_configuration_arn = (*text).to_owned();
         written.recording.media_types = vec![(*text).to_owned()];
         store.stage_insert(&written, 1_000).await.unwrap();
         let read = store.stage_get(&written.arn).await.unwrap();

@@ -4,7 +4,7 @@ use model::{ErrorCode, Event, EventName, ParticipantId, SessionId, StageArn};
 use sqlx::{FromRow, query_as};
 
 use super::Db;
-use super::row::{for_stage, parse_id, sequence, session_key, timestamp};
+use super::row::{for_arn, parse_id, sequence, session_key, timestamp};
 use crate::page::{Key, List};
 use crate::{Page, PageRequest, StoreError};
 
@@ -32,7 +32,7 @@ pub(super) async fn list(
     page: &PageRequest,
 ) -> Result<Page<Event>, StoreError> {
     let after = page.key(List::Events)?;
-    let rows: Vec<Row> = for_stage!(query_as(LIST), stage)
+    let rows: Vec<Row> = for_arn!(query_as(LIST), stage)
         .bind(session.as_str())
         .bind(participant.as_str())
         .bind(after.number)

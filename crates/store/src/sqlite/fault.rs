@@ -37,3 +37,10 @@ pub(super) fn is_duplicate(error: &sqlx::Error) -> bool {
         .as_database_error()
         .is_some_and(|fault| fault.kind() == ErrorKind::UniqueViolation)
 }
+
+/// Whether the error says that another row refers to this one.
+pub(super) fn is_referenced(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .is_some_and(|fault| fault.kind() == ErrorKind::ForeignKeyViolation)
+}

@@ -7,7 +7,6 @@
 use jiff::Timestamp;
 use sqlx::{SqliteConnection, query, query_scalar};
 
-use super::Db;
 use super::row::nanoseconds;
 use crate::StoreError;
 
@@ -40,9 +39,24 @@ pub(super) async fn bury_all(
     Ok(())
 }
 
+/// Buries all sessions of all stages.
+pub(super) async fn bury_everything(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    query(concat!(
+        "UPDATE session SET stage = ",
+        grave!(),
+        ", id = CAST(key AS TEXT), ended = coalesce(ended, start) WHERE stage <> ",
+        grave!()
+    ))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Buries sessions that ended before the given time, and says how many; none are left if it is 0.
-pub(super) async fn bury_some(db: &Db, before: Timestamp) -> Result<u64, StoreError> {
-    let mut transaction = db.write().await?;
+pub(super) async fn bury_some(
+    connection: &mut SqliteConnection,
+    before: Timestamp,
+) -> Result<u64, StoreError> {
     let done = query(concat!(
         "UPDATE session SET stage = ",
         grave!(),
@@ -53,21 +67,19 @@ pub(super) async fn bury_some(db: &Db, before: Timestamp) -> Result<u64, StoreEr
     ))
     .bind(nanoseconds(before))
     .bind(i64::try_from(BURIED_AT_ONCE).expect("a small constant"))
-    .execute(&mut *transaction)
+    .execute(connection)
     .await?;
-    transaction.commit().await?;
     Ok(done.rows_affected())
 }
 
 /// Clears a piece of the grave; `false` if it was empty.
-pub(super) async fn clear_some(db: &Db) -> Result<bool, StoreError> {
-    let mut transaction = db.write().await?;
+pub(super) async fn clear_some(connection: &mut SqliteConnection) -> Result<bool, StoreError> {
     let session: Option<i64> = query_scalar(concat!(
         "SELECT key FROM session WHERE stage = ",
         grave!(),
         " LIMIT 1"
     ))
-    .fetch_optional(&mut *transaction)
+    .fetch_optional(&mut *connection)
     .await?;
     let Some(session) = session else {
         return Ok(false);
@@ -78,7 +90,7 @@ pub(super) async fn clear_some(db: &Db) -> Result<bool, StoreError> {
     )
     .bind(session)
     .bind(CLEARED_AT_ONCE)
-    .execute(&mut *transaction)
+    .execute(&mut *connection)
     .await?;
     let participants = query(
         "DELETE FROM participant WHERE session = ?1 AND id <= (SELECT max(id) FROM \
@@ -86,14 +98,13 @@ pub(super) async fn clear_some(db: &Db) -> Result<bool, StoreError> {
     )
     .bind(session)
     .bind(CLEARED_AT_ONCE)
-    .execute(&mut *transaction)
+    .execute(&mut *connection)
     .await?;
     if events.rows_affected() == 0 && participants.rows_affected() == 0 {
         query("DELETE FROM session WHERE key = ?1")
             .bind(session)
-            .execute(&mut *transaction)
+            .execute(connection)
             .await?;
     }
-    transaction.commit().await?;
     Ok(true)
 }

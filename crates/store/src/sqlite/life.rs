@@ -3,18 +3,19 @@
 use jiff::Timestamp;
 use sqlx::{SqliteConnection, query, query_scalar};
 
-use super::Db;
 use super::row::nanoseconds;
 use crate::StoreError;
 
 /// Notes that the process lives. The last call counts, also where the wall clock has stepped back.
-pub(super) async fn heartbeat(db: &Db, at: Timestamp) -> Result<(), StoreError> {
-    let mut transaction = db.write().await?;
+pub(super) async fn heartbeat(
+    connection: &mut SqliteConnection,
+    at: Timestamp,
+) -> Result<(), StoreError> {
     query("UPDATE life SET seen = ?1")
         .bind(nanoseconds(at))
-        .execute(&mut *transaction)
+        .execute(connection)
         .await?;
-    Ok(transaction.commit().await?)
+    Ok(())
 }
 
 /// The last heartbeat.

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use model::{
-    ClientInfo, Participant, ParticipantId, ParticipantState, Protocol, SessionId, StageArn,
+    Ban, ClientInfo, Participant, ParticipantId, ParticipantState, Protocol, SessionId, StageArn,
 };
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, query, query_as, query_scalar};
+use sqlx::{FromRow, SqliteConnection, query, query_as, query_scalar};
 
 use super::Db;
-use super::row::{for_stage, nanoseconds, parse_id, parse_json, session_key, stage_key, timestamp};
+use super::row::{for_arn, nanoseconds, parse_id, parse_json, session_key, stage_key, timestamp};
 use crate::page::{Key, List};
 use crate::{Page, PageRequest, ParticipantFilter, StoreError};
 
@@ -110,7 +109,7 @@ pub(super) async fn list(
         ParticipantFilter::State(_) => LIST_BY_STATE,
         ParticipantFilter::Nobody => return Ok(Page::empty()),
     };
-    let statement = for_stage!(query_as(sql), stage)
+    let statement = for_arn!(query_as(sql), stage)
         .bind(session.as_str())
         .bind(after.number)
         .bind(after.id)
@@ -144,7 +143,7 @@ pub(super) async fn get(
     session: &SessionId,
     participant: &ParticipantId,
 ) -> Result<Option<Participant>, StoreError> {
-    let row: Option<Row> = for_stage!(
+    let row: Option<Row> = for_arn!(
         query_as(concat!(columns!(), session_key!(), " AND id = ?5")),
         stage
     )
@@ -161,7 +160,7 @@ pub(super) async fn known(
     stage: &StageArn,
     participant: &ParticipantId,
 ) -> Result<bool, StoreError> {
-    Ok(for_stage!(
+    Ok(for_arn!(
         query_scalar(concat!(
             "SELECT EXISTS (SELECT 1 FROM participant JOIN session ON session.key = participant.session \
              WHERE participant.id = ?4 AND session.stage = ",
@@ -176,29 +175,31 @@ pub(super) async fn known(
 }
 
 /// Bans a participant from a stage; the first ban's time stays.
-pub(super) async fn ban(
-    db: &Db,
-    stage: &StageArn,
-    participant: &ParticipantId,
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    let mut transaction = db.write().await?;
-    let key: Option<i64> = for_stage!(
+pub(super) async fn ban(connection: &mut SqliteConnection, ban: Ban) -> Result<(), StoreError> {
+    add_ban(connection, &ban).await.map(drop)
+}
+
+/// Bans a participant unless it is banned, and says whether that is new.
+pub(super) async fn add_ban(
+    connection: &mut SqliteConnection,
+    ban: &Ban,
+) -> Result<bool, StoreError> {
+    let key: Option<i64> = for_arn!(
         query_scalar("SELECT key FROM stage WHERE account = ?1 AND region = ?2 AND id = ?3"),
-        stage
+        ban.stage
     )
-    .fetch_optional(&mut *transaction)
+    .fetch_optional(&mut *connection)
     .await?;
-    query(
+    let inserted = query(
         "INSERT INTO ban (stage, participant, at) VALUES (?1, ?2, ?3) \
          ON CONFLICT (stage, participant) DO NOTHING",
     )
     .bind(key.ok_or(StoreError::NotFound)?)
-    .bind(participant.as_str())
-    .bind(nanoseconds(at))
-    .execute(&mut *transaction)
+    .bind(ban.participant.as_str())
+    .bind(nanoseconds(ban.at))
+    .execute(connection)
     .await?;
-    Ok(transaction.commit().await?)
+    Ok(inserted.rows_affected() == 1)
 }
 
 /// The JSON form of what a client says of itself.

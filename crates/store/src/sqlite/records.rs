@@ -7,37 +7,35 @@ use jiff::Timestamp;
 use model::{ErrorCode, Event, Participant, ParticipantId, Record, Session, SessionId, StageArn};
 use sqlx::{SqliteConnection, query};
 
-use super::Db;
 use super::participant::Client;
-use super::row::{for_stage, json, nanoseconds, sequence_column, session_key, stage_key};
+use super::row::{for_arn, json, nanoseconds, sequence_column, session_key, stage_key};
 use crate::StoreError;
 
 /// Applies records in order in one transaction.
-pub(super) async fn apply(db: &Db, records: &[Record]) -> Result<(), StoreError> {
-    if records.is_empty() {
-        return Ok(());
-    }
-    let mut transaction = db.write().await?;
-    for record in records {
+pub(super) async fn apply(
+    connection: &mut SqliteConnection,
+    records: Vec<Record>,
+) -> Result<(), StoreError> {
+    for record in &records {
         match record {
-            Record::SessionStarted(session) => session_started(&mut transaction, session).await?,
+            Record::SessionStarted(session) => session_started(connection, session).await?,
             Record::SessionEnded {
                 stage,
                 session,
                 end,
-            } => session_ended(&mut transaction, stage, session, *end).await?,
-            Record::Participant(record) => participant(&mut transaction, record).await?,
-            Record::Event(record) => event(&mut transaction, record).await?,
+            } => session_ended(connection, stage, session, *end).await?,
+            Record::Participant(record) => participant(connection, record).await?,
+            Record::Event(record) => event(connection, record).await?,
         }
     }
-    Ok(transaction.commit().await?)
+    Ok(())
 }
 
 async fn session_started(
     connection: &mut SqliteConnection,
     session: &Session,
 ) -> Result<(), StoreError> {
-    for_stage!(
+    for_arn!(
         query(
             "INSERT INTO session (stage, id, start, ended) \
              SELECT key, ?4, ?5, ?6 FROM stage WHERE account = ?1 AND region = ?2 AND id = ?3 \
@@ -51,7 +49,7 @@ async fn session_started(
     .execute(&mut *connection)
     .await?;
     // A start that is repeated after the end does not bring the session back.
-    for_stage!(
+    for_arn!(
         query(concat!(
             "UPDATE stage SET active_session = ?4 WHERE key = ",
             stage_key!(),
@@ -71,7 +69,7 @@ async fn session_ended(
     session: &SessionId,
     end: Timestamp,
 ) -> Result<(), StoreError> {
-    for_stage!(
+    for_arn!(
         query(concat!(
             "UPDATE session SET ended = ?5 WHERE key = ",
             session_key!()
@@ -82,7 +80,7 @@ async fn session_ended(
     .bind(nanoseconds(end))
     .execute(&mut *connection)
     .await?;
-    for_stage!(
+    for_arn!(
         query(concat!(
             "UPDATE stage SET active_session = NULL WHERE key = ",
             stage_key!(),
@@ -102,7 +100,7 @@ async fn participant(
     connection: &mut SqliteConnection,
     participant: &Participant,
 ) -> Result<(), StoreError> {
-    for_stage!(
+    for_arn!(
         query(concat!(
             "INSERT INTO participant \
              (session, id, user_id, attributes, state, first_join, published, publishing, protocol, client) \
@@ -132,7 +130,7 @@ async fn participant(
 }
 
 async fn event(connection: &mut SqliteConnection, event: &Event) -> Result<(), StoreError> {
-    for_stage!(
+    for_arn!(
         query(concat!(
             "INSERT INTO event (session, sequence, participant, time, name, remote, error) \
              SELECT key, ?5, ?6, ?7, ?8, ?9, ?10 FROM session WHERE key = ",

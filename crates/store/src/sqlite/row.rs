@@ -25,8 +25,8 @@ macro_rules! session_key {
     };
 }
 
-/// A query with the parameters of `stage_key!` bound.
-macro_rules! for_stage {
+/// A query with the parts of an ARN bound as the first three parameters, like those of `stage_key!`.
+macro_rules! for_arn {
     ($query:expr, $arn:expr) => {
         $query
             .bind($arn.account.as_str())
@@ -35,7 +35,18 @@ macro_rules! for_stage {
     };
 }
 
-pub(super) use {for_stage, session_key, stage_key};
+/// The ARN of a row that has the columns `account`, `region` and `id`.
+macro_rules! arn_of {
+    ($row:expr, $arn:ident, $id:ident) => {
+        $arn {
+            region: $crate::sqlite::row::parse_id(model::Region::parse(&$row.region))?,
+            account: $crate::sqlite::row::parse_id(model::AccountId::parse(&$row.account))?,
+            id: $crate::sqlite::row::parse_id(model::$id::parse(&$row.id))?,
+        }
+    };
+}
+
+pub(super) use {arn_of, for_arn, session_key, stage_key};
 
 /// Nanoseconds since 1970. 64 bits reach from 1677 to 2262; a time outside is moved to the nearer end, which keeps the order.
 pub(super) fn nanoseconds(at: Timestamp) -> i64 {

@@ -8,7 +8,7 @@ use model::{
 };
 use sqlx::{FromRow, SqliteConnection, query_as};
 
-use super::row::{for_stage, nanoseconds, parse_id, sequence, session_key, stage_key, timestamp};
+use super::row::{for_arn, nanoseconds, parse_id, sequence, session_key, stage_key, timestamp};
 use super::{Db, life, participant};
 use crate::page::{Key, List};
 use crate::{Page, PageRequest, StoreError};
@@ -44,7 +44,7 @@ pub(super) async fn list(
     page: &PageRequest,
 ) -> Result<Page<Session>, StoreError> {
     let after = page.key(List::Sessions)?;
-    let rows: Vec<Row> = for_stage!(query_as(LIST), stage)
+    let rows: Vec<Row> = for_arn!(query_as(LIST), stage)
         .bind(after.number)
         .bind(after.id)
         .bind(page.rows())
@@ -71,7 +71,7 @@ pub(super) async fn get(
     stage: &StageArn,
     session: &SessionId,
 ) -> Result<Option<Session>, StoreError> {
-    let row: Option<Row> = for_stage!(
+    let row: Option<Row> = for_arn!(
         query_as(concat!(
             "SELECT id, start, ended FROM session WHERE key = ",
             session_key!()

@@ -3,39 +3,61 @@
 use std::collections::BTreeMap;
 
 use model::{
-    AccountId, ParticipantId, RecordingConfiguration, Region, SessionId, Stage, StageArn, StageId,
-    ThumbnailConfiguration,
+    ParticipantId, RecordingConfiguration, ResourceId, SessionId, Stage, StageArn,
+    StorageConfigurationArn, ThumbnailConfiguration,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, SqliteConnection, query, query_as, query_scalar};
 
-use super::row::{for_stage, json, nanoseconds, parse_id, parse_json, stage_key, timestamp};
-use super::{Db, fault, grave};
+use super::resource::{self, Resource};
+use super::row::{arn_of, for_arn, json, nanoseconds, parse_id, parse_json, stage_key, timestamp};
+use super::{Db, grave, storage_configuration};
 use crate::page::{Key, List};
-use crate::{Page, PageRequest, StageChange, StoreError};
-
-pub(super) const LIST: &str = "SELECT id, name, tags, created, active_session, recording FROM stage \
-    WHERE account = ?1 AND region = ?2 AND (created, id) > (?3, ?4) ORDER BY created, id LIMIT ?5";
+use crate::{StageChange, StoreError};
 
 #[derive(FromRow)]
-struct Row {
+pub(super) struct Row {
+    account: String,
+    region: String,
     id: String,
     name: String,
     tags: String,
     created: i64,
     active_session: Option<String>,
     recording: String,
+    storage: Option<String>,
 }
 
-impl Row {
-    fn stage(self, account: &AccountId, region: &Region) -> Result<Stage, StoreError> {
+impl Resource for Row {
+    type Model = Stage;
+    // A stage and its storage configuration are of one account and region.
+    const SQL: resource::Sql = resource::sql!(
+        "stage",
+        "account, region, id, name, tags, created, active_session, recording, \
+         (SELECT id FROM storage_configuration WHERE key = stage.storage_configuration) AS storage"
+    );
+    const LIST: List = List::Stages;
+
+    fn key(&self) -> Key {
+        Key {
+            number: self.created,
+            id: self.id.clone(),
+        }
+    }
+
+    fn model(self) -> Result<Stage, StoreError> {
+        let arn = arn_of!(self, StageArn, StageId);
+        let storage = match self.storage {
+            Some(id) => Some(StorageConfigurationArn {
+                region: arn.region.clone(),
+                account: arn.account.clone(),
+                id: parse_id(ResourceId::parse(&id))?,
+            }),
+            None => None,
+        };
         let recording: Recording = parse_json(&self.recording, "recording configuration")?;
         Ok(Stage {
-            arn: StageArn {
-                region: region.clone(),
-                account: account.clone(),
-                id: parse_id(StageId::parse(&self.id))?,
-            },
+            arn,
             name: self.name,
             tags: parse_json(&self.tags, "tags")?,
             created: timestamp(self.created),
@@ -43,26 +65,34 @@ impl Row {
                 .active_session
                 .map(|id| parse_id(SessionId::parse(&id)))
                 .transpose()?,
-            recording: recording.into(),
+            recording: recording.model(storage),
         })
     }
 }
 
-/// Adds a stage. The count and the insert are one transaction, so that a race cannot pass the quota.
-pub(super) async fn insert(db: &Db, stage: &Stage, quota: u32) -> Result<(), StoreError> {
-    let mut transaction = db.write().await?;
-    let count: i64 = query_scalar("SELECT count(*) FROM stage WHERE account = ?1 AND region = ?2")
-        .bind(stage.arn.account.as_str())
-        .bind(stage.arn.region.as_str())
-        .fetch_one(&mut *transaction)
-        .await?;
-    if count >= i64::from(quota) {
-        return Err(StoreError::QuotaExceeded { max: quota });
-    }
-    let inserted = for_stage!(
+/// Adds a stage.
+pub(super) async fn insert(
+    connection: &mut SqliteConnection,
+    stage: Stage,
+    quota: u32,
+) -> Result<(), StoreError> {
+    let added = add(connection, &stage).await?;
+    let arn = &stage.arn;
+    Row::admit(connection, added, &arn.account, &arn.region, quota).await
+}
+
+/// Adds a stage unless its ARN is there, and says whether it was added.
+pub(super) async fn add(
+    connection: &mut SqliteConnection,
+    stage: &Stage,
+) -> Result<bool, StoreError> {
+    let text = &stage.recording.storage_configuration_arn;
+    let storage = storage_configuration::key(connection, &stage.arn, text).await?;
+    let inserted = for_arn!(
         query(
-            "INSERT INTO stage (account, region, id, name, tags, created, active_session, recording) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO stage \
+             (account, region, id, name, tags, created, active_session, recording, storage_configuration) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (account, region, id) DO NOTHING",
         ),
         stage.arn
     )
@@ -71,80 +101,33 @@ pub(super) async fn insert(db: &Db, stage: &Stage, quota: u32) -> Result<(), Sto
     .bind(nanoseconds(stage.created))
     .bind(stage.active_session.as_ref().map(SessionId::as_str))
     .bind(json(&Recording::from(&stage.recording)))
-    .execute(&mut *transaction)
-    .await;
-    match inserted {
-        Ok(_) => Ok(transaction.commit().await?),
-        Err(error) if fault::is_duplicate(&error) => Err(StoreError::AlreadyExists),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// One stage.
-pub(super) async fn get(db: &Db, arn: &StageArn) -> Result<Option<Stage>, StoreError> {
-    read(&mut *db.readers.acquire().await?, arn).await
-}
-
-async fn read(
-    connection: &mut SqliteConnection,
-    arn: &StageArn,
-) -> Result<Option<Stage>, StoreError> {
-    let row: Option<Row> = for_stage!(
-        query_as(
-            "SELECT id, name, tags, created, active_session, recording FROM stage \
-             WHERE account = ?1 AND region = ?2 AND id = ?3",
-        ),
-        arn
-    )
-    .fetch_optional(connection)
+    .bind(storage)
+    .execute(connection)
     .await?;
-    row.map(|row| row.stage(&arn.account, &arn.region))
-        .transpose()
+    Ok(inserted.rows_affected() == 1)
 }
 
-/// Stages of an account and region, by (creation, id).
-pub(super) async fn list(
-    db: &Db,
-    account: &AccountId,
-    region: &Region,
-    page: &PageRequest,
-) -> Result<Page<Stage>, StoreError> {
-    let after = page.key(List::Stages)?;
-    let rows: Vec<Row> = query_as(LIST)
-        .bind(account.as_str())
-        .bind(region.as_str())
-        .bind(after.number)
-        .bind(after.id)
-        .bind(page.rows())
-        .fetch_all(&db.readers)
-        .await?;
-    let stages = rows
-        .into_iter()
-        .map(|row| row.stage(account, region))
-        .collect::<Result<_, _>>()?;
-    Ok(Page::cut(stages, page, List::Stages, |stage: &Stage| Key {
-        number: nanoseconds(stage.created),
-        id: stage.arn.id.to_string(),
-    }))
+/// A stage, with one of its bans if it has any.
+#[derive(FromRow)]
+struct BanRow {
+    account: String,
+    region: String,
+    id: String,
+    participant: Option<String>,
 }
 
 /// Every stage with its bans.
 pub(super) async fn all(db: &Db) -> Result<Vec<(StageArn, Vec<ParticipantId>)>, StoreError> {
-    let rows: Vec<(String, String, String, Option<String>)> = query_as(
+    let rows: Vec<BanRow> = query_as(
         "SELECT stage.account, stage.region, stage.id, ban.participant \
          FROM stage LEFT JOIN ban ON ban.stage = stage.key WHERE stage.account <> ''",
     )
     .fetch_all(&db.readers)
     .await?;
     let mut stages = BTreeMap::<StageArn, Vec<ParticipantId>>::new();
-    for (account, region, id, banned) in rows {
-        let arn = StageArn {
-            region: parse_id(Region::parse(&region))?,
-            account: parse_id(AccountId::parse(&account))?,
-            id: parse_id(StageId::parse(&id))?,
-        };
-        let bans = stages.entry(arn).or_default();
-        if let Some(participant) = banned {
+    for row in rows {
+        let bans = stages.entry(arn_of!(row, StageArn, StageId)).or_default();
+        if let Some(participant) = row.participant {
             bans.push(parse_id(ParticipantId::parse(&participant))?);
         }
     }
@@ -156,60 +139,62 @@ pub(super) async fn all(db: &Db) -> Result<Vec<(StageArn, Vec<ParticipantId>)>, 
 
 /// Changes a stage and gives it as it stands then.
 pub(super) async fn update(
-    db: &Db,
-    arn: &StageArn,
-    change: &StageChange,
+    connection: &mut SqliteConnection,
+    arn: StageArn,
+    change: StageChange,
 ) -> Result<Stage, StoreError> {
-    let mut transaction = db.write().await?;
-    let mut stage = read(&mut transaction, arn)
+    let mut stage = Row::read(connection, &(&arn).into())
         .await?
         .ok_or(StoreError::NotFound)?;
-    if *change == StageChange::default() {
+    if change == StageChange::default() {
         return Ok(stage);
     }
-    if let Some(name) = &change.name {
-        stage.name.clone_from(name);
+    if let Some(name) = change.name {
+        stage.name = name;
     }
-    if let Some(recording) = &change.recording {
-        stage.recording.clone_from(recording);
+    if let Some(recording) = change.recording {
+        stage.recording = recording;
     }
-    for_stage!(
+    let text = &stage.recording.storage_configuration_arn;
+    let storage = storage_configuration::key(connection, &arn, text).await?;
+    for_arn!(
         query(concat!(
-            "UPDATE stage SET name = ?4, recording = ?5 WHERE key = ",
+            "UPDATE stage SET name = ?4, recording = ?5, storage_configuration = ?6 WHERE key = ",
             stage_key!()
         )),
         arn
     )
     .bind(&stage.name)
     .bind(json(&Recording::from(&stage.recording)))
-    .execute(&mut *transaction)
+    .bind(storage)
+    .execute(connection)
     .await?;
-    transaction.commit().await?;
     Ok(stage)
 }
 
 /// Deletes a stage with its bans. Its sessions are out of reach at once, and cleared later.
-pub(super) async fn delete(db: &Db, arn: &StageArn) -> Result<(), StoreError> {
-    let mut transaction = db.write().await?;
-    let key: Option<i64> = for_stage!(
+pub(super) async fn delete(
+    connection: &mut SqliteConnection,
+    arn: StageArn,
+) -> Result<(), StoreError> {
+    let key: Option<i64> = for_arn!(
         query_scalar("SELECT key FROM stage WHERE account = ?1 AND region = ?2 AND id = ?3"),
         arn
     )
-    .fetch_optional(&mut *transaction)
+    .fetch_optional(&mut *connection)
     .await?;
     let key = key.ok_or(StoreError::NotFound)?;
-    grave::bury_all(&mut transaction, key).await?;
+    grave::bury_all(connection, key).await?;
     query("DELETE FROM stage WHERE key = ?1")
         .bind(key)
-        .execute(&mut *transaction)
+        .execute(connection)
         .await?;
-    Ok(transaction.commit().await?)
+    Ok(())
 }
 
-/// The JSON form of a recording configuration.
+/// The JSON form of a recording configuration, but for where recordings go: that is a reference of its own.
 #[derive(Serialize, Deserialize)]
 struct Recording {
-    storage_configuration_arn: String,
     media_types: Vec<String>,
     thumbnail_interval_seconds: u32,
     thumbnail_storage: Vec<String>,
@@ -222,7 +207,6 @@ struct Recording {
 impl From<&RecordingConfiguration> for Recording {
     fn from(value: &RecordingConfiguration) -> Self {
         Self {
-            storage_configuration_arn: value.storage_configuration_arn.clone(),
             media_types: value.media_types.clone(),
             thumbnail_interval_seconds: value.thumbnail.interval_seconds,
             thumbnail_storage: value.thumbnail.storage.clone(),
@@ -234,19 +218,19 @@ impl From<&RecordingConfiguration> for Recording {
     }
 }
 
-impl From<Recording> for RecordingConfiguration {
-    fn from(value: Recording) -> Self {
-        Self {
-            storage_configuration_arn: value.storage_configuration_arn,
-            media_types: value.media_types,
+impl Recording {
+    fn model(self, storage: Option<StorageConfigurationArn>) -> RecordingConfiguration {
+        RecordingConfiguration {
+            storage_configuration_arn: storage.map(|arn| arn.to_string()).unwrap_or_default(),
+            media_types: self.media_types,
             thumbnail: ThumbnailConfiguration {
-                interval_seconds: value.thumbnail_interval_seconds,
-                storage: value.thumbnail_storage,
-                recording_mode: value.thumbnail_recording_mode,
+                interval_seconds: self.thumbnail_interval_seconds,
+                storage: self.thumbnail_storage,
+                recording_mode: self.thumbnail_recording_mode,
             },
-            reconnect_window_seconds: value.reconnect_window_seconds,
-            segment_seconds: value.segment_seconds,
-            record_replicas: value.record_replicas,
+            reconnect_window_seconds: self.reconnect_window_seconds,
+            segment_seconds: self.segment_seconds,
+            record_replicas: self.record_replicas,
         }
     }
 }

@@ -4,13 +4,22 @@ use sqlx::{AssertSqlSafe, query_as};
 
 use super::latency;
 use crate::Sqlite;
-use crate::sqlite::{event, participant, session, stage};
+use crate::sqlite::resource::Resource;
+use crate::sqlite::{
+    encoder_configuration, event, ingest_configuration, participant, public_key, session, stage,
+    storage_configuration,
+};
 
 #[tokio::test]
 async fn no_list_scans_or_sorts_a_table() {
     let store = Sqlite::open_memory(latency()).await.unwrap();
     let lists = [
-        stage::LIST,
+        stage::Row::SQL.list,
+        public_key::Row::SQL.list,
+        ingest_configuration::Row::SQL.list,
+        ingest_configuration::LIST_BY_STAGE,
+        encoder_configuration::Row::SQL.list,
+        storage_configuration::Row::SQL.list,
         session::LIST,
         participant::LIST,
         participant::LIST_BY_USER,
