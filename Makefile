@@ -27,7 +27,7 @@ bench: ## Measure (ARGS for one measurement); docs/performance.md says what the 
 	@cargo build --locked --release --package downstage-server --package downstage-bench
 	@MOTO_SERVER=$(CARGO_TARGET_DIR)/bench-python/bin/moto_server cargo run --locked --release --package downstage-bench -- $(ARGS)
 
-codegen: ## Take the API's shapes from the pinned model and print crates/wire from them
+codegen: ## Take the API's shapes from the pinned model; print crates/wire, openapi.json and docs/api.md from them
 	@cargo xtask spec && cargo xtask codegen
 
 advisories: ## Look up known vulnerabilities of what is linked; needs the network

@@ -40,9 +40,9 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Print crates/wire/src/generated from spec/
+    /// Print crates/wire/src/generated, crates/api/openapi.json and docs/api.md from spec/
     Codegen {
-        /// Change nothing; fail if the generated code differs
+        /// Change nothing; fail if what is generated differs
         #[arg(long)]
         check: bool,
     },

@@ -8,11 +8,33 @@ use serde::Deserialize;
 
 use crate::{spec, workspace};
 
+/// Patterns of the model that no real value matches, and what the service must mean.
+///
+/// `ResourceArn` has one character for the kind of resource (`[a-z-]/`), so that no ARN of this service fits it. The prefix of a
+/// recording is a path, and the pattern of `ParticipantRecordingS3Prefix` has no `/`.
+const MEANT: &[(&str, &str)] = &[
+    (
+        "ResourceArn",
+        "arn:aws:ivs:[a-z0-9-]+:[0-9]+:[a-z-]+/[a-zA-Z0-9-]+",
+    ),
+    ("ParticipantRecordingS3Prefix", "[a-zA-Z0-9/-]*"),
+];
+
 /// All of `spec/ivs-realtime.json` that the generator uses.
 #[derive(Deserialize)]
 pub(crate) struct Spec {
+    pub(crate) service: Service,
     pub(crate) operations: BTreeMap<String, Operation>,
     pub(crate) shapes: BTreeMap<String, Shape>,
+}
+
+/// The service as a whole.
+#[derive(Deserialize)]
+pub(crate) struct Service {
+    #[serde(rename = "apiVersion")]
+    pub(crate) api_version: String,
+    #[serde(rename = "signingName")]
+    pub(crate) signing_name: String,
 }
 
 /// One operation.
@@ -64,6 +86,9 @@ pub(crate) struct Member {
     #[serde(default)]
     pub(crate) required: bool,
     pub(crate) location: Option<Location>,
+    /// The header's name, for one that travels there.
+    #[serde(rename = "locationName")]
+    pub(crate) location_name: Option<String>,
 }
 
 /// Where a member travels when it is not in the body.
@@ -85,6 +110,15 @@ pub(crate) struct Text {
     pub(crate) values: Option<Vec<String>>,
     #[serde(default)]
     pub(crate) sensitive: bool,
+}
+
+impl Text {
+    /// The pattern that values of the shape `name` match as a whole.
+    pub(crate) fn meant_pattern(&self, name: &str) -> Option<&str> {
+        let pattern = self.pattern.as_deref()?;
+        let meant = MEANT.iter().find(|(shape, _)| *shape == name);
+        Some(meant.map_or(pattern, |(_, meant)| meant))
+    }
 }
 
 /// A number.

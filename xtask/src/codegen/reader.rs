@@ -8,14 +8,6 @@ use anyhow::{Result, bail};
 use super::model::{Range, Shape, Spec, Structure, Text};
 use super::{Files, imports, names};
 
-/// Patterns of the model that no real value matches, and what the service must mean.
-///
-/// `ResourceArn` has one character for the kind of resource (`[a-z-]/`), so that no ARN of this service fits it.
-const MEANT: &[(&str, &str)] = &[(
-    "ResourceArn",
-    "arn:aws:ivs:[a-z0-9-]+:[0-9]+:[a-z-]+/[a-zA-Z0-9-]+",
-)];
-
 pub(super) fn print(spec: &Spec, files: &mut Files) -> Result<()> {
     let mut reached = Vec::new();
     for operation in spec.operations.values() {
@@ -131,12 +123,8 @@ fn print_reader(spec: &Spec, name: &str, read: bool, text: &mut String) -> Resul
 
 /// The constraints of a string shape.
 fn print_text(name: &str, shape: &Text, text: &mut String) -> Result<()> {
-    let meant = MEANT
-        .iter()
-        .find(|(meant, _)| *meant == name)
-        .map(|(_, pattern)| *pattern);
     let (min, max) = (shape.min.unwrap_or(0), bound(shape.max));
-    let made = match meant.or(shape.pattern.as_deref()) {
+    let made = match shape.meant_pattern(name) {
         Some(pattern) => format!("Text::matching({min}, {max}, {pattern:?})"),
         None => format!("Text::new({min}, {max})"),
     };
