@@ -24,6 +24,10 @@ pub(crate) enum Breach {
         "at most one of filterByUserId, filterByPublished, filterByState and filterByRecordingState may be given"
     )]
     FiltersExclusive,
+    #[error("at most one of filterByStageArn and filterByState may be given")]
+    IngestFiltersExclusive,
+    #[error("insecureIngest must be true for the protocol RTMP")]
+    InsecureIngest,
 }
 
 /// Tag keys with the service's own prefix (in any case) are reserved, and control characters are not allowed (AWS general

@@ -13,13 +13,17 @@ use serde_json::json;
 use store::StoreError;
 use wire::Operation;
 use wire::error::{
-    CreateParticipantTokenError, CreateStageError, DeleteStageError, DisconnectParticipantError,
-    ErrorShape, GetParticipantError, GetStageError, GetStageSessionError,
-    ListParticipantEventsError, ListParticipantsError, ListStageSessionsError, ListStagesError,
+    CreateIngestConfigurationError, CreateParticipantTokenError, CreateStageError,
+    CreateStorageConfigurationError, DeleteIngestConfigurationError, DeleteStageError,
+    DeleteStorageConfigurationError, DisconnectParticipantError, ErrorShape,
+    GetIngestConfigurationError, GetParticipantError, GetStageError, GetStageSessionError,
+    GetStorageConfigurationError, ListIngestConfigurationsError, ListParticipantEventsError,
+    ListParticipantsError, ListStageSessionsError, ListStagesError, ListStorageConfigurationsError,
     ListTagsForResourceError, OperationError, TagResourceError, UntagResourceError,
-    UpdateStageError,
+    UpdateIngestConfigurationError, UpdateStageError,
 };
 
+use crate::BucketFault;
 use crate::calls::Outcome;
 use crate::constraints::Breach;
 use crate::reply::Reply;
@@ -68,6 +72,21 @@ declared! {
     ListParticipantsError {}
     GetParticipantError { resource_not_found => ResourceNotFound }
     ListParticipantEventsError {}
+    CreateIngestConfigurationError { quota_exceeded => ServiceQuotaExceeded }
+    GetIngestConfigurationError { resource_not_found => ResourceNotFound }
+    ListIngestConfigurationsError {}
+    UpdateIngestConfigurationError { resource_not_found => ResourceNotFound }
+    DeleteIngestConfigurationError { resource_not_found => ResourceNotFound }
+    CreateStorageConfigurationError {
+        resource_not_found => ResourceNotFound,
+        quota_exceeded => ServiceQuotaExceeded
+    }
+    GetStorageConfigurationError { resource_not_found => ResourceNotFound }
+    ListStorageConfigurationsError {}
+    DeleteStorageConfigurationError {
+        resource_not_found => ResourceNotFound,
+        conflict => Conflict
+    }
     TagResourceError { resource_not_found => ResourceNotFound }
     UntagResourceError { resource_not_found => ResourceNotFound }
     ListTagsForResourceError { resource_not_found => ResourceNotFound }
@@ -90,6 +109,8 @@ pub(crate) enum Absent {
     EncoderConfiguration,
     #[error("the storage configuration does not exist")]
     StorageConfiguration,
+    #[error("the bucket does not exist")]
+    Bucket,
     #[error("the resource does not exist")]
     Resource,
 }
@@ -101,6 +122,8 @@ pub(crate) enum ServerFault {
     StoreUnavailable(#[source] Box<dyn Error + Send + Sync>),
     #[error("the store gave an answer that the operation cannot cause")]
     StoreUnexpected(#[source] StoreError),
+    #[error("the object store does not answer")]
+    BucketsUnavailable(#[source] BucketFault),
     #[error("the stages cannot be reached: their queue is full or closed")]
     StagesUnreachable,
     #[error("the operation was cut short")]
@@ -207,7 +230,7 @@ impl ServerFault {
     /// The answer to the caller.
     pub(crate) fn reply(&self) -> Reply {
         let (status, message) = match self {
-            Self::StoreUnavailable(_) | Self::StagesUnreachable => {
+            Self::StoreUnavailable(_) | Self::BucketsUnavailable(_) | Self::StagesUnreachable => {
                 (503, "the service is not available at the moment")
             }
             Self::StoreUnexpected(_) | Self::Interrupted => (500, "the service failed"),

@@ -20,8 +20,10 @@ mod error;
 mod ops;
 mod pipeline;
 mod rate;
+mod recording;
 mod reply;
 mod shape;
+mod stream_key;
 #[cfg(test)]
 mod tests;
 mod token;

@@ -13,9 +13,9 @@ use wire::{Invalid, Operation, RequestParts};
 use crate::access::Subject;
 use crate::app::{Call, Caller};
 use crate::constraints::check_tags;
-use crate::error::{Absent, Failure};
+use crate::error::Failure;
 use crate::ops::Op;
-use crate::{shape, token};
+use crate::{recording, shape, token};
 
 pub(crate) struct CreateStage;
 
@@ -37,12 +37,10 @@ impl Op for CreateStage {
         check_tags(&tags)?;
         let wishes = input.participant_token_configurations.unwrap_or_default();
         wishes.iter().try_for_each(token::check)?;
-        let recorded = input
-            .auto_participant_recording_configuration
-            .is_some_and(|recording| !recording.storage_configuration_arn.is_empty());
-        if recorded {
-            return Err(Absent::StorageConfiguration.into());
-        }
+        let recording = match input.auto_participant_recording_configuration {
+            Some(wish) => recording::read(call, wish)?,
+            None => RecordingConfiguration::default(),
+        };
         let stage = Stage {
             arn: StageArn {
                 region: call.caller.region.clone(),
@@ -53,7 +51,7 @@ impl Op for CreateStage {
             tags,
             created: call.now.wall,
             active_session: None,
-            recording: RecordingConfiguration::default(),
+            recording,
         };
         let tokens: Vec<_> = wishes
             .into_iter()

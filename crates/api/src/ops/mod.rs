@@ -8,20 +8,29 @@ use crate::app::{Call, Caller};
 use crate::error::{Declared, Failure, Refusal, ServerFault};
 use crate::reply::Reply;
 
+mod create_ingest_configuration;
 mod create_participant_token;
 mod create_stage;
+mod create_storage_configuration;
+mod delete_ingest_configuration;
 mod delete_stage;
+mod delete_storage_configuration;
 mod disconnect_participant;
+mod get_ingest_configuration;
 mod get_participant;
 mod get_stage;
 mod get_stage_session;
+mod get_storage_configuration;
+mod list_ingest_configurations;
 mod list_participant_events;
 mod list_participants;
 mod list_stage_sessions;
 mod list_stages;
+mod list_storage_configurations;
 mod list_tags_for_resource;
 mod tag_resource;
 mod untag_resource;
+mod update_ingest_configuration;
 mod update_stage;
 
 /// One operation.
@@ -71,6 +80,33 @@ pub(crate) async fn serve(call: &Call, operation: Operation, parts: &RequestPart
         Operation::ListParticipantEvents => {
             run::<list_participant_events::ListParticipantEvents>(call, parts).await
         }
+        Operation::CreateIngestConfiguration => {
+            run::<create_ingest_configuration::CreateIngestConfiguration>(call, parts).await
+        }
+        Operation::GetIngestConfiguration => {
+            run::<get_ingest_configuration::GetIngestConfiguration>(call, parts).await
+        }
+        Operation::ListIngestConfigurations => {
+            run::<list_ingest_configurations::ListIngestConfigurations>(call, parts).await
+        }
+        Operation::UpdateIngestConfiguration => {
+            run::<update_ingest_configuration::UpdateIngestConfiguration>(call, parts).await
+        }
+        Operation::DeleteIngestConfiguration => {
+            run::<delete_ingest_configuration::DeleteIngestConfiguration>(call, parts).await
+        }
+        Operation::CreateStorageConfiguration => {
+            run::<create_storage_configuration::CreateStorageConfiguration>(call, parts).await
+        }
+        Operation::GetStorageConfiguration => {
+            run::<get_storage_configuration::GetStorageConfiguration>(call, parts).await
+        }
+        Operation::ListStorageConfigurations => {
+            run::<list_storage_configurations::ListStorageConfigurations>(call, parts).await
+        }
+        Operation::DeleteStorageConfiguration => {
+            run::<delete_storage_configuration::DeleteStorageConfiguration>(call, parts).await
+        }
         Operation::TagResource => run::<tag_resource::TagResource>(call, parts).await,
         Operation::UntagResource => run::<untag_resource::UntagResource>(call, parts).await,
         Operation::ListTagsForResource => {
@@ -78,30 +114,21 @@ pub(crate) async fn serve(call: &Call, operation: Operation, parts: &RequestPart
         }
         // `unavailable.txt` lists them; a test compares it with this match.
         Operation::CreateEncoderConfiguration
-        | Operation::CreateIngestConfiguration
-        | Operation::CreateStorageConfiguration
         | Operation::DeleteEncoderConfiguration
-        | Operation::DeleteIngestConfiguration
         | Operation::DeletePublicKey
-        | Operation::DeleteStorageConfiguration
         | Operation::GetComposition
         | Operation::GetEncoderConfiguration
-        | Operation::GetIngestConfiguration
         | Operation::GetPublicKey
-        | Operation::GetStorageConfiguration
         | Operation::ImportPublicKey
         | Operation::ListCompositions
         | Operation::ListEncoderConfigurations
-        | Operation::ListIngestConfigurations
         | Operation::ListParticipantReplicas
         | Operation::ListPublicKeys
-        | Operation::ListStorageConfigurations
         | Operation::RevokeConnectionToken
         | Operation::StartComposition
         | Operation::StartParticipantReplication
         | Operation::StopComposition
-        | Operation::StopParticipantReplication
-        | Operation::UpdateIngestConfiguration => unavailable(call, operation, parts).await,
+        | Operation::StopParticipantReplication => unavailable(call, operation, parts).await,
     }
 }
 
@@ -155,7 +182,9 @@ async fn authorise(call: &Call, operation: Operation, subject: &Subject) -> Resu
 fn log(fault: &ServerFault) {
     let source = std::error::Error::source(fault).map(tracing::field::display);
     match fault {
-        ServerFault::StoreUnavailable(_) | ServerFault::StagesUnreachable => {
+        ServerFault::StoreUnavailable(_)
+        | ServerFault::BucketsUnavailable(_)
+        | ServerFault::StagesUnreachable => {
             tracing::warn!(source, "{fault}");
         }
         ServerFault::StoreUnexpected(_) | ServerFault::Interrupted => {

@@ -1,8 +1,8 @@
 //! UpdateStage: changes a stage's name and recording configuration; members that are absent stay as they are.
 //!
-//! This build has no storage configurations, so recording can only be turned off, which resets the whole object to its defaults.
+//! A recording configuration replaces the one before as a whole. The model's ConflictException is for a stage that is being
+//! recorded, which none is in this build.
 
-use model::RecordingConfiguration;
 use store::StageChange;
 use wire::error::UpdateStageError;
 use wire::input::UpdateStageInput;
@@ -13,7 +13,7 @@ use crate::access::Subject;
 use crate::app::{Call, Caller, is_there};
 use crate::error::{Absent, Failure};
 use crate::ops::Op;
-use crate::shape;
+use crate::{recording, shape};
 
 pub(crate) struct UpdateStage;
 
@@ -33,18 +33,12 @@ impl Op for UpdateStage {
     async fn run(call: &Call, input: Self::Input) -> Result<Vec<u8>, Failure<Self::Error>> {
         let settings = &call.app.settings;
         let arn = call.own_stage_arn(&input.arn)?;
-        let recorded = input
-            .auto_participant_recording_configuration
-            .as_ref()
-            .is_some_and(|recording| !recording.storage_configuration_arn.is_empty());
-        if recorded {
-            return Err(Absent::StorageConfiguration.into());
-        }
         let change = StageChange {
             name: input.name,
             recording: input
                 .auto_participant_recording_configuration
-                .map(|_| RecordingConfiguration::default()),
+                .map(|wish| recording::read(call, wish))
+                .transpose()?,
         };
         let written = settings.store.stage_update(&arn, &change).await;
         let stage = is_there(written, Absent::Stage)?;

@@ -10,11 +10,7 @@ const STATE: types::IngestConfigurationState = types::IngestConfigurationState::
 pub(crate) fn ingest_configuration(
     configuration: IngestConfiguration,
 ) -> types::IngestConfiguration {
-    let credentials: Vec<_> = configuration
-        .credentials
-        .into_iter()
-        .map(credential)
-        .collect();
+    let credentials: Vec<_> = configuration.credentials.iter().map(credential).collect();
     types::IngestConfiguration {
         arn: configuration.arn.to_string(),
         name: Some(configuration.name),
@@ -53,7 +49,7 @@ pub(crate) fn ingest_configuration_summary(
     }
 }
 
-fn credential(credential: IngestCredential) -> types::RedundantIngestCredential {
+fn credential(credential: &IngestCredential) -> types::RedundantIngestCredential {
     types::RedundantIngestCredential {
         participant_id: Some(credential.participant.to_string()),
         stream_key: Some(credential.stream_key.expose().to_owned().into()),

@@ -3,14 +3,18 @@
 //! Optional texts are sent as `""` and tags as `{}` where there are none; other members that have no value are left out.
 
 mod event;
+mod ingest_configuration;
 mod participant;
 mod session;
 mod stage;
+mod storage_configuration;
 
 pub(crate) use event::event;
+pub(crate) use ingest_configuration::{ingest_configuration, ingest_configuration_summary};
 pub(crate) use participant::{participant, participant_summary};
 pub(crate) use session::{session, session_summary};
 pub(crate) use stage::{stage, stage_summary};
+pub(crate) use storage_configuration::{storage_configuration, storage_configuration_summary};
 
 #[cfg(test)]
 mod tests {

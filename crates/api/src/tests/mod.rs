@@ -365,6 +365,27 @@ impl Answer {
     }
 }
 
+/// A new ingest configuration of ANA's for RTMPS, with further members: as the reply shows it.
+pub(crate) async fn ingest(world: &World, members: Value) -> Value {
+    let mut body = members;
+    body["ingestProtocol"] = json!("RTMPS");
+    let answer = world.call(ANA, "CreateIngestConfiguration", body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()["ingestConfiguration"].clone()
+}
+
+/// A new storage configuration's ARN.
+pub(crate) async fn storage(world: &World, who: Who) -> String {
+    let body = json!({ "s3": { "bucketName": "recordings" } });
+    let answer = world.call(who, "CreateStorageConfiguration", body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let made = answer.json();
+    made["storageConfiguration"]["arn"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
 /// Sends one request and prints it with its answer for a golden file. Tokens are cut out: their signatures differ.
 pub(crate) async fn golden(world: &World, method: &str, target: &str, body: Value) -> String {
     let (sent, shown) = if body.is_null() {
