@@ -190,3 +190,6 @@ impl SigningKey {
         jws::sign(self, header.as_bytes(), &payload)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,8 @@ mod claims;
 pub mod connection_token;
 pub mod explain;
 pub mod fault;
+#[cfg(test)]
+mod fixtures;
 mod json;
 mod jws;
 pub mod key_pair;

@@ -1,7 +1,8 @@
-//! A token of ours verifies; everything else does not: keys, signatures, headers and shapes here, claims in `claims`.
-//! Rows T23 to T29 of the threat table and the list B.11.
+//! A good token verifies; everything else does not: keys, signatures, headers and shapes of the server's own tokens here,
+//! those of customers in `imported`, claims in `claims`. Rows T23 to T29 of the threat table and the list B.11.
 
 mod claims;
+mod imported;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,12 +14,13 @@ use aws_lc_rs::{hmac, rand::SystemRandom};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
-use model::{Capabilities, ParticipantId, StageArn};
+use model::{Capabilities, ParticipantId, PublicKeyArn, StageArn};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{TokenError, TokenKey, TokenRequest};
-use crate::fault::TOKEN_LEN_MAX;
+use super::{Signer, TokenError, TokenKey, TokenRequest, Unverified};
+use crate::explain::{self, Inspection, Known};
+use crate::fault::{Fault, TOKEN_LEN_MAX};
 use crate::jws;
 
 /// The header of the server's own tokens.
@@ -76,6 +78,42 @@ fn forge(key: &TokenKey, header: &str, payload: &str) -> String {
 
 fn verify(key: &TokenKey, token: &str) -> Result<model::Grant, TokenError> {
     key.verify(token, now(), SKEW)
+}
+
+/// The ARN of the key of the account and region of the good claims.
+fn kid() -> PublicKeyArn {
+    PublicKeyArn::parse("arn:aws:ivs:us-west-2:123456789012:public-key/f99cde61-c2b0").unwrap()
+}
+
+/// What becomes of a payload: the same for the server's own token as for one of a customer, and the explanation knows it.
+fn judge(key: &TokenKey, payload: impl AsRef<[u8]>) -> Result<model::Grant, TokenError> {
+    let payload = payload.as_ref();
+    let own = jws::sign(&key.key, HEADER.as_bytes(), payload);
+    let result = verify(key, &own);
+    let imported = jws::header(&Signer::PublicKey(kid()));
+    let imported = jws::sign(&key.key, imported.as_bytes(), payload);
+    let unverified = Unverified::read(&imported)?;
+    assert_eq!(unverified.verify_with(key.public(), now(), SKEW), result);
+    for (token, key) in [
+        (&own, explain::Key::Server(key)),
+        (&imported, explain::Key::Public(key.public())),
+    ] {
+        let inspection = Inspection::read(token);
+        if inspection.kind() == explain::Kind::Participant {
+            let explanation = inspection.explain(&Known {
+                now: now(),
+                skew: SKEW,
+                key,
+                stage_exists: None,
+                is_banned: None,
+                is_revoked: None,
+            });
+            let faults = explanation.faults.into_iter();
+            let faults: Vec<_> = faults.filter(|fault| *fault != Fault::Expired).collect();
+            assert_eq!(crate::token::first(&faults).err(), result.clone().err());
+        }
+    }
+    result
 }
 
 /// The token of the good claims in its three parts.
