@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use forward::Row;
+use tokio::runtime::Runtime;
 
 /// Measures a downstage binary and prints a Markdown table.
 #[derive(Parser)]
@@ -37,6 +38,12 @@ struct Arguments {
     /// The core for the load.
     #[arg(long, default_value_t = 1)]
     load_core: u32,
+    /// Measure the control calls only.
+    #[arg(long)]
+    control_only: bool,
+    /// The program `moto_server`, to measure the nearest calls of that emulator in the same run.
+    #[arg(long, env = "MOTO_SERVER")]
+    moto: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -49,7 +56,6 @@ impl Arguments {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the table is the product")]
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     server::pin(std::process::id(), arguments.load_core)?;
@@ -57,10 +63,18 @@ fn main() -> anyhow::Result<()> {
         .enable_all()
         .build()?;
 
+    if !arguments.control_only {
+        forwarding(&runtime, &arguments)?;
+    }
+    control_calls(&runtime, &arguments)
+}
+
+#[expect(clippy::print_stdout, reason = "the table is the product")]
+fn forwarding(runtime: &Runtime, arguments: &Arguments) -> anyhow::Result<()> {
     let mut rows = Vec::new();
     for round in 0..arguments.rounds {
         for &viewers in &arguments.viewers {
-            let row = forward::measure(&runtime, &arguments, viewers)?;
+            let row = forward::measure(runtime, arguments, viewers)?;
             println!(
                 "round {round}, {viewers} viewers: {:.2} us/packet, {} of {} packets",
                 micros(row.cpu_per_packet),
@@ -91,11 +105,41 @@ fn main() -> anyhow::Result<()> {
             median.bytes_per_viewer / 1024,
         );
     }
+    Ok(())
+}
 
-    println!("\n| control call | calls per second, 8 at once | server CPU per call |");
-    println!("|---|---|---|");
-    for (name, rate, cpu) in control::measure(&runtime, &arguments)? {
-        println!("| {name} | {rate:.0} | {:.2} ms |", micros(cpu) / 1000.0);
+#[expect(clippy::print_stdout, reason = "the table is the product")]
+fn control_calls(runtime: &Runtime, arguments: &Arguments) -> anyhow::Result<()> {
+    let measured = control::measure(runtime, arguments)?;
+    println!(
+        "\n| server | control call | at once | calls per second | p50 / p99 | server CPU per call |"
+    );
+    println!("|---|---|---|---|---|---|");
+    for row in &measured.rows {
+        println!(
+            "| {} | {} | {} | {:.0} | {:.2} / {:.2} ms | {:.3} ms |",
+            row.server,
+            row.call,
+            row.at_once,
+            row.per_second,
+            micros(row.p50) / 1000.0,
+            micros(row.p99) / 1000.0,
+            micros(row.cpu) / 1000.0,
+        );
+    }
+    println!(
+        "\nOne ES384 signature alone: {:.3} ms.",
+        micros(measured.signature) / 1000.0
+    );
+    if let Some(token) = measured
+        .rows
+        .iter()
+        .find(|row| row.call == "CreateParticipantToken")
+    {
+        println!(
+            "CreateParticipantToken costs {:.2} times that.",
+            token.cpu.as_secs_f64() / measured.signature.as_secs_f64()
+        );
     }
     Ok(())
 }
