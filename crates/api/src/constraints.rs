@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use auth::public_key::PublicKeyError;
 use model::limits;
 
 /// Which constraint a request breaks. The text is what the caller is told; it repeats nothing of the request.
@@ -24,6 +25,17 @@ pub(crate) enum Breach {
         "at most one of filterByUserId, filterByPublished, filterByState and filterByRecordingState may be given"
     )]
     FiltersExclusive,
+    #[error("publicKeyMaterial is not the public key of a P-384 key pair in PEM: {0}")]
+    PublicKey(PublicKeyError),
+    #[error("tokenId is not the jti of a connection token")]
+    TokenId,
+    #[error("video.width and video.height must be even")]
+    VideoSideOdd,
+    #[error(
+        "video.width times video.height must not be more than {} pixels",
+        limits::ENCODER_PIXELS_MAX
+    )]
+    VideoTooLarge,
     #[error("at most one of filterByStageArn and filterByState may be given")]
     IngestFiltersExclusive,
     #[error("insecureIngest must be true for the protocol RTMP")]

@@ -13,13 +13,16 @@ use serde_json::json;
 use store::StoreError;
 use wire::Operation;
 use wire::error::{
-    CreateIngestConfigurationError, CreateParticipantTokenError, CreateStageError,
-    CreateStorageConfigurationError, DeleteIngestConfigurationError, DeleteStageError,
+    CreateEncoderConfigurationError, CreateIngestConfigurationError, CreateParticipantTokenError,
+    CreateStageError, CreateStorageConfigurationError, DeleteEncoderConfigurationError,
+    DeleteIngestConfigurationError, DeletePublicKeyError, DeleteStageError,
     DeleteStorageConfigurationError, DisconnectParticipantError, ErrorShape,
-    GetIngestConfigurationError, GetParticipantError, GetStageError, GetStageSessionError,
-    GetStorageConfigurationError, ListIngestConfigurationsError, ListParticipantEventsError,
-    ListParticipantsError, ListStageSessionsError, ListStagesError, ListStorageConfigurationsError,
-    ListTagsForResourceError, OperationError, TagResourceError, UntagResourceError,
+    GetEncoderConfigurationError, GetIngestConfigurationError, GetParticipantError,
+    GetPublicKeyError, GetStageError, GetStageSessionError, GetStorageConfigurationError,
+    ImportPublicKeyError, ListEncoderConfigurationsError, ListIngestConfigurationsError,
+    ListParticipantEventsError, ListParticipantsError, ListPublicKeysError, ListStageSessionsError,
+    ListStagesError, ListStorageConfigurationsError, ListTagsForResourceError, OperationError,
+    RevokeConnectionTokenError, TagResourceError, UntagResourceError,
     UpdateIngestConfigurationError, UpdateStageError,
 };
 
@@ -66,6 +69,11 @@ declared! {
     UpdateStageError { resource_not_found => ResourceNotFound }
     DeleteStageError { resource_not_found => ResourceNotFound }
     CreateParticipantTokenError { resource_not_found => ResourceNotFound }
+    ImportPublicKeyError { quota_exceeded => ServiceQuotaExceeded, conflict => Conflict }
+    GetPublicKeyError { resource_not_found => ResourceNotFound }
+    ListPublicKeysError {}
+    DeletePublicKeyError { resource_not_found => ResourceNotFound }
+    RevokeConnectionTokenError {}
     DisconnectParticipantError { resource_not_found => ResourceNotFound }
     ListStageSessionsError {}
     GetStageSessionError { resource_not_found => ResourceNotFound }
@@ -87,6 +95,10 @@ declared! {
         resource_not_found => ResourceNotFound,
         conflict => Conflict
     }
+    CreateEncoderConfigurationError { quota_exceeded => ServiceQuotaExceeded }
+    GetEncoderConfigurationError { resource_not_found => ResourceNotFound }
+    ListEncoderConfigurationsError {}
+    DeleteEncoderConfigurationError { resource_not_found => ResourceNotFound }
     TagResourceError { resource_not_found => ResourceNotFound }
     UntagResourceError { resource_not_found => ResourceNotFound }
     ListTagsForResourceError { resource_not_found => ResourceNotFound }
@@ -113,6 +125,13 @@ pub(crate) enum Absent {
     Bucket,
     #[error("the resource does not exist")]
     Resource,
+}
+
+/// What a request would make for the second time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Duplicate {
+    #[error("the key in publicKeyMaterial is imported already")]
+    PublicKey,
 }
 
 /// What this server failed to do. The operator acts on it, so it is logged with its source and told in general words.
@@ -162,6 +181,13 @@ impl<E: Declared> From<Absent> for Failure<E> {
         let message = absent.to_string();
         E::resource_not_found(message.clone())
             .map_or_else(|| Self::invalid(message), Self::Declared)
+    }
+}
+
+impl<E: Declared> From<Duplicate> for Failure<E> {
+    fn from(duplicate: Duplicate) -> Self {
+        let message = duplicate.to_string();
+        E::conflict(message.clone()).map_or_else(|| Self::invalid(message), Self::Declared)
     }
 }
 

@@ -8,26 +8,35 @@ use crate::app::{Call, Caller};
 use crate::error::{Declared, Failure, Refusal, ServerFault};
 use crate::reply::Reply;
 
+mod create_encoder_configuration;
 mod create_ingest_configuration;
 mod create_participant_token;
 mod create_stage;
 mod create_storage_configuration;
+mod delete_encoder_configuration;
 mod delete_ingest_configuration;
+mod delete_public_key;
 mod delete_stage;
 mod delete_storage_configuration;
 mod disconnect_participant;
+mod get_encoder_configuration;
 mod get_ingest_configuration;
 mod get_participant;
+mod get_public_key;
 mod get_stage;
 mod get_stage_session;
 mod get_storage_configuration;
+mod import_public_key;
+mod list_encoder_configurations;
 mod list_ingest_configurations;
 mod list_participant_events;
 mod list_participants;
+mod list_public_keys;
 mod list_stage_sessions;
 mod list_stages;
 mod list_storage_configurations;
 mod list_tags_for_resource;
+mod revoke_connection_token;
 mod tag_resource;
 mod untag_resource;
 mod update_ingest_configuration;
@@ -55,80 +64,69 @@ pub(crate) trait Op {
     ) -> impl Future<Output = Result<Vec<u8>, Failure<Self::Error>>> + Send;
 }
 
+/// Picks the file of an operation.
+macro_rules! pick {
+    (
+        ($call:ident, $operation:ident, $parts:ident)
+        served { $($name:ident in $module:ident,)* }
+        unavailable { $($unavailable:ident,)* }
+    ) => {
+        match $operation {
+            $(Operation::$name => run::<$module::$name>($call, $parts).await,)*
+            $(Operation::$unavailable)|* => unavailable($call, $operation, $parts).await,
+        }
+    };
+}
+
 /// Serves a signed request.
 pub(crate) async fn serve(call: &Call, operation: Operation, parts: &RequestParts<'_>) -> Reply {
-    match operation {
-        Operation::CreateStage => run::<create_stage::CreateStage>(call, parts).await,
-        Operation::GetStage => run::<get_stage::GetStage>(call, parts).await,
-        Operation::ListStages => run::<list_stages::ListStages>(call, parts).await,
-        Operation::UpdateStage => run::<update_stage::UpdateStage>(call, parts).await,
-        Operation::DeleteStage => run::<delete_stage::DeleteStage>(call, parts).await,
-        Operation::CreateParticipantToken => {
-            run::<create_participant_token::CreateParticipantToken>(call, parts).await
+    pick! {
+        (call, operation, parts)
+        served {
+            CreateStage in create_stage,
+            GetStage in get_stage,
+            ListStages in list_stages,
+            UpdateStage in update_stage,
+            DeleteStage in delete_stage,
+            CreateParticipantToken in create_participant_token,
+            ImportPublicKey in import_public_key,
+            GetPublicKey in get_public_key,
+            ListPublicKeys in list_public_keys,
+            DeletePublicKey in delete_public_key,
+            RevokeConnectionToken in revoke_connection_token,
+            DisconnectParticipant in disconnect_participant,
+            ListStageSessions in list_stage_sessions,
+            GetStageSession in get_stage_session,
+            ListParticipants in list_participants,
+            GetParticipant in get_participant,
+            ListParticipantEvents in list_participant_events,
+            CreateIngestConfiguration in create_ingest_configuration,
+            GetIngestConfiguration in get_ingest_configuration,
+            ListIngestConfigurations in list_ingest_configurations,
+            UpdateIngestConfiguration in update_ingest_configuration,
+            DeleteIngestConfiguration in delete_ingest_configuration,
+            CreateStorageConfiguration in create_storage_configuration,
+            GetStorageConfiguration in get_storage_configuration,
+            ListStorageConfigurations in list_storage_configurations,
+            DeleteStorageConfiguration in delete_storage_configuration,
+            CreateEncoderConfiguration in create_encoder_configuration,
+            GetEncoderConfiguration in get_encoder_configuration,
+            ListEncoderConfigurations in list_encoder_configurations,
+            DeleteEncoderConfiguration in delete_encoder_configuration,
+            TagResource in tag_resource,
+            UntagResource in untag_resource,
+            ListTagsForResource in list_tags_for_resource,
         }
-        Operation::DisconnectParticipant => {
-            run::<disconnect_participant::DisconnectParticipant>(call, parts).await
+        // `unavailable.txt` lists them; a test compares it with these.
+        unavailable {
+            GetComposition,
+            ListCompositions,
+            ListParticipantReplicas,
+            StartComposition,
+            StartParticipantReplication,
+            StopComposition,
+            StopParticipantReplication,
         }
-        Operation::ListStageSessions => {
-            run::<list_stage_sessions::ListStageSessions>(call, parts).await
-        }
-        Operation::GetStageSession => run::<get_stage_session::GetStageSession>(call, parts).await,
-        Operation::ListParticipants => {
-            run::<list_participants::ListParticipants>(call, parts).await
-        }
-        Operation::GetParticipant => run::<get_participant::GetParticipant>(call, parts).await,
-        Operation::ListParticipantEvents => {
-            run::<list_participant_events::ListParticipantEvents>(call, parts).await
-        }
-        Operation::CreateIngestConfiguration => {
-            run::<create_ingest_configuration::CreateIngestConfiguration>(call, parts).await
-        }
-        Operation::GetIngestConfiguration => {
-            run::<get_ingest_configuration::GetIngestConfiguration>(call, parts).await
-        }
-        Operation::ListIngestConfigurations => {
-            run::<list_ingest_configurations::ListIngestConfigurations>(call, parts).await
-        }
-        Operation::UpdateIngestConfiguration => {
-            run::<update_ingest_configuration::UpdateIngestConfiguration>(call, parts).await
-        }
-        Operation::DeleteIngestConfiguration => {
-            run::<delete_ingest_configuration::DeleteIngestConfiguration>(call, parts).await
-        }
-        Operation::CreateStorageConfiguration => {
-            run::<create_storage_configuration::CreateStorageConfiguration>(call, parts).await
-        }
-        Operation::GetStorageConfiguration => {
-            run::<get_storage_configuration::GetStorageConfiguration>(call, parts).await
-        }
-        Operation::ListStorageConfigurations => {
-            run::<list_storage_configurations::ListStorageConfigurations>(call, parts).await
-        }
-        Operation::DeleteStorageConfiguration => {
-            run::<delete_storage_configuration::DeleteStorageConfiguration>(call, parts).await
-        }
-        Operation::TagResource => run::<tag_resource::TagResource>(call, parts).await,
-        Operation::UntagResource => run::<untag_resource::UntagResource>(call, parts).await,
-        Operation::ListTagsForResource => {
-            run::<list_tags_for_resource::ListTagsForResource>(call, parts).await
-        }
-        // `unavailable.txt` lists them; a test compares it with this match.
-        Operation::CreateEncoderConfiguration
-        | Operation::DeleteEncoderConfiguration
-        | Operation::DeletePublicKey
-        | Operation::GetComposition
-        | Operation::GetEncoderConfiguration
-        | Operation::GetPublicKey
-        | Operation::ImportPublicKey
-        | Operation::ListCompositions
-        | Operation::ListEncoderConfigurations
-        | Operation::ListParticipantReplicas
-        | Operation::ListPublicKeys
-        | Operation::RevokeConnectionToken
-        | Operation::StartComposition
-        | Operation::StartParticipantReplication
-        | Operation::StopComposition
-        | Operation::StopParticipantReplication => unavailable(call, operation, parts).await,
     }
 }
 

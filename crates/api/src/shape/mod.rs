@@ -2,16 +2,20 @@
 //!
 //! Optional texts are sent as `""` and tags as `{}` where there are none; other members that have no value are left out.
 
+mod encoder_configuration;
 mod event;
 mod ingest_configuration;
 mod participant;
+mod public_key;
 mod session;
 mod stage;
 mod storage_configuration;
 
+pub(crate) use encoder_configuration::{encoder_configuration, encoder_configuration_summary};
 pub(crate) use event::event;
 pub(crate) use ingest_configuration::{ingest_configuration, ingest_configuration_summary};
 pub(crate) use participant::{participant, participant_summary};
+pub(crate) use public_key::{public_key, public_key_summary};
 pub(crate) use session::{session, session_summary};
 pub(crate) use stage::{stage, stage_summary};
 pub(crate) use storage_configuration::{storage_configuration, storage_configuration_summary};

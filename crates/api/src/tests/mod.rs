@@ -12,6 +12,7 @@ mod logs;
 mod policies;
 mod races;
 mod rates;
+mod resources;
 mod signatures;
 mod tenancy;
 mod text;
@@ -46,6 +47,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tower::Service;
 use wire::Operation;
+
+pub(crate) use resources::{P256, block, pem};
 
 use crate::{AccessKey, BucketFault, Buckets, Calls, Endpoints, Settings, StageSender, router};
 
