@@ -1,4 +1,5 @@
-//! The routes of the HTTP port: the media doors, health, metrics and the page; everything else is the control API's.
+//! The routes of the HTTP port: the media doors, health, metrics, the API's description and the page; everything else is the
+//! control API's.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,6 +17,12 @@ use crate::housekeeping::StoreHealth;
 use crate::metrics::{CONTENT_TYPE, Metrics};
 use crate::page;
 
+/// The API's description, generated from `spec/` by `cargo xtask codegen`.
+const DESCRIPTION: &str = include_str!("../../api/openapi.json");
+
+/// How long a reader may keep it: a newer build is noticed after five minutes.
+const DESCRIPTION_CACHE: &str = "public, max-age=300";
+
 /// What the server's own routes need.
 pub(crate) struct Operations {
     pub(crate) metrics: Metrics,
@@ -31,6 +38,7 @@ pub(crate) fn router(operations: Operations, media: Router, api: Router) -> Rout
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+        .route("/_downstage/openapi.json", get(description))
         .route("/", get(page::index))
         .route("/assets/{*path}", get(page::asset))
         .with_state(Arc::new(operations));
@@ -55,6 +63,18 @@ async fn readyz(State(operations): State<Arc<Operations>>) -> Response {
             .into_response();
     }
     "ready\n".into_response()
+}
+
+/// What the API has to offer, for anybody and for pages of any origin: it says nothing of this server but which operations its
+/// build has.
+async fn description() -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, DESCRIPTION_CACHE),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, DESCRIPTION).into_response()
 }
 
 async fn metrics(

@@ -209,3 +209,21 @@ fn connections_are_kept_and_pipelined_requests_are_answered_in_order() {
         "{reply:?}"
     );
 }
+
+#[test]
+fn the_description_of_the_api_is_for_anybody() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(folder.path());
+    let got = get(server.http, "/_downstage/openapi.json");
+    assert_eq!(got.status, 200);
+    assert_eq!(got.header("content-type"), Some("application/json"));
+    assert_eq!(got.header("cache-control"), Some("public, max-age=300"));
+    let document: serde_json::Value = serde_json::from_str(&got.body).unwrap();
+    assert_eq!(
+        document["paths"]["/GetStage"]["post"]["operationId"],
+        "GetStage"
+    );
+    let head = send(server.http, "HEAD", "/_downstage/openapi.json", &[], "");
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+    assert_eq!(head.header("content-length"), got.header("content-length"));
+}
