@@ -188,7 +188,15 @@ mod tests {
     fn a_position_reads_back_in_its_own_list_only() {
         let position = key().seal(List::Sessions);
         assert_eq!(Key::open(List::Sessions, &position).unwrap(), key());
-        for list in [List::Stages, List::Participants, List::Events] {
+        for list in [
+            List::Stages,
+            List::Participants,
+            List::Events,
+            List::PublicKeys,
+            List::IngestConfigurations,
+            List::EncoderConfigurations,
+            List::StorageConfigurations,
+        ] {
             assert!(Key::open(list, &position).is_err(), "{list:?}");
         }
     }

@@ -1,19 +1,28 @@
 //! The contract that every implementation of [`Store`] passes, as cases over `&dyn Store`. Each case begins with an empty store.
 
+pub(crate) mod connection_token;
+pub(crate) mod encoder_configuration;
 pub(crate) mod event;
+pub(crate) mod ingest_configuration;
 pub(crate) mod participant;
+pub(crate) mod public_key;
 pub(crate) mod records;
+pub(crate) mod resource;
 pub(crate) mod session;
 pub(crate) mod stage;
+pub(crate) mod state;
+pub(crate) mod storage_configuration;
 pub(crate) mod tags;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use model::{
-    AccountId, ClientInfo, Event, EventName, Participant, ParticipantId, ParticipantState,
-    Protocol, Record, RecordingConfiguration, Region, ResourceId, Session, SessionId, Stage,
-    StageArn, StageId, StorageConfiguration, StorageConfigurationArn,
+    AccountId, ClientInfo, EncoderConfiguration, EncoderConfigurationArn, Event, EventName,
+    IngestConfiguration, IngestConfigurationArn, IngestProtocol, Participant, ParticipantId,
+    ParticipantState, Protocol, PublicKey, PublicKeyArn, Record, RecordingConfiguration, Region,
+    ResourceId, Session, SessionId, Stage, StageArn, StageId, StorageConfiguration,
+    StorageConfigurationArn, StreamKey, Video,
 };
 
 use crate::{Page, PageRequest, Position, Store, StoreError};
@@ -22,17 +31,44 @@ use crate::{Page, PageRequest, Position, Store, StoreError};
 macro_rules! suite {
     ($open:path) => {
         $crate::contract::suite!($open;
+            resource: a_second_resource_with_the_same_arn_is_refused,
+            resource: t16_a_quota_holds_when_many_insert_at_once,
+            resource: a_quota_counts_one_account_in_one_region,
+            resource: lists_hold_one_account_and_region,
+            resource: pages_are_complete_while_others_insert_and_delete,
+            resource: a_page_holds_1_to_100_items,
+            resource: a_delete_is_final,
+            resource: tags_of_every_kind_merge_and_go,
+            resource: racing_merges_inserts_and_deletes_are_serial,
             stage: a_stage_reads_back_as_it_was_written,
             stage: t14_hostile_text_is_stored_verbatim,
-            stage: a_second_stage_with_the_same_arn_is_refused,
-            stage: t16_a_quota_holds_when_many_insert_at_once,
-            stage: a_quota_counts_one_account_in_one_region,
             stage: an_update_changes_name_and_recording_only,
-            stage: lists_hold_one_account_and_region,
-            stage: pages_are_complete_while_others_insert_and_delete,
-            stage: a_page_holds_1_to_100_items,
             stage: t13_a_position_that_is_not_of_the_list_is_corrupt,
             stage: t16_racing_writers_leave_no_orphans,
+            public_key: t14_a_public_key_reads_back_as_it_was_written,
+            public_key: a_key_is_imported_once_in_an_account_and_region,
+            ingest_configuration: t14_an_ingest_configuration_reads_back_as_it_was_written,
+            ingest_configuration: an_update_moves_an_ingest_configuration_and_nothing_else,
+            ingest_configuration: redundancy_keeps_credentials_that_are_there,
+            ingest_configuration: t16_an_ingest_configuration_publishes_to_a_stage_that_is_there,
+            ingest_configuration: ingest_configurations_of_a_stage_are_listed,
+            ingest_configuration: a_participant_is_detached_by_each_of_its_names,
+            ingest_configuration: t16_a_deleted_stage_detaches_its_ingest_configurations,
+            ingest_configuration: t16_racing_stage_deletes_and_attachments_leave_no_dangling_reference,
+            encoder_configuration: t14_an_encoder_configuration_reads_back_as_it_was_written,
+            encoder_configuration: framerates_keep_every_bit,
+            storage_configuration: t14_a_storage_configuration_reads_back_as_it_was_written,
+            storage_configuration: t16_a_stage_records_to_a_storage_configuration_that_is_there,
+            storage_configuration: t16_a_storage_configuration_in_use_is_not_deleted,
+            storage_configuration: a_stage_elsewhere_does_not_use_the_storage_configuration_with_its_id,
+            storage_configuration: t16_racing_storage_deletes_and_stages_leave_no_dangling_reference,
+            connection_token: a_token_is_revoked_in_its_account_and_region,
+            connection_token: revoked_tokens_are_forgotten_by_their_last_revocation,
+            state: what_is_exported_cleared_and_inserted_is_exported_again,
+            state: an_export_knows_no_history,
+            state: a_seed_skips_what_is_there_and_ignores_quotas,
+            state: a_seed_is_taken_as_a_whole_or_not_at_all,
+            state: a_reset_takes_everything_but_the_secrets,
             tags: tags_merge_and_go,
             tags: a_merge_past_fifty_tags_changes_nothing,
             tags: merges_at_once_lose_nothing,
@@ -109,9 +145,9 @@ fn arn(id: &str) -> StageArn {
     arn_in("111122223333", "us-west-2", id)
 }
 
-fn stage_of(arn: StageArn) -> Stage {
+fn stage_in(account: &str, region: &str, id: &str) -> Stage {
     Stage {
-        arn,
+        arn: arn_in(account, region, id),
         name: "a stage".to_owned(),
         tags: BTreeMap::new(),
         created: at(0),
@@ -121,7 +157,7 @@ fn stage_of(arn: StageArn) -> Stage {
 }
 
 fn stage(id: &str) -> Stage {
-    stage_of(arn(id))
+    stage_in("111122223333", "us-west-2", id)
 }
 
 async fn insert(store: &dyn Store, id: &str) -> StageArn {
@@ -129,12 +165,74 @@ async fn insert(store: &dyn Store, id: &str) -> StageArn {
     arn(id)
 }
 
-fn storage_of(id: &str) -> StorageConfiguration {
-    let stage = arn(id);
+fn public_key_in(account: &str, region: &str, id: &str) -> PublicKey {
+    let StageArn {
+        region, account, ..
+    } = arn_in(account, region, "x");
+    PublicKey {
+        arn: PublicKeyArn {
+            region,
+            account,
+            id: ResourceId::parse(id).unwrap(),
+        },
+        name: "a public key".to_owned(),
+        material: "PEM\n".to_owned(),
+        spki: id.as_bytes().to_vec(),
+        fingerprint: "00:11".to_owned(),
+        tags: BTreeMap::new(),
+        created: at(0),
+    }
+}
+
+fn ingest_in(account: &str, region: &str, id: &str) -> IngestConfiguration {
+    let StageArn {
+        region, account, ..
+    } = arn_in(account, region, "x");
+    IngestConfiguration {
+        arn: IngestConfigurationArn {
+            region,
+            account,
+            id: ResourceId::parse(id).unwrap(),
+        },
+        name: "an ingest configuration".to_owned(),
+        protocol: IngestProtocol::Rtmps,
+        insecure: false,
+        stage: None,
+        participant: person(&format!("participant-{id}")),
+        stream_key: StreamKey::new(format!("key-{id}")),
+        credentials: Vec::new(),
+        user_id: String::new(),
+        attributes: BTreeMap::new(),
+        tags: BTreeMap::new(),
+        created: at(0),
+    }
+}
+
+fn encoder_in(account: &str, region: &str, id: &str) -> EncoderConfiguration {
+    let StageArn {
+        region, account, ..
+    } = arn_in(account, region, "x");
+    EncoderConfiguration {
+        arn: EncoderConfigurationArn {
+            region,
+            account,
+            id: ResourceId::parse(id).unwrap(),
+        },
+        name: "an encoder configuration".to_owned(),
+        video: Video::default(),
+        tags: BTreeMap::new(),
+        created: at(0),
+    }
+}
+
+fn storage_in(account: &str, region: &str, id: &str) -> StorageConfiguration {
+    let StageArn {
+        region, account, ..
+    } = arn_in(account, region, "x");
     StorageConfiguration {
         arn: StorageConfigurationArn {
-            region: stage.region,
-            account: stage.account,
+            region,
+            account,
             id: ResourceId::parse(id).unwrap(),
         },
         name: "a storage configuration".to_owned(),
@@ -145,7 +243,7 @@ fn storage_of(id: &str) -> StorageConfiguration {
 }
 
 async fn insert_storage(store: &dyn Store, id: &str) -> StorageConfigurationArn {
-    let configuration = storage_of(id);
+    let configuration = storage_in("111122223333", "us-west-2", id);
     store
         .storage_configuration_insert(&configuration, 1_000)
         .await

@@ -1,15 +1,14 @@
 //! Stages: identity, quota, order.
 
-use std::collections::BTreeSet;
-
 use futures_util::future::join_all;
 use model::{RecordingConfiguration, StageId, ThumbnailConfiguration};
 
 use super::{
-    NAUGHTY, arn, arn_in, at, insert, insert_storage, joined, page, person, read_all, session_id,
-    stage, stage_of, started,
+    NAUGHTY, arn, at, insert, insert_storage, joined, page, person, session_id, stage, started,
 };
-use crate::{PageRequest, ParticipantFilter, Position, StageChange, Store, StoreError};
+use crate::{
+    IngestFilter, PageRequest, ParticipantFilter, Position, StageChange, Store, StoreError,
+};
 
 pub(crate) async fn a_stage_reads_back_as_it_was_written(store: &dyn Store) {
     let mut written = stage("abcdABCDefgh");
@@ -46,50 +45,6 @@ pub(crate) async fn t14_hostile_text_is_stored_verbatim(store: &dyn Store) {
     }
     let all = store.stage_all().await.unwrap();
     assert_eq!(all.len(), NAUGHTY.len());
-}
-
-pub(crate) async fn a_second_stage_with_the_same_arn_is_refused(store: &dyn Store) {
-    let first = stage("same");
-    store.stage_insert(&first, 10).await.unwrap();
-    let mut second = first.clone();
-    second.name = "another".into();
-    let refused = store.stage_insert(&second, 10).await;
-    assert!(matches!(refused, Err(StoreError::AlreadyExists)));
-    assert_eq!(store.stage_get(&first.arn).await.unwrap(), Some(first));
-}
-
-pub(crate) async fn t16_a_quota_holds_when_many_insert_at_once(store: &dyn Store) {
-    let stages: Vec<_> = (0..40).map(|number| stage(&format!("s{number}"))).collect();
-    let results = join_all(stages.iter().map(|stage| store.stage_insert(stage, 7))).await;
-    let inserted = results.iter().filter(|result| result.is_ok()).count();
-    assert_eq!(inserted, 7);
-    for result in results.into_iter().filter_map(Result::err) {
-        assert!(
-            matches!(result, StoreError::QuotaExceeded { max: 7 }),
-            "{result}"
-        );
-    }
-    assert_eq!(store.stage_all().await.unwrap().len(), 7);
-}
-
-pub(crate) async fn a_quota_counts_one_account_in_one_region(store: &dyn Store) {
-    let places = [
-        ("111122223333", "us-west-2"),
-        ("111122223333", "eu-west-1"),
-        ("999988887777", "us-west-2"),
-    ];
-    for (account, region) in places {
-        let first = stage_of(arn_in(account, region, "one"));
-        store.stage_insert(&first, 1).await.unwrap();
-        let second = stage_of(arn_in(account, region, "two"));
-        let refused = store.stage_insert(&second, 1).await;
-        assert!(matches!(refused, Err(StoreError::QuotaExceeded { max: 1 })));
-    }
-    store
-        .stage_delete(&arn_in(places[0].0, places[0].1, "one"))
-        .await
-        .unwrap();
-    store.stage_insert(&stage("two"), 1).await.unwrap();
 }
 
 pub(crate) async fn an_update_changes_name_and_recording_only(store: &dyn Store) {
@@ -130,100 +85,6 @@ pub(crate) async fn an_update_changes_name_and_recording_only(store: &dyn Store)
     assert!(matches!(absent, Err(StoreError::NotFound)));
 }
 
-pub(crate) async fn lists_hold_one_account_and_region(store: &dyn Store) {
-    for (account, region) in [
-        ("111122223333", "us-west-2"),
-        ("111122223333", "us-west-1"),
-        ("111122223334", "us-west-2"),
-    ] {
-        let one = stage_of(arn_in(account, region, "one"));
-        store.stage_insert(&one, 10).await.unwrap();
-    }
-    let mine = arn("one");
-    let list = store
-        .stage_list(&mine.account, &mine.region, &page(100))
-        .await
-        .unwrap();
-    assert_eq!(list.items, [stage("one")]);
-    assert_eq!(list.next, None);
-}
-
-pub(crate) async fn pages_are_complete_while_others_insert_and_delete(store: &dyn Store) {
-    // Few creation times for many stages: ids decide among equals.
-    let created = |number: usize| at(i64::try_from(number % 3).unwrap());
-    let write = async |name: String, number: usize| {
-        let mut one = stage(&name);
-        one.created = created(number);
-        store.stage_insert(&one, 1_000).await.unwrap();
-    };
-    for number in 0..25 {
-        write(format!("m{number:02}"), number).await;
-    }
-    let place = arn("x");
-    let seen = read_all(
-        4,
-        async |request| {
-            store
-                .stage_list(&place.account, &place.region, &request)
-                .await
-        },
-        async |turn| {
-            write(format!("a{turn:02}"), turn).await;
-            write(format!("z{turn:02}"), turn).await;
-            // The last one of the page before is among the deleted ones: its key still tells where to go on.
-            let gone = format!("m{:02}", turn - 1);
-            store.stage_delete(&arn(&gone)).await.unwrap();
-        },
-    )
-    .await;
-
-    let keys: Vec<_> = seen
-        .iter()
-        .map(|stage| (stage.created, stage.arn.id.clone()))
-        .collect();
-    assert!(keys.is_sorted(), "{keys:?}");
-    let unique: BTreeSet<_> = keys.iter().map(|(_, id)| id.clone()).collect();
-    assert_eq!(unique.len(), keys.len(), "an item came twice");
-    for (arn, _) in store.stage_all().await.unwrap() {
-        if arn.id.as_str().starts_with('m') {
-            assert!(unique.contains(&arn.id), "{arn} is missing");
-        }
-    }
-}
-
-pub(crate) async fn a_page_holds_1_to_100_items(store: &dyn Store) {
-    for number in 0..103 {
-        insert(store, &format!("s{number:03}")).await;
-    }
-    let place = arn("x");
-    for (limit, size) in [
-        (0, 1),
-        (1, 1),
-        (50, 50),
-        (100, 100),
-        (101, 100),
-        (u32::MAX, 100),
-    ] {
-        let list = store
-            .stage_list(&place.account, &place.region, &page(limit))
-            .await
-            .unwrap();
-        assert_eq!(list.items.len(), size, "limit {limit}");
-        assert!(list.next.is_some());
-    }
-    let all = read_all(
-        100,
-        async |request| {
-            store
-                .stage_list(&place.account, &place.region, &request)
-                .await
-        },
-        async |_| {},
-    )
-    .await;
-    assert_eq!(all.len(), 103);
-}
-
 pub(crate) async fn t13_a_position_that_is_not_of_the_list_is_corrupt(store: &dyn Store) {
     for id in ["one", "two"] {
         insert(store, id).await;
@@ -258,7 +119,25 @@ pub(crate) async fn t13_a_position_that_is_not_of_the_list_is_corrupt(store: &dy
     };
     let session = session_id(1);
     let filter = ParticipantFilter::All;
+    let (account, region) = (&one.account, &one.region);
     let results = [
+        store.public_key_list(account, region, &request).await.err(),
+        store
+            .ingest_configuration_list(account, region, &IngestFilter::All, &request)
+            .await
+            .err(),
+        store
+            .ingest_configuration_list(account, region, &IngestFilter::Stage(one.clone()), &request)
+            .await
+            .err(),
+        store
+            .encoder_configuration_list(account, region, &request)
+            .await
+            .err(),
+        store
+            .storage_configuration_list(account, region, &request)
+            .await
+            .err(),
         store.session_list(&one, &request).await.err(),
         store
             .participant_list(&one, &session, &filter, &request)

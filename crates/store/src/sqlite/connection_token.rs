@@ -11,7 +11,12 @@ use crate::StoreError;
 pub(super) const IS_REVOKED: &str = "SELECT EXISTS (SELECT 1 FROM revoked_connection_token \
      WHERE account = ?1 AND region = ?2 AND id = ?3)";
 
-pub(super) const EXPIRE: &str = "DELETE FROM revoked_connection_token WHERE at < ?1";
+/// Forgets ?2 of the tokens that were revoked before ?1.
+pub(super) const EXPIRE: &str = "DELETE FROM revoked_connection_token WHERE (account, region, id) IN \
+     (SELECT account, region, id FROM revoked_connection_token WHERE at < ?1 ORDER BY at LIMIT ?2)";
+
+/// Tokens that one transaction forgets.
+const EXPIRED_AT_ONCE: i64 = 10_000;
 
 #[derive(FromRow)]
 struct Row {
@@ -72,13 +77,14 @@ pub(super) async fn is_revoked(
         .await?)
 }
 
-/// Forgets tokens that were revoked before the given time, and says how many.
-pub(super) async fn expire(
+/// Forgets tokens that were revoked before the given time, and says how many; none are left if it is 0.
+pub(super) async fn expire_some(
     connection: &mut SqliteConnection,
     before: Timestamp,
 ) -> Result<u64, StoreError> {
     let deleted = query(EXPIRE)
         .bind(nanoseconds(before))
+        .bind(EXPIRED_AT_ONCE)
         .execute(connection)
         .await?;
     Ok(deleted.rows_affected())

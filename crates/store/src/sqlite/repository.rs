@@ -257,8 +257,16 @@ impl Store for Sqlite {
     }
 
     async fn connection_token_expire(&self, before: Timestamp) -> Result<u64, StoreError> {
-        let span = debug_span!("db.connection_token.expire");
-        writes!(self, ConnectionTokenExpire, span => connection_token::expire(before))
+        let mut expired = 0;
+        // In small transactions, so that other writes get their turn.
+        loop {
+            let span = debug_span!("db.connection_token.expire");
+            match writes!(self, ConnectionTokenExpire, span => connection_token::expire_some(before))?
+            {
+                0 => return Ok(expired),
+                some => expired += some,
+            }
+        }
     }
 
     async fn state_export(&self) -> Result<State, StoreError> {

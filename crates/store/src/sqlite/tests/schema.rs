@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use sqlx::{query, query_scalar};
+use model::{ParticipantId, RecordingConfiguration, SessionId, ThumbnailConfiguration};
+use sqlx::{AssertSqlSafe, query, query_scalar, raw_sql};
 
 use super::{latency, stage};
-use crate::{Sqlite, Store, StoreError};
+use crate::{PageRequest, Sqlite, Store, StoreError};
 
 async fn pragma(store: &Sqlite, name: &'static str) -> String {
     let mut connection = store.db.writer.acquire().await.unwrap();
@@ -173,6 +174,105 @@ async fn t65_a_migration_that_fails_leaves_nothing_behind() {
             .await
             .unwrap();
     assert_eq!(tables, ["revoked_connection_token"]);
+}
+
+/// What the first schema held: a stage with a session, a participant, an event and a ban.
+const OF_THE_FIRST_SCHEMA: &[&str] = &[
+    include_str!("../../../migrations/sqlite/0001_initial.sql"),
+    "INSERT INTO stage (account, region, id, name, tags, created, active_session, recording) VALUES \
+     ('000000000000', 'eu-west-1', 'old', 'a name', '{\"k\":\"v\"}', 5, NULL, \
+     '{\"storage_configuration_arn\":\"\",\"media_types\":[\"AUDIO_ONLY\"],\"thumbnail_interval_seconds\":7, \
+     \"thumbnail_storage\":[],\"thumbnail_recording_mode\":\"DISABLED\",\"reconnect_window_seconds\":8, \
+     \"segment_seconds\":9,\"record_replicas\":false}')",
+    "INSERT INTO session (stage, id, start, ended) VALUES (2, 'st-0123456789abc', 1, 2)",
+    "INSERT INTO participant VALUES (1, 'ana', 'user', '{}', 'DISCONNECTED', 1, 1, 0, 'WHIP', \
+     '{\"isp_name\":\"\",\"os_name\":\"\",\"os_version\":\"\",\"browser_name\":\"\",\"browser_version\":\"\",\"sdk_version\":\"\"}')",
+    "INSERT INTO event VALUES (1, 1, 'ana', 1, 'JOINED', NULL, NULL)",
+    "INSERT INTO ban VALUES (2, 'bad', 3)",
+    "INSERT INTO secret VALUES ('key', x'00FF')",
+];
+
+#[tokio::test]
+async fn t65_a_database_of_the_first_schema_is_brought_up_to_date_with_what_it_holds() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.db");
+    let store = Sqlite::open(&path, latency()).await.unwrap();
+    let mut connection = store.db.writer.acquire().await.unwrap();
+    // Back to the first schema: only its tables, and only its line in the record of migrations.
+    let drops: Vec<String> = query_scalar(
+        "SELECT 'DROP TABLE ' || name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\'",
+    )
+    .fetch_all(&mut *connection)
+    .await
+    .unwrap();
+    let prepare = [
+        vec!["PRAGMA foreign_keys = OFF".to_owned()],
+        drops,
+        vec![
+            "PRAGMA foreign_keys = ON".to_owned(),
+            "DELETE FROM _sqlx_migrations WHERE version > 1".to_owned(),
+        ],
+        OF_THE_FIRST_SCHEMA
+            .iter()
+            .copied()
+            .map(str::to_owned)
+            .collect(),
+    ];
+    for sql in prepare.concat() {
+        raw_sql(AssertSqlSafe(sql))
+            .execute(&mut *connection)
+            .await
+            .unwrap();
+    }
+    drop(connection);
+    store.close().await;
+    drop(store);
+
+    let store = Sqlite::open(&path, latency()).await.unwrap();
+    let mut expected = stage("old");
+    expected.name = "a name".into();
+    expected.tags.insert("k".into(), "v".into());
+    expected.created = Timestamp::from_nanosecond(5).unwrap();
+    expected.recording = RecordingConfiguration {
+        storage_configuration_arn: String::new(),
+        media_types: vec!["AUDIO_ONLY".into()],
+        thumbnail: ThumbnailConfiguration {
+            interval_seconds: 7,
+            storage: Vec::new(),
+            recording_mode: "DISABLED".into(),
+        },
+        reconnect_window_seconds: 8,
+        segment_seconds: 9,
+        record_replicas: false,
+    };
+    let arn = &expected.arn;
+    assert_eq!(
+        store.stage_get(arn).await.unwrap().as_ref(),
+        Some(&expected)
+    );
+    let all = store.stage_all().await.unwrap();
+    let banned = ParticipantId::parse("bad").unwrap();
+    assert_eq!(all, [(arn.clone(), vec![banned])]);
+    let session = SessionId::parse("st-0123456789abc").unwrap();
+    let ana = ParticipantId::parse("ana").unwrap();
+    let page = PageRequest {
+        after: None,
+        limit: 10,
+    };
+    let participant = store.participant_get(arn, &session, &ana).await.unwrap();
+    assert_eq!(participant.unwrap().user_id, "user");
+    let events = store.event_list(arn, &session, &ana, &page).await.unwrap();
+    assert_eq!(events.items.len(), 1);
+    let secret = store.secret_get_or_insert("key", b"fresh").await.unwrap();
+    assert_eq!(secret, [0, 255]);
+    let state = store.state_export().await.unwrap();
+    assert_eq!((state.stages.len(), state.bans.len()), (1, 1));
+    store.stage_delete(arn).await.unwrap();
+    let intact: Vec<String> = query_scalar("PRAGMA integrity_check")
+        .fetch_all(&store.db.writer)
+        .await
+        .unwrap();
+    assert_eq!(intact, ["ok"]);
 }
 
 #[tokio::test]
