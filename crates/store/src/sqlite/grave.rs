@@ -1,8 +1,9 @@
 //! Deleting what is large: at once for whoever asks, in small pieces for the disk.
 //!
-//! A session may have millions of events. To delete them in one transaction would take longer than any operation may, and
-//! every other write would wait. So a deleted or expired session only changes hands, in one short transaction: it goes to
-//! the *grave*, a stage row that no ARN names. From there it is cleared in pieces.
+//! A session may have millions of events, a stage many sessions. To delete them in one transaction would take longer than any
+//! operation may, and every other write would wait. So a deleted stage only loses its name: its row becomes a *grave*, a stage
+//! without an account, which no ARN finds. Expired sessions go to the grave that is always there. From the graves, sessions are
+//! cleared in pieces.
 
 use jiff::Timestamp;
 use sqlx::{SqliteConnection, query, query_scalar};
@@ -16,39 +17,45 @@ const BURIED_AT_ONCE: u64 = 1_000;
 /// Rows that one transaction clears: some 50 ms of work.
 const CLEARED_AT_ONCE: i64 = 10_000;
 
-/// The key of the grave, as an expression.
-macro_rules! grave {
+/// How a stage becomes a grave: its key, which is unique, takes the place of its id. What it referred to is free.
+macro_rules! bury {
     () => {
-        "(SELECT key FROM stage WHERE account = '' AND region = '' AND id = '')"
+        "UPDATE stage SET account = '', region = '', id = CAST(key AS TEXT), active_session = NULL, \
+         storage_configuration = NULL WHERE "
     };
 }
 
-/// Buries all sessions of a stage, also a live one. Their ids become their keys, which are unique in the grave.
-pub(super) async fn bury_all(
+/// The keys of all graves, as an expression.
+macro_rules! graves {
+    () => {
+        "(SELECT key FROM stage WHERE account = '')"
+    };
+}
+
+/// A session to clear.
+pub(super) const NEXT: &str = concat!(
+    "SELECT key FROM session WHERE stage IN ",
+    graves!(),
+    " LIMIT 1"
+);
+
+/// Buries a stage, with a live session too.
+pub(super) async fn bury_stage(
     connection: &mut SqliteConnection,
     stage: i64,
 ) -> Result<(), StoreError> {
-    query(concat!(
-        "UPDATE session SET stage = ",
-        grave!(),
-        ", id = CAST(key AS TEXT), ended = coalesce(ended, start) WHERE stage = ?1"
-    ))
-    .bind(stage)
-    .execute(connection)
-    .await?;
+    query(concat!(bury!(), "key = ?1"))
+        .bind(stage)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
-/// Buries all sessions of all stages.
-pub(super) async fn bury_everything(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    query(concat!(
-        "UPDATE session SET stage = ",
-        grave!(),
-        ", id = CAST(key AS TEXT), ended = coalesce(ended, start) WHERE stage <> ",
-        grave!()
-    ))
-    .execute(connection)
-    .await?;
+/// Buries all stages.
+pub(super) async fn bury_stages(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    query(concat!(bury!(), "account <> ''"))
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -58,11 +65,10 @@ pub(super) async fn bury_some(
     before: Timestamp,
 ) -> Result<u64, StoreError> {
     let done = query(concat!(
-        "UPDATE session SET stage = ",
-        grave!(),
-        ", id = CAST(key AS TEXT) WHERE key IN \
-         (SELECT key FROM session WHERE ended < ?1 AND stage <> ",
-        grave!(),
+        "UPDATE session SET stage = (SELECT key FROM stage WHERE account = '' AND region = '' AND id = ''), \
+         id = CAST(key AS TEXT) WHERE key IN \
+         (SELECT key FROM session WHERE ended < ?1 AND stage NOT IN ",
+        graves!(),
         " ORDER BY ended LIMIT ?2)"
     ))
     .bind(nanoseconds(before))
@@ -72,16 +78,13 @@ pub(super) async fn bury_some(
     Ok(done.rows_affected())
 }
 
-/// Clears a piece of the grave; `false` if it was empty.
+/// Clears a piece of the graves; `false` if they were empty.
 pub(super) async fn clear_some(connection: &mut SqliteConnection) -> Result<bool, StoreError> {
-    let session: Option<i64> = query_scalar(concat!(
-        "SELECT key FROM session WHERE stage = ",
-        grave!(),
-        " LIMIT 1"
-    ))
-    .fetch_optional(&mut *connection)
-    .await?;
+    let session: Option<i64> = query_scalar(NEXT).fetch_optional(&mut *connection).await?;
     let Some(session) = session else {
+        query("DELETE FROM stage WHERE account = '' AND id <> ''")
+            .execute(connection)
+            .await?;
         return Ok(false);
     };
     let events = query(

@@ -41,7 +41,7 @@ macro_rules! sql {
                 " WHERE account = ?1 AND region = ?2 AND (created, id) > (?3, ?4)",
                 " ORDER BY created, id LIMIT ?5"
             ),
-            // The grave of the stages has no account.
+            // Graves of stages have no account.
             all: concat!(
                 "SELECT ",
                 $columns,

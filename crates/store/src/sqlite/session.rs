@@ -105,7 +105,7 @@ pub(super) async fn live(db: &Db) -> Result<Vec<LiveSession>, StoreError> {
          (SELECT coalesce(max(sequence), 0) FROM event WHERE session = session.key) AS last_sequence, \
          (SELECT max(time) FROM event WHERE session = session.key) AS last_time \
          FROM session JOIN stage ON stage.key = session.stage \
-         WHERE session.ended IS NULL ORDER BY session.start, session.id, stage.key",
+         WHERE session.ended IS NULL AND stage.account <> '' ORDER BY session.start, session.id, stage.key",
     )
     .fetch_all(&mut *transaction)
     .await?;

@@ -172,7 +172,7 @@ pub(super) async fn update(
     Ok(stage)
 }
 
-/// Deletes a stage with its bans. Its sessions are out of reach at once, and cleared later.
+/// Deletes a stage. It is out of reach at once, and cleared later with its sessions and bans.
 pub(super) async fn delete(
     connection: &mut SqliteConnection,
     arn: StageArn,
@@ -184,12 +184,11 @@ pub(super) async fn delete(
     .fetch_optional(&mut *connection)
     .await?;
     let key = key.ok_or(StoreError::NotFound)?;
-    grave::bury_all(connection, key).await?;
-    query("DELETE FROM stage WHERE key = ?1")
+    query("UPDATE ingest_configuration SET stage = NULL WHERE stage = ?1")
         .bind(key)
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
-    Ok(())
+    grave::bury_stage(connection, key).await
 }
 
 /// The JSON form of a recording configuration, but for where recordings go: that is a reference of its own.

@@ -11,11 +11,9 @@ use super::{
 };
 use crate::{Seeded, StoreError};
 
-/// What is deleted after the sessions are buried, in this order: who refers goes before what is referred to. Bans go with their
-/// stages.
+/// What is deleted after the stages are buried. Their sessions and bans are cleared later.
 const CLEAR: &[&str] = &[
     "DELETE FROM ingest_configuration",
-    "DELETE FROM stage WHERE account <> ''",
     "DELETE FROM storage_configuration",
     "DELETE FROM encoder_configuration",
     "DELETE FROM public_key",
@@ -60,7 +58,7 @@ pub(super) async fn export(db: &Db) -> Result<State, StoreError> {
 async fn bans(connection: &mut SqliteConnection) -> Result<Vec<Ban>, StoreError> {
     let rows: Vec<BanRow> = query_as(
         "SELECT stage.account, stage.region, stage.id, ban.participant, ban.at \
-         FROM ban JOIN stage ON stage.key = ban.stage ORDER BY 1, 2, 3, 4",
+         FROM ban JOIN stage ON stage.key = ban.stage WHERE stage.account <> '' ORDER BY 1, 2, 3, 4",
     )
     .fetch_all(connection)
     .await?;
@@ -123,14 +121,15 @@ impl Seeded {
     }
 }
 
-/// Deletes every resource and says which stages there were. Their sessions are out of reach at once, and cleared later.
+/// Deletes every resource and says which stages there were. All is out of reach at once; the history of the stages
+/// is cleared later.
 pub(super) async fn clear(connection: &mut SqliteConnection) -> Result<Vec<StageArn>, StoreError> {
     let rows: Vec<StageRow> = query_as(
         "SELECT account, region, id FROM stage WHERE account <> '' ORDER BY account, region, id",
     )
     .fetch_all(&mut *connection)
     .await?;
-    grave::bury_everything(connection).await?;
+    grave::bury_stages(connection).await?;
     for sql in CLEAR {
         query(*sql).execute(&mut *connection).await?;
     }

@@ -1,14 +1,17 @@
 //! Crashes: what has been acknowledged is there afterwards, whole (T58).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use jiff::Timestamp;
-use model::{Event, EventName, ParticipantId, Record, Session, SessionId};
-use sqlx::query_scalar;
+use model::{
+    ConnectionTokenId, Event, EventName, ParticipantId, Record, ResourceId, RevokedConnectionToken,
+    Session, SessionId, StageArn, StorageConfiguration, StorageConfigurationArn,
+};
+use sqlx::{query, query_scalar};
 
 use super::{latency, stage};
 use crate::{PageRequest, Sqlite, Store};
@@ -26,9 +29,46 @@ fn session() -> SessionId {
     SessionId::parse("st-0000000000001").unwrap()
 }
 
-/// Writes a stage, then a batch of a session with three events.
+fn storage_of(id: &str) -> StorageConfiguration {
+    let StageArn {
+        region, account, ..
+    } = stage(id).arn;
+    StorageConfiguration {
+        arn: StorageConfigurationArn {
+            region,
+            account,
+            id: ResourceId::parse(id).unwrap(),
+        },
+        name: String::new(),
+        bucket: "recordings".to_owned(),
+        tags: BTreeMap::new(),
+        created: Timestamp::UNIX_EPOCH,
+    }
+}
+
+fn revoked(id: &str) -> RevokedConnectionToken {
+    let arn = stage(id).arn;
+    RevokedConnectionToken {
+        account: arn.account,
+        region: arn.region,
+        id: ConnectionTokenId::parse(id).unwrap(),
+        at: Timestamp::UNIX_EPOCH,
+    }
+}
+
+/// Writes a storage configuration and a revoked token, a stage that records to the one, then a batch of a session with three events.
 async fn write(store: &Sqlite, id: &str) {
-    let stage = stage(id);
+    let storage = storage_of(id);
+    let token = revoked(id);
+    let (inserted, revoked) = join(
+        store.storage_configuration_insert(&storage, 1_000_000),
+        store.connection_token_revoke(&token),
+    )
+    .await;
+    inserted.unwrap();
+    revoked.unwrap();
+    let mut stage = stage(id);
+    stage.recording.storage_configuration_arn = storage.arn.to_string();
     store.stage_insert(&stage, 1_000_000).await.unwrap();
     let mut batch = vec![Record::SessionStarted(Session {
         stage: stage.arn.clone(),
@@ -59,6 +99,11 @@ async fn check(path: &Path, acknowledged: &BTreeSet<String>) {
         .await
         .unwrap();
     assert_eq!(intact, "ok");
+    let dangling = query("PRAGMA foreign_key_check")
+        .fetch_all(&store.db.writer)
+        .await
+        .unwrap();
+    assert!(dangling.is_empty());
     let page = PageRequest {
         after: None,
         limit: 10,
@@ -72,7 +117,18 @@ async fn check(path: &Path, acknowledged: &BTreeSet<String>) {
             .unwrap()
             .items
             .len();
-        let active = store.stage_get(&arn).await.unwrap().unwrap().active_session;
+        let stage = store.stage_get(&arn).await.unwrap().unwrap();
+        let active = stage.active_session;
+        let storage = storage_of(&id);
+        let recording = stage.recording.storage_configuration_arn;
+        assert_eq!(recording, storage.arn.to_string());
+        let read = store.storage_configuration_get(&storage.arn).await.unwrap();
+        assert_eq!(read, Some(storage));
+        let token = revoked(&id);
+        let is_revoked = store
+            .connection_token_is_revoked(&token.account, &token.region, &token.id)
+            .await;
+        assert!(is_revoked.unwrap());
         let whole = events == 3 && active == Some(session());
         let none = events == 0 && active.is_none() && !acknowledged.contains(&id);
         assert!(whole || none, "{id} has {events} events");

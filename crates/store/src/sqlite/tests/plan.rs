@@ -6,8 +6,8 @@ use super::latency;
 use crate::Sqlite;
 use crate::sqlite::resource::{Resource, Sql};
 use crate::sqlite::{
-    connection_token, encoder_configuration, event, ingest_configuration, participant, public_key,
-    session, stage, storage_configuration,
+    connection_token, encoder_configuration, event, grave, ingest_configuration, participant,
+    public_key, session, stage, storage_configuration,
 };
 
 /// The statements that all kinds of resources have.
@@ -49,6 +49,7 @@ async fn no_list_or_lookup_scans_or_sorts_a_table() {
         participant::LIST_BY_PUBLISHED,
         participant::LIST_BY_STATE,
         event::LIST,
+        grave::NEXT,
         // What deleting a stage or a storage configuration asks on behalf of their references.
         "SELECT 1 FROM ingest_configuration WHERE stage = ?1",
         "SELECT 1 FROM stage WHERE storage_configuration = ?1",
