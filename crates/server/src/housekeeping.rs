@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use model::limits;
 use store::{SharedStore, Store};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -14,8 +15,11 @@ use crate::clock::Clock;
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 /// A store that takes longer for one row does not count as ready.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How often sessions that are past their retention are deleted.
+/// How often sessions that are past their retention are deleted, and revocations that nothing needs.
 const EXPIRY_INTERVAL: Duration = Duration::from_hours(1);
+/// How long a revocation is remembered: as long as a connection token lives at most, and a week for clocks that differ.
+const REVOCATION_RETENTION: Duration =
+    limits::CONNECTION_TOKEN_LIFE_MAX.saturating_add(Duration::from_hours(7 * 24));
 
 /// Whether the last sign of life could be written.
 #[derive(Debug, Default)]
@@ -48,7 +52,8 @@ pub(crate) async fn run(
     let expiries = async {
         loop {
             expiry.tick().await;
-            expire(&*store, clock().wall, retention).await;
+            expire_sessions(&*store, clock().wall, retention).await;
+            expire_revocations(&*store, clock().wall).await;
         }
     };
     tokio::join!(beats, expiries);
@@ -72,10 +77,8 @@ pub(crate) async fn beat(store: &dyn Store, now: Timestamp, health: &StoreHealth
     }
 }
 
-async fn expire(store: &dyn Store, now: Timestamp, retention: Duration) {
-    let retention = SignedDuration::try_from(retention).unwrap_or(SignedDuration::MAX);
-    // A retention that reaches before the beginning of time keeps everything.
-    let Ok(before) = now.checked_sub(retention) else {
+async fn expire_sessions(store: &dyn Store, now: Timestamp, retention: Duration) {
+    let Some(before) = before(now, retention) else {
         return;
     };
     match store.session_expire(before).await {
@@ -90,8 +93,32 @@ async fn expire(store: &dyn Store, now: Timestamp, retention: Duration) {
     }
 }
 
+async fn expire_revocations(store: &dyn Store, now: Timestamp) {
+    let Some(before) = before(now, REVOCATION_RETENTION) else {
+        return;
+    };
+    match store.connection_token_expire(before).await {
+        Ok(0) => {}
+        Ok(tokens) => tracing::debug!(tokens, "forgot revocations of tokens that have expired"),
+        Err(error) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "could not forget old revocations"
+            );
+        }
+    }
+}
+
+/// The time before which nothing is kept. A retention that reaches before the beginning of time keeps everything.
+fn before(now: Timestamp, retention: Duration) -> Option<Timestamp> {
+    let retention = SignedDuration::try_from(retention).unwrap_or(SignedDuration::MAX);
+    now.checked_sub(retention).ok()
+}
+
 #[cfg(test)]
 mod tests {
+    use model::{AccountId, ConnectionTokenId, Region, RevokedConnectionToken};
+    use store::{Latency, Sqlite};
     use tokio::task::JoinSet;
 
     use super::*;
@@ -120,5 +147,31 @@ mod tests {
         assert!(health.is_well());
         tasks.shutdown().await;
         assert_eq!(Arc::strong_count(&store), 1, "both loops have ended");
+    }
+    #[tokio::test]
+    async fn a_revocation_outlives_every_token_that_it_can_concern() {
+        let store = Sqlite::open_memory(Arc::new(Latency::default()))
+            .await
+            .unwrap();
+        let account = AccountId::parse("111122223333").unwrap();
+        let region = Region::parse("us-west-2").unwrap();
+        let id = ConnectionTokenId::parse("token").unwrap();
+        let at = Timestamp::from_second(1_772_366_400).unwrap();
+        let token = RevokedConnectionToken {
+            account: account.clone(),
+            region: region.clone(),
+            id: id.clone(),
+            at,
+        };
+        store.connection_token_revoke(&token).await.unwrap();
+        for (weeks, expected) in [(4, true), (5, true), (6, false)] {
+            let now = at + SignedDuration::from_hours(weeks * 7 * 24);
+            expire_revocations(&store, now).await;
+            let found = store
+                .connection_token_is_revoked(&account, &region, &id)
+                .await
+                .unwrap();
+            assert_eq!(found, expected, "after {weeks} weeks");
+        }
     }
 }
