@@ -32,27 +32,11 @@ impl Op for CreateStage {
         Subject::kind(caller, "stage").made_with_tags(input.tags.clone().unwrap_or_default())
     }
 
-    async fn run(call: &Call, input: Self::Input) -> Result<Vec<u8>, Failure<Self::Error>> {
-        let tags = input.tags.unwrap_or_default();
-        check_tags(&tags)?;
-        let wishes = input.participant_token_configurations.unwrap_or_default();
+    async fn run(call: &Call, mut input: Self::Input) -> Result<Vec<u8>, Failure<Self::Error>> {
+        let wishes = input.participant_token_configurations.take();
+        let wishes = wishes.unwrap_or_default();
         wishes.iter().try_for_each(token::check)?;
-        let recording = match input.auto_participant_recording_configuration {
-            Some(wish) => recording::read(call, wish)?,
-            None => RecordingConfiguration::default(),
-        };
-        let stage = Stage {
-            arn: StageArn {
-                region: call.caller.region.clone(),
-                account: call.caller.key.account.clone(),
-                id: StageId::from_random(call.app.random()),
-            },
-            name: input.name.unwrap_or_default(),
-            tags,
-            created: call.now.wall,
-            active_session: None,
-            recording,
-        };
+        let stage = new(call, input)?;
         let tokens: Vec<_> = wishes
             .into_iter()
             .map(|wish| token::grant(call, &stage.arn, wish))
@@ -64,6 +48,31 @@ impl Op for CreateStage {
         };
         Ok(output.to_json())
     }
+}
+
+/// The stage that is asked for, with an id of its own.
+pub(crate) fn new(
+    call: &Call,
+    input: CreateStageInput,
+) -> Result<Stage, Failure<CreateStageError>> {
+    let tags = input.tags.unwrap_or_default();
+    check_tags(&tags)?;
+    let recording = match input.auto_participant_recording_configuration {
+        Some(wish) => recording::read(call, wish)?,
+        None => RecordingConfiguration::default(),
+    };
+    Ok(Stage {
+        arn: StageArn {
+            region: call.caller.region.clone(),
+            account: call.caller.key.account.clone(),
+            id: StageId::from_random(call.app.random()),
+        },
+        name: input.name.unwrap_or_default(),
+        tags,
+        created: call.now.wall,
+        active_session: None,
+        recording,
+    })
 }
 
 /// Opens the stage and stores it, so that its tokens work as soon as the caller has them.
@@ -123,7 +132,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::tests::{ANA, World, golden};
+    use crate::tests::{ANA, ANA_ABROAD, BEN, World, golden, storage};
 
     #[tokio::test]
     async fn golden_create_stage() {
@@ -191,14 +200,18 @@ mod tests {
     #[tokio::test]
     async fn what_is_wrong_is_said_and_nothing_is_made() {
         let world = World::new().await;
-        let storage = "arn:aws:ivs:us-west-2:111111111111:storage-configuration/abcd";
+        let absent = "arn:aws:ivs:us-west-2:111111111111:storage-configuration/abcd";
+        let foreign = storage(&world, BEN).await;
+        let abroad = storage(&world, ANA_ABROAD).await;
         for body in [
             json!({ "name": "no spaces" }),
             json!({ "participantTokenConfigurations": vec![json!({}); 13] }),
             json!({ "participantTokenConfigurations": [{ "duration": 0 }] }),
             json!({ "participantTokenConfigurations": [{ "attributes": { "k": "v".repeat(1_024) } }] }),
             json!({ "autoParticipantRecordingConfiguration": {} }),
-            json!({ "autoParticipantRecordingConfiguration": { "storageConfigurationArn": storage } }),
+            json!({ "autoParticipantRecordingConfiguration": { "storageConfigurationArn": absent } }),
+            json!({ "autoParticipantRecordingConfiguration": { "storageConfigurationArn": foreign } }),
+            json!({ "autoParticipantRecordingConfiguration": { "storageConfigurationArn": abroad } }),
         ] {
             let answer = world.call(ANA, "CreateStage", body.clone()).await;
             assert_eq!(answer.verdict(), (400, "ValidationException"), "{body}");
@@ -207,5 +220,13 @@ mod tests {
             json!({ "autoParticipantRecordingConfiguration": { "storageConfigurationArn": "" } });
         assert_eq!(world.call(ANA, "CreateStage", off).await.status, 200);
         assert_eq!(world.store.stage_all().await.unwrap().len(), 1);
+        // A stage that is not stored is not left open: the one that named a storage configuration which only the store
+        // knows to be absent.
+        let told = world.told.lock().unwrap();
+        let told: Vec<_> = told
+            .iter()
+            .map(|told| matches!(told, Input::StageDeleted { .. }))
+            .collect();
+        assert_eq!(told, [false, true, false]);
     }
 }

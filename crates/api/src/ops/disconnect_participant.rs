@@ -1,8 +1,12 @@
-//! DisconnectParticipant: bans a participant from its stage for good, and disconnects it if it is there.
+//! DisconnectParticipant: bans a participant from its stage for good, and disconnects it if it is there; or detaches the
+//! ingest configuration that publishes as it.
 //!
 //! The ban is stored before the participant is told, so that it holds after a crash. A participant that never joined can be
 //! banned too: an id that this server minted for the stage proves itself. The reason of the request is checked and not kept:
 //! no event or record of the API has a member for it.
+//!
+//! The participant of an ingest configuration is not banned: it is the configuration's for life, which has to work again
+//! once it is attached again. Only where a token or a record of a join goes by the same id is the id banned all the same.
 
 use auth::participant_id;
 use model::{ParticipantId, StageArn};
@@ -36,26 +40,30 @@ impl Op for DisconnectParticipant {
         let stage = call.own_stage(&input.stage_arn).await?.arn;
         let participant =
             ParticipantId::parse(&input.participant_id).map_err(|_| Absent::Participant)?;
-        if !is_of_stage(call, &stage, &participant).await? {
-            return Err(Absent::Participant.into());
-        }
+        let joins = can_join(call, &stage, &participant).await?;
         let line = call.app.stage_line()?;
         let store = call.app.settings.store.clone();
         let at = call.now.wall;
         let write = async move {
-            is_there(
-                store.participant_ban(&stage, &participant, at).await,
-                Absent::Stage,
-            )?;
-            line.tell(Input::Disconnect { stage, participant }).await?;
-            Ok(())
+            let detached = store
+                .ingest_configuration_detach(&stage, &participant)
+                .await?;
+            if joins {
+                let banned = store.participant_ban(&stage, &participant, at).await;
+                is_there(banned, Absent::Stage)?;
+                line.tell(Input::Disconnect { stage, participant }).await?;
+            }
+            Ok::<_, Failure<DisconnectParticipantError>>(detached || joins)
         };
-        call.app.carry_through(write).await?;
+        if !call.app.carry_through(write).await? {
+            return Err(Absent::Participant.into());
+        }
         Ok(DisconnectParticipantOutput {}.to_json())
     }
 }
 
-async fn is_of_stage(
+/// Whether a token for the stage has the id, or has had it.
+async fn can_join(
     call: &Call,
     stage: &StageArn,
     participant: &ParticipantId,
@@ -72,7 +80,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::tests::{ANA, SESSION, World, golden};
+    use crate::tests::{ANA, SESSION, World, golden, ingest};
 
     async fn minted(world: &World, arn: &str) -> String {
         let body = json!({ "stageArn": arn });
@@ -120,6 +128,67 @@ mod tests {
         banned.sort();
         expected.sort();
         assert_eq!(banned, expected);
+    }
+
+    #[tokio::test]
+    async fn an_ingest_configuration_is_detached_and_works_again_when_it_is_attached_again() {
+        let world = World::new().await;
+        let stage = world.stage(ANA).await;
+        let elsewhere = world.stage(ANA).await;
+        let other = ingest(&world, json!({ "stageArn": stage })).await;
+        for redundant in [false, true] {
+            let body = json!({ "stageArn": stage, "redundantIngest": redundant });
+            let made = ingest(&world, body).await;
+            let credentials = made["redundantIngestCredentials"].as_array();
+            for one in credentials.into_iter().flatten().chain([&made]) {
+                let participant = &one["participantId"];
+                let disconnect = |stage: &str| {
+                    let body = json!({ "stageArn": stage, "participantId": participant });
+                    world.call(ANA, "DisconnectParticipant", body)
+                };
+                assert_eq!(disconnect(&elsewhere).await.status, 404);
+                assert_eq!(disconnect(&stage).await.status, 200);
+                let mut expected = made.clone();
+                expected["stageArn"] = json!("");
+                let body = json!({ "arn": made["arn"] });
+                let read = world.call(ANA, "GetIngestConfiguration", body).await;
+                assert_eq!(read.json()["ingestConfiguration"], expected);
+                // Detached, it is nobody on the stage.
+                assert_eq!(disconnect(&stage).await.status, 404);
+                let body = json!({ "arn": made["arn"], "stageArn": stage });
+                let again = world.call(ANA, "UpdateIngestConfiguration", body).await;
+                assert_eq!(again.json()["ingestConfiguration"], made);
+            }
+        }
+        let stages = world.store.stage_all().await.unwrap();
+        assert!(stages.iter().all(|(_, banned)| banned.is_empty()));
+        let told = world.told.lock().unwrap().clone();
+        assert!(
+            told.iter()
+                .all(|told| matches!(told, Input::StageOpened { .. }))
+        );
+        let body = json!({ "arn": other["arn"] });
+        let read = world.call(ANA, "GetIngestConfiguration", body).await;
+        assert_eq!(read.json()["ingestConfiguration"], other);
+    }
+
+    #[tokio::test]
+    async fn an_id_that_has_joined_is_banned_although_an_ingest_configuration_has_it_too() {
+        let world = World::new().await;
+        let stage = world.stage(ANA).await;
+        let made = ingest(&world, json!({ "stageArn": stage })).await;
+        let participant = made["participantId"].as_str().unwrap();
+        world
+            .session(&stage, SESSION, &[(participant, "u", true, true)])
+            .await;
+        let body = json!({ "stageArn": stage, "participantId": participant });
+        let answer = world.call(ANA, "DisconnectParticipant", body).await;
+        assert_eq!(answer.status, 200);
+        let (_, banned) = world.store.stage_all().await.unwrap().pop().unwrap();
+        assert_eq!(banned, [ParticipantId::parse(participant).unwrap()]);
+        let body = json!({ "arn": made["arn"] });
+        let read = world.call(ANA, "GetIngestConfiguration", body).await;
+        assert_eq!(read.json()["ingestConfiguration"]["stageArn"], "");
     }
 
     #[tokio::test]

@@ -58,6 +58,7 @@ impl Op for ListStorageConfigurations {
 mod tests {
     use std::time::Duration;
 
+    use model::{StorageConfiguration, StorageConfigurationArn, Tags};
     use serde_json::json;
 
     use crate::tests::{ANA, ANA_ABROAD, BEN, World, golden, storage};
@@ -108,6 +109,29 @@ mod tests {
             let rest = rest["storageConfigurations"].as_array().unwrap().len();
             assert_eq!(rest, 101 - length);
         }
+        // The default is no larger than the quota.
+        let world = World::with(|settings| settings.quotas.storage_configurations = 3).await;
+        for number in 0..4_u8 {
+            let made = StorageConfiguration {
+                arn: StorageConfigurationArn::parse(&format!(
+                    "arn:aws:ivs:us-west-2:111111111111:storage-configuration/{number}"
+                ))
+                .unwrap(),
+                name: String::new(),
+                bucket: "recordings".to_owned(),
+                tags: Tags::new(),
+                created: world.now().wall,
+            };
+            world
+                .store
+                .storage_configuration_insert(&made, 10)
+                .await
+                .unwrap();
+        }
+        let page = world.call(ANA, "ListStorageConfigurations", json!({}));
+        let page = page.await.json();
+        assert_eq!(page["storageConfigurations"].as_array().unwrap().len(), 3);
+        assert!(page["nextToken"].is_string());
         for size in [0, 101] {
             let body = json!({ "maxResults": size });
             let answer = world.call(ANA, "ListStorageConfigurations", body).await;
