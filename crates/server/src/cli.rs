@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use model::AccountId;
 
 use crate::config::Settings;
+use crate::token::{ExplainArgs, MintArgs};
 
 /// A self-hosted server for the stages of Amazon IVS Real-Time Streaming.
 #[derive(Debug, Parser)]
@@ -38,13 +39,15 @@ pub(crate) enum Command {
         #[command(flatten)]
         settings: Box<Settings>,
     },
-    /// Print a new random access key as an entry for the configuration file.
+    /// Make new keys; without more words an access key.
+    #[command(args_conflicts_with_subcommands = true)]
     Keygen {
-        /// The account that the key is for: twelve digits.
-        #[arg(long, value_parser = AccountId::parse, default_value = "000000000000")]
-        account: AccountId,
+        #[command(subcommand)]
+        command: Option<KeygenCommand>,
+        #[command(flatten)]
+        access_key: AccessKeyArgs,
     },
-    /// Look at participant tokens.
+    /// Make, show and explain participant and connection tokens.
     Token {
         #[command(subcommand)]
         command: TokenCommand,
@@ -57,7 +60,30 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum KeygenCommand {
+    /// Print a new random access key as an entry for the configuration file.
+    AccessKey(AccessKeyArgs),
+    /// Make a key pair with which you sign tokens yourself.
+    ParticipantKey {
+        /// Write NAME.pem (private) and NAME.pub.pem (to be imported), neither of which may exist; - prints both.
+        #[arg(long, value_name = "NAME", default_value = "participant-key")]
+        out: String,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AccessKeyArgs {
+    /// The account that the key is for: twelve digits.
+    #[arg(long, value_parser = AccountId::parse, default_value = "000000000000")]
+    pub(crate) account: AccountId,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum TokenCommand {
+    /// Sign a token yourself, with the private half of an imported key. Prints the token and nothing else.
+    Mint(Box<MintArgs>),
+    /// Say whether a token would be let in, and if not, every reason. Ends with 0 if it would be, with 1 if not.
+    Explain(Box<ExplainArgs>),
     /// Show what a token says and when it ends. Its signature is not verified.
     Decode {
         /// The token; read from standard input if left out.

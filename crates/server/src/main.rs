@@ -36,7 +36,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Parser as _;
 
-use crate::cli::{Cli, Command, ConfigCommand, TokenCommand};
+use crate::cli::{Cli, Command, ConfigCommand, KeygenCommand};
 use crate::config::{Config, Mode};
 use crate::signals::Signals;
 
@@ -73,17 +73,15 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
                 ExitCode::FAILURE
             })
         }
-        Command::Keygen { account } => {
-            terminal::print(&keygen::generate(&account, &clock::system_random()));
-            Ok(ExitCode::SUCCESS)
-        }
-        Command::Token {
-            command: TokenCommand::Decode { token },
+        Command::Keygen {
+            command,
+            access_key,
         } => {
-            let now = (clock::system_clock())().wall;
-            terminal::print(&token::decode(&token::read(token)?, now)?);
+            let command = command.unwrap_or(KeygenCommand::AccessKey(access_key));
+            terminal::print(&keygen::run(&command)?);
             Ok(ExitCode::SUCCESS)
         }
+        Command::Token { command } => token::run(command),
         Command::Config { command } => {
             terminal::print(&match command {
                 ConfigCommand::Sample => config::sample(),

@@ -12,3 +12,4 @@ mod operations;
 mod server;
 mod signing;
 mod store_outage;
+mod tokens;
