@@ -32,7 +32,95 @@ pub(crate) fn block(label: &str, body: &str) -> String {
     format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n")
 }
 
+/// A kind of resource, as the API names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kind {
+    /// In ARNs.
+    pub(crate) name: &'static str,
+    /// The operation that makes one.
+    pub(crate) create: &'static str,
+    /// In the names of the other operations.
+    noun: &'static str,
+    /// The member that shows one.
+    pub(crate) member: &'static str,
+}
+
+/// Every kind of this build.
+pub(crate) const KINDS: [Kind; 5] = [
+    Kind {
+        name: "stage",
+        create: "CreateStage",
+        noun: "Stage",
+        member: "stage",
+    },
+    Kind {
+        name: "public-key",
+        create: "ImportPublicKey",
+        noun: "PublicKey",
+        member: "publicKey",
+    },
+    Kind {
+        name: "ingest-configuration",
+        create: "CreateIngestConfiguration",
+        noun: "IngestConfiguration",
+        member: "ingestConfiguration",
+    },
+    Kind {
+        name: "encoder-configuration",
+        create: "CreateEncoderConfiguration",
+        noun: "EncoderConfiguration",
+        member: "encoderConfiguration",
+    },
+    Kind {
+        name: "storage-configuration",
+        create: "CreateStorageConfiguration",
+        noun: "StorageConfiguration",
+        member: "storageConfiguration",
+    },
+];
+
+impl Kind {
+    pub(crate) fn get(self) -> String {
+        format!("Get{}", self.noun)
+    }
+
+    pub(crate) fn list(self) -> String {
+        format!("List{}s", self.noun)
+    }
+
+    pub(crate) fn delete(self) -> String {
+        format!("Delete{}", self.noun)
+    }
+
+    /// The member that lists many.
+    pub(crate) fn members(self) -> String {
+        format!("{}s", self.member)
+    }
+
+    /// An ARN of the kind in an account of us-west-2.
+    pub(crate) fn arn(self, account: &str, id: &str) -> String {
+        format!("arn:aws:ivs:us-west-2:{account}:{}/{id}", self.name)
+    }
+
+    /// What the create operation needs. Keys differ by number, of which there are four.
+    pub(crate) fn wishes(self, number: usize) -> Value {
+        match self.name {
+            "public-key" => json!({ "publicKeyMaterial": pem(number) }),
+            "ingest-configuration" => json!({ "ingestProtocol": "RTMPS" }),
+            "storage-configuration" => json!({ "s3": { "bucketName": "recordings" } }),
+            _ => json!({}),
+        }
+    }
+}
+
 impl World {
+    /// The ARN of a new resource; its number tells keys apart.
+    pub(crate) async fn resource(&self, who: Who, kind: Kind, number: usize) -> String {
+        let answer = self.call(who, kind.create, kind.wishes(number)).await;
+        assert_eq!(answer.status, 200, "{kind:?}: {answer:?}");
+        arn_in(&answer.json()[kind.member])
+    }
+
     /// The ARN of one of four public keys, imported here.
     pub(crate) async fn public_key(&self, who: Who, number: usize) -> String {
         let body = json!({ "publicKeyMaterial": pem(number) });
