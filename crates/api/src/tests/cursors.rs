@@ -1,5 +1,6 @@
 //! A cursor opens for the list that it was made for, and nothing else is a cursor (T13).
 
+use super::resources::KINDS;
 use super::*;
 
 const REFUSED: (u16, &str) = (400, "ValidationException");
@@ -14,28 +15,88 @@ async fn five_stages(world: &World) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn pages_follow_each_other_without_gap_or_repeat() {
+async fn pages_of_every_kind_follow_each_other_without_gap_or_repeat() {
     let world = World::new().await;
-    let made = five_stages(&world).await;
-    for size in [1, 2, 3, 5, 100] {
-        let mut seen = Vec::new();
-        let mut token = json!("");
-        loop {
-            let body = json!({ "maxResults": size, "nextToken": token });
-            let page = world.call(ANA, "ListStages", body).await.json();
-            let stages = page["stages"].as_array().unwrap();
-            assert!(stages.len() <= size);
-            seen.extend(
-                stages
-                    .iter()
-                    .map(|stage| stage["arn"].as_str().unwrap().to_owned()),
-            );
-            token = page["nextToken"].clone();
-            if token.is_null() {
-                break;
+    for kind in KINDS {
+        let mut made = Vec::new();
+        for number in 0..3 {
+            made.push(world.resource(ANA, kind, number).await);
+            // Two of the same moment stand in the order of their ids.
+            if number > 0 {
+                world.advance(Duration::from_secs(1));
             }
         }
-        assert_eq!(seen, made, "pages of {size}");
+        made[..2].sort();
+        for size in [1, 2, 3, 100] {
+            let mut seen = Vec::new();
+            let mut token = json!("");
+            loop {
+                let body = json!({ "maxResults": size, "nextToken": token });
+                let page = world.call(ANA, &kind.list(), body).await.json();
+                let items = page[kind.members()].as_array().unwrap();
+                assert!(items.len() <= size);
+                let arn = |item: &Value| item["arn"].as_str().unwrap().to_owned();
+                seen.extend(items.iter().map(arn));
+                token = page["nextToken"].clone();
+                if token.is_null() {
+                    break;
+                }
+            }
+            assert_eq!(seen, made, "{} in pages of {size}", kind.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn t13_a_cursor_opens_the_list_of_its_own_kind_account_and_region_only() {
+    let world = World::new().await;
+    let mut tokens = Vec::new();
+    for kind in KINDS {
+        for number in 0..2 {
+            world.resource(ANA, kind, number).await;
+        }
+        let first = json!({ "maxResults": 1 });
+        let page = world.call(ANA, &kind.list(), first).await.json();
+        tokens.push((kind, page["nextToken"].clone()));
+    }
+    for (made, token) in &tokens {
+        assert!(token.is_string(), "{}", made.name);
+        for kind in KINDS {
+            let body = json!({ "nextToken": token });
+            let answer = world.call(ANA, &kind.list(), body.clone()).await;
+            let expected = if kind == *made { (200, "") } else { REFUSED };
+            assert_eq!(answer.verdict(), expected, "{} {}", made.name, kind.name);
+            for who in [BEN, ANA_ABROAD] {
+                let answer = world.call(who, &kind.list(), body.clone()).await;
+                assert_eq!(answer.verdict(), REFUSED, "{who:?} {}", kind.name);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn t13_a_cursor_of_filtered_ingest_configurations_keeps_its_filter() {
+    let world = World::new().await;
+    let (stage, other) = (world.stage(ANA).await, world.stage(ANA).await);
+    for arn in [&stage, &stage, &other, &other] {
+        let body = json!({ "ingestProtocol": "RTMPS", "stageArn": arn });
+        let answer = world.call(ANA, "CreateIngestConfiguration", body).await;
+        assert_eq!(answer.status, 200);
+    }
+    let list = async |body: Value| world.call(ANA, "ListIngestConfigurations", body).await;
+    let page = list(json!({ "filterByStageArn": stage, "maxResults": 1 })).await;
+    let token = page.json()["nextToken"].clone();
+    for (body, verdict) in [
+        (json!({ "filterByStageArn": stage }), (200, "")),
+        (json!({ "filterByStageArn": other }), REFUSED),
+        (json!({ "filterByState": "INACTIVE" }), REFUSED),
+        (json!({ "filterByState": "ACTIVE" }), REFUSED),
+        (json!({}), REFUSED),
+    ] {
+        let mut body = body;
+        body["nextToken"] = token.clone();
+        let answer = list(body.clone()).await;
+        assert_eq!(answer.verdict(), verdict, "{body}");
     }
 }
 

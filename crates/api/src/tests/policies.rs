@@ -1,5 +1,6 @@
 //! What a key's policy does not allow is AccessDeniedException, before anything is looked up.
 
+use super::resources::KINDS;
 use super::*;
 
 const DENIED: (u16, &str) = (403, "AccessDeniedException");
@@ -185,4 +186,129 @@ async fn removing_a_tag_does_not_bring_one() {
     assert_eq!(answer.verdict(), DENIED);
     let answer = world.tags(ANA, "DELETE", &arn, "?tagKeys=owner", "").await;
     assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn a_key_for_one_resource_of_any_kind_learns_nothing_of_others() {
+    for kind in KINDS {
+        let allow =
+            |resource: &str| json!({ "Effect": "Allow", "Action": "ivs:*", "Resource": resource });
+        // Ids come out the same in each world.
+        let mine = world_with(&allow("*")).await.resource(BEN, kind, 0).await;
+        let world = world_with(&allow(&mine)).await;
+        assert_eq!(world.resource(BEN, kind, 0).await, mine);
+        let other = world.resource(BEN, kind, 1).await;
+        let absent = kind.arn("111111111111", "ZZZZZZZZZZZZ");
+        for (arn, status) in [(&mine, 200), (&other, 403), (&absent, 403)] {
+            let name = kind.name;
+            let answer = world.call(ANA, &kind.get(), json!({ "arn": arn })).await;
+            assert_eq!(answer.status, status, "{name} {arn}");
+            let answer = world.tags(ANA, "GET", arn, "", "").await;
+            assert_eq!(answer.status, status, "{name} {arn}");
+            let answer = world
+                .tags(ANA, "POST", arn, "", r#"{"tags":{"a":"b"}}"#)
+                .await;
+            assert_eq!(answer.status, status, "{name} {arn}");
+            let answer = world.tags(ANA, "DELETE", arn, "?tagKeys=a", "").await;
+            assert_eq!(answer.status, status, "{name} {arn}");
+        }
+        let list = world.call(ANA, &kind.list(), json!({})).await;
+        assert_eq!(list.verdict(), DENIED, "{}", kind.name);
+        let create = world.call(ANA, kind.create, kind.wishes(2)).await;
+        assert_eq!(create.verdict(), DENIED, "{}", kind.name);
+        for (arn, status) in [(&other, 403), (&mine, 200)] {
+            let answer = world.call(ANA, &kind.delete(), json!({ "arn": arn })).await;
+            assert_eq!(answer.status, status, "{arn}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_for_one_kind_does_everything_with_it_and_nothing_with_others() {
+    for allowed in KINDS {
+        let world = world_with(&json!({
+            "Effect": "Allow",
+            "Action": "ivs:*",
+            "Resource": format!("arn:aws:ivs:us-west-2:111111111111:{}/*", allowed.name),
+        }))
+        .await;
+        for kind in KINDS {
+            let expected = if kind == allowed { 200 } else { 403 };
+            let arn = world.resource(BEN, kind, 0).await;
+            let one = json!({ "arn": arn });
+            let mut tagged = kind.wishes(1);
+            tagged["tags"] = json!({ "a": "b" });
+            for (operation, body) in [
+                (kind.create.to_owned(), tagged),
+                (kind.list(), json!({})),
+                (kind.get(), one.clone()),
+                (kind.delete(), one),
+            ] {
+                let answer = world.call(ANA, &operation, body).await;
+                assert_eq!(answer.status, expected, "{operation} for {}", allowed.name);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn tags_of_resources_of_every_kind_decide() {
+    let world = world_with(&json!([
+        { "Effect": "Allow", "Action": "ivs:*", "Resource": "*" },
+        {
+            "Effect": "Deny",
+            "Action": "ivs:*",
+            "Resource": "*",
+            "Condition": { "StringEquals": { "aws:ResourceTag/locked": "yes" } },
+        },
+    ]))
+    .await;
+    for kind in KINDS {
+        let arn = world.resource(BEN, kind, 0).await;
+        let one = json!({ "arn": arn });
+        for (value, status) in [("no", 200), ("yes", 403)] {
+            let lock = json!({ "tags": { "locked": value } }).to_string();
+            world.tags(BEN, "POST", &arn, "", &lock).await;
+            let answer = world.call(ANA, &kind.get(), one.clone()).await;
+            assert_eq!(answer.status, status, "{} {value}", kind.name);
+        }
+        for (method, query, body) in [
+            ("GET", "", ""),
+            ("POST", "", r#"{"tags":{"locked":"no"}}"#),
+            ("DELETE", "?tagKeys=locked", ""),
+        ] {
+            let answer = world.tags(ANA, method, &arn, query, body).await;
+            assert_eq!(answer.verdict(), DENIED, "{method} {}", kind.name);
+        }
+        let answer = world.call(ANA, &kind.delete(), one).await;
+        assert_eq!(answer.verdict(), DENIED, "{}", kind.name);
+    }
+}
+
+#[tokio::test]
+async fn a_resource_of_any_kind_is_made_with_tags_only_by_who_may_tag() {
+    let world = world_with(&json!([
+        { "Effect": "Allow", "Action": "*", "Resource": "*" },
+        {
+            "Effect": "Deny",
+            "Action": "ivs:TagResource",
+            "Resource": "*",
+            "Condition": { "StringNotEquals": { "aws:RequestTag/team": "media" } },
+        },
+    ]))
+    .await;
+    for kind in KINDS {
+        for (number, tags, status) in [
+            (0, json!({}), 200),
+            (1, json!({ "team": "media" }), 200),
+            (2, json!({ "team": "sales" }), 403),
+        ] {
+            let mut body = kind.wishes(number);
+            body["tags"] = tags;
+            let answer = world.call(ANA, kind.create, body.clone()).await;
+            assert_eq!(answer.status, status, "{} {body}", kind.name);
+        }
+        let listed = world.call(BEN, &kind.list(), json!({})).await.json();
+        assert_eq!(listed[kind.members()].as_array().unwrap().len(), 2);
+    }
 }
