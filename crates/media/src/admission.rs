@@ -4,14 +4,14 @@
 
 use std::sync::Arc;
 
-use model::{ConnectionId, ErrorCode, Grant};
+use model::{ConnectionId, ErrorCode};
 use sfu::{Answer, Offer, PeerFault};
 use stage::{CloseCause, LeftReason, Reply};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::connections::{Kind, Session, SessionKey};
-use crate::plane::Plane;
+use crate::plane::{Caller, Plane};
 use crate::problem::Problem;
 use crate::worker::{InboxFull, Order, WORKER_PATIENCE};
 
@@ -78,18 +78,20 @@ impl Admission {
     /// Has the offer answered by the worker that owns the stage.
     pub(crate) async fn establish(
         mut self,
-        grant: &Grant,
+        caller: &Caller,
         offer: Offer,
         publisher: Option<ConnectionId>,
     ) -> Result<Established, Problem> {
         let key = SessionKey::from_random(self.plane.random());
         let etag = new_etag(&self.plane);
+        let grant = &caller.grant;
         let worker = self.plane.worker_of(&grant.stage);
         let session = Session {
             connection: self.connection,
             worker,
             stage: grant.stage.clone(),
             participant: grant.participant.clone(),
+            token: caller.token.clone(),
             etag: etag.clone(),
         };
         let (sender, answer) = oneshot::channel();

@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use auth::bearer;
 use axum::extract::ws::Utf8Bytes;
 use model::{ConnectionId, Grant, ParticipantId, StageArn};
 use stage::LeftReason;
@@ -63,7 +64,7 @@ impl fmt::Display for SessionKey {
 }
 
 /// What a session resource is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Session {
     /// The peer.
     pub(crate) connection: ConnectionId,
@@ -73,6 +74,8 @@ pub(crate) struct Session {
     pub(crate) stage: StageArn,
     /// Whose it is.
     pub(crate) participant: ParticipantId,
+    /// The token that opened it. It goes on being good for the session, whatever becomes of the key that signed it.
+    pub(crate) token: bearer::Key,
     /// Names its ICE session (RFC 9725, section 4.3.1), with quotes.
     pub(crate) etag: String,
 }
@@ -329,6 +332,7 @@ mod tests {
             stage: StageArn::parse("arn:aws:ivs:us-west-2:123456789012:stage/abcdABCDefgh")
                 .unwrap(),
             participant: ParticipantId::parse("ana").unwrap(),
+            token: bearer::Key::new("token"),
             etag: "\"1\"".to_owned(),
         }
     }
@@ -355,7 +359,8 @@ mod tests {
         table
             .peer_send::<LeftReason>(KEY, session(connection), || Ok(()))
             .unwrap();
-        assert_eq!(table.session(KEY), Some(session(connection)));
+        let found = table.session(KEY).map(|session| session.connection);
+        assert_eq!(found, Some(connection));
         table.close(connection, LeftReason::StageDeleted);
         table.close(connection, LeftReason::StageDeleted);
         assert!(!table.peer_abandon(connection));

@@ -36,7 +36,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 pub use connections::Gauges;
-pub use settings::{Clock, Random, Settings};
+pub use settings::{Clock, KeyLookup, KeysUnavailable, PublicKeys, Random, Settings};
 
 use plane::Plane;
 

@@ -6,21 +6,29 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use auth::token::TokenKey;
+use auth::bearer;
+use auth::public_key::PublicKey;
+use auth::token::{Signer, TokenError, TokenKey, Unverified};
 use axum::extract::ConnectInfo;
-use model::{Grant, Now, StageArn};
+use model::{Grant, Now, PublicKeyArn, StageArn};
 use stage::{LeftReason, Reply};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::connections::Connections;
 use crate::facts::Facts;
 use crate::problem::Problem;
 use crate::rate::Attempts;
-use crate::settings::{Clock, Random, Settings};
+use crate::settings::{Clock, KeysUnavailable, PublicKeys, Random, Settings};
 use crate::{StageSender, worker};
 
 /// How long a door waits for `stage`. Longer than a slow disk takes to sync, shorter than clients wait.
 const STAGE_PATIENCE: Duration = Duration::from_secs(8);
+
+/// How long a door waits for an imported key.
+const KEY_PATIENCE: Duration = Duration::from_secs(5);
+/// Keys that are looked up at once. A lookup takes some 100 us; a flood of tokens with made-up keys must not keep the API
+/// from the store.
+const KEY_LOOKUPS_MAX: usize = 16;
 
 /// The shared state.
 pub(crate) struct Plane {
@@ -43,9 +51,21 @@ pub(crate) struct Plane {
     clock: Clock,
     random: Random,
     token_key: TokenKey,
+    public_keys: PublicKeys,
+    key_lookups: Semaphore,
     token_skew: Duration,
     attempts: Attempts,
     closing: AtomicBool,
+}
+
+/// Who presents a token that verifies.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    /// What the token allows.
+    pub(crate) grant: Grant,
+    /// The token itself, to be recognised and never shown.
+    pub(crate) token: bearer::Key,
+    signer: Signer,
 }
 
 /// What a start yields: the plane, the threads to join, and the end of all sockets.
@@ -92,6 +112,8 @@ impl Plane {
             clock: settings.clock,
             random: settings.random,
             token_key: settings.token_key,
+            public_keys: settings.public_keys,
+            key_lookups: Semaphore::new(KEY_LOOKUPS_MAX),
             token_skew: settings.token_skew,
             attempts: Attempts::default(),
             closing: AtomicBool::new(false),
@@ -142,10 +164,42 @@ impl Plane {
         }
     }
 
-    /// Verifies a token.
-    pub(crate) fn verify(&self, token: &str) -> Result<Grant, Problem> {
-        let wall = self.now().wall;
-        Ok(self.token_key.verify(token, wall, self.token_skew)?)
+    /// Verifies a token. One that names a key which is not there is refused like one with a bad signature.
+    pub(crate) async fn verify(&self, token: &str) -> Result<Caller, Problem> {
+        let unverified = Unverified::read(token)?;
+        let (now, skew) = (self.now().wall, self.token_skew);
+        let grant = match unverified.signer() {
+            Signer::Server => unverified.verify(&self.token_key, now, skew)?,
+            Signer::PublicKey(arn) => {
+                let key = self.public_key(arn).await?;
+                unverified.verify_with(&key, now, skew)?
+            }
+        };
+        Ok(Caller {
+            grant,
+            token: bearer::Key::new(token),
+            signer: unverified.signer().clone(),
+        })
+    }
+
+    /// Verifies once more that the key of a caller is there: a body may take seconds to arrive, in which it may be deleted.
+    pub(crate) async fn confirm(&self, caller: &Caller) -> Result<(), Problem> {
+        match &caller.signer {
+            Signer::Server => Ok(()),
+            Signer::PublicKey(arn) => self.public_key(arn).await.map(drop),
+        }
+    }
+
+    async fn public_key(&self, arn: &PublicKeyArn) -> Result<PublicKey, Problem> {
+        let lookup = async {
+            let _permit = self.key_lookups.acquire().await;
+            (self.public_keys)(arn.clone()).await
+        };
+        match tokio::time::timeout(KEY_PATIENCE, lookup).await {
+            Ok(Ok(Some(key))) => Ok(key),
+            Ok(Ok(None)) => Err(TokenError::Signature.into()),
+            Ok(Err(KeysUnavailable)) | Err(_) => Err(Problem::keys_unavailable()),
+        }
     }
 
     /// Asks `stage`. After an error it may still have taken the input.

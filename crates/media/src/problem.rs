@@ -94,6 +94,16 @@ impl Problem {
         .after(BUSY)
     }
 
+    /// 503: the keys that customers have imported cannot be read.
+    pub(crate) fn keys_unavailable() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "KEYS_UNAVAILABLE",
+            "the key of the token cannot be looked up at the moment",
+        )
+        .after(BUSY)
+    }
+
     /// 503: the process is going down.
     pub(crate) fn shutting_down() -> Self {
         Self::new(

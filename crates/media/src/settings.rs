@@ -1,11 +1,13 @@
 //! What the media plane is started with.
 
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use auth::public_key::PublicKey;
 use auth::token::TokenKey;
-use model::Now;
+use model::{Now, PublicKeyArn};
 
 use crate::StageSender;
 
@@ -14,6 +16,17 @@ pub type Clock = Arc<dyn Fn() -> Now + Send + Sync>;
 
 /// Fills a buffer with random bytes fit for secrets.
 pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
+
+/// Finds imported keys. Each join with a token that names one asks anew, so that a deleted key is of no use at once.
+pub type PublicKeys = Arc<dyn Fn(PublicKeyArn) -> KeyLookup + Send + Sync>;
+
+/// A key that is being looked up; `None` if it has not been imported, or has been deleted.
+pub type KeyLookup =
+    Pin<Box<dyn Future<Output = Result<Option<PublicKey>, KeysUnavailable>> + Send>>;
+
+/// Nobody can tell at the moment which keys there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeysUnavailable;
 
 /// Everything the media plane needs.
 pub struct Settings {
@@ -27,8 +40,10 @@ pub struct Settings {
     pub public_url: String,
     /// Forwarding settings; `addresses` is filled in for each worker.
     pub sfu: sfu::Settings,
-    /// Verifies participant tokens.
+    /// Verifies the participant tokens of this server.
     pub token_key: TokenKey,
+    /// Verify the participant tokens of customers.
+    pub public_keys: PublicKeys,
     /// How far a token's `iat` may lie in the future.
     pub token_skew: Duration,
     /// The clock.

@@ -20,6 +20,7 @@ mod keygen;
 mod log;
 mod metrics;
 mod page;
+mod public_keys;
 mod ready;
 mod routes;
 mod run;

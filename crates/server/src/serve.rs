@@ -26,7 +26,7 @@ use crate::run::{self, INBOX, Message, StageLoop};
 use crate::secrets::{self, Secrets};
 use crate::signals::Signals;
 use crate::writer::{self, WriterCounters};
-use crate::{http_server, terminal};
+use crate::{http_server, public_keys, terminal};
 
 /// How long peers and sockets may take to hear of the end.
 const MEDIA_END_TIMEOUT: Duration = Duration::from_millis(2_500);
@@ -213,6 +213,7 @@ fn start_media(
             ..sfu::Settings::default()
         },
         token_key: kept.secrets.token.clone(),
+        public_keys: public_keys::of(Arc::clone(&kept.store) as SharedStore),
         token_skew: config.token_clock_skew,
         clock: Arc::clone(&kept.clock),
         random: Arc::clone(&kept.random),

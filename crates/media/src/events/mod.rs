@@ -43,7 +43,9 @@ async fn events(
     Path(topic): Path<String>,
     request: Request<Body>,
 ) -> Result<Response, Response> {
-    let (grant, token) = admit(&plane, &topic, &request).map_err(IntoResponse::into_response)?;
+    let token = presented(&plane, &request).map_err(IntoResponse::into_response)?;
+    let grant = admit(&plane, &topic, &token).await;
+    let grant = grant.map_err(IntoResponse::into_response)?;
     let mark = plane.socket_mark().map_err(IntoResponse::into_response)?;
     let client = client_info::from_headers(request.headers());
     let (mut parts, _) = request.into_parts();
@@ -64,16 +66,16 @@ async fn events(
     }))
 }
 
-fn admit<B>(
-    plane: &Plane,
-    topic: &str,
-    request: &Request<B>,
-) -> Result<(Grant, HeaderValue), Problem> {
+/// The token that the request presents, if it may try one.
+fn presented<B>(plane: &Plane, request: &Request<B>) -> Result<HeaderValue, Problem> {
     plane.may_try(request.extensions())?;
-    let token = subprotocol(request)?;
-    let grant = plane.verify(token.to_str().unwrap_or_default())?;
-    if grant.stage.id.as_str() == topic {
-        Ok((grant, token))
+    subprotocol(request)
+}
+
+async fn admit(plane: &Plane, topic: &str, token: &HeaderValue) -> Result<Grant, Problem> {
+    let caller = plane.verify(token.to_str().unwrap_or_default()).await?;
+    if caller.grant.stage.id.as_str() == topic {
+        Ok(caller.grant)
     } else {
         Err(Problem::forbidden("the token is for another topic"))
     }

@@ -40,7 +40,8 @@ async fn publish_offer(
     named: Option<String>,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
-    let grant = request::authenticate(plane, &request)?;
+    let caller = plane.verify(request::token(plane, &request)?).await?;
+    let grant = &caller.grant;
     if named.is_some_and(|named| named != grant.participant.as_str()) {
         return Err(Problem::forbidden("the token is another participant's"));
     }
@@ -48,6 +49,7 @@ async fn publish_offer(
     let client = client_info::from_headers(request.headers());
     let sdp = request::text(request, SDP).await?;
     let offer = Offer::parse(&sdp, Direction::Publish)?;
+    plane.confirm(&caller).await?;
     let mut admission = Admission::open(plane, Kind::Publish);
     let input = Input::Publish {
         connection: admission.connection(),
@@ -56,7 +58,7 @@ async fn publish_offer(
         fault: offer.fault(),
     };
     admission.ask(input).await?;
-    let established = admission.establish(&grant, offer, None).await?;
+    let established = admission.establish(&caller, offer, None).await?;
     Ok(created(plane, established))
 }
 
@@ -66,7 +68,7 @@ pub(super) async fn subscribe(
     Path(publisher): Path<String>,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
-    let grant = request::authenticate(&plane, &request)?;
+    let caller = plane.verify(request::token(&plane, &request)?).await?;
     let publisher = ParticipantId::parse(&publisher).map_err(|error| {
         let code = ErrorCode::PublisherNotFound.as_str();
         Problem::new(StatusCode::NOT_FOUND, code, error.to_string())
@@ -75,15 +77,16 @@ pub(super) async fn subscribe(
     let client = client_info::from_headers(request.headers());
     let sdp = request::text(request, SDP).await?;
     let offer = Offer::parse(&sdp, Direction::Subscribe)?;
+    plane.confirm(&caller).await?;
     let mut admission = Admission::open(&plane, Kind::Subscribe);
     let input = Input::Subscribe {
         connection: admission.connection(),
-        grant: grant.clone(),
+        grant: caller.grant.clone(),
         client,
         publisher,
     };
     let publish = admission.ask(input).await?.ok_or_else(Problem::internal)?;
-    let established = admission.establish(&grant, offer, Some(publish)).await?;
+    let established = admission.establish(&caller, offer, Some(publish)).await?;
     Ok(created(&plane, established))
 }
 

@@ -38,7 +38,7 @@ pub(super) async fn patch(
     Path(name): Path<String>,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
-    own(&plane, &name, &request)?;
+    own(&plane, &name, request::token(&plane, &request)?).await?;
     let headers = request.headers().clone();
     let fragment = request::text(request, SDP_FRAGMENT).await?;
     // Looked up again: while the body came in, the session may have restarted or ended.
@@ -79,7 +79,7 @@ pub(super) async fn delete(
     Path(name): Path<String>,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
-    let (_, session) = own(&plane, &name, &request)?;
+    let session = own(&plane, &name, request::token(&plane, &request)?).await?;
     let connection = session.connection;
     if !plane.connections.peer_abandon(connection) {
         return Err(Problem::session_not_found());
@@ -98,16 +98,19 @@ fn find(plane: &Plane, name: &str) -> Result<(SessionKey, Session), Problem> {
     found.ok_or_else(Problem::session_not_found)
 }
 
-/// The session, for the participant that made it. Knowing its URL is not enough.
-fn own<B>(
-    plane: &Plane,
-    name: &str,
-    request: &Request<B>,
-) -> Result<(SessionKey, Session), Problem> {
-    let grant = request::authenticate(plane, request)?;
-    let (key, session) = find(plane, name)?;
-    if session.is_of(&grant) {
-        Ok((key, session))
+/// The session, for the participant that made it: by the token that opened it, even if its key has been deleted since, or by
+/// another that verifies. Knowing its URL is not enough.
+async fn own(plane: &Plane, name: &str, token: &str) -> Result<Session, Problem> {
+    let found = find(plane, name);
+    if let Ok((_, session)) = &found
+        && session.token.is(token)
+    {
+        return Ok(session.clone());
+    }
+    let caller = plane.verify(token).await?;
+    let (_, session) = found?;
+    if session.is_of(&caller.grant) {
+        Ok(session)
     } else {
         Err(Problem::forbidden("the session is another participant's"))
     }

@@ -387,6 +387,7 @@ mod tests {
             public_url: String::new(),
             sfu: sfu::Settings::default(),
             token_key: TokenKey::from_pkcs8(&TokenKey::generate_pkcs8()).unwrap(),
+            public_keys: Arc::new(|_| Box::pin(async { Ok(None) })),
             token_skew: Duration::ZERO,
             clock: Arc::new(clock),
             random: Arc::new(|_| {}),
@@ -461,6 +462,7 @@ mod tests {
             worker: 0,
             stage: StageArn::parse("arn:aws:ivs:us-west-2:123456789012:stage/abcd").unwrap(),
             participant: ParticipantId::parse("ana").unwrap(),
+            token: auth::bearer::Key::new("token"),
             etag: String::new(),
         };
         let key = SessionKey::from_random([1; 16]);

@@ -17,13 +17,13 @@ use crate::media::publish;
 use crate::peer::{Offering, Role};
 use crate::world::{Options, World, run};
 
-struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 /// What a socket is closed with.
 type Closed = (u16, String);
 
 impl Socket {
-    async fn open(world: &World, topic: &str, token: &str) -> Result<Self, u16> {
+    pub(crate) async fn open(world: &World, topic: &str, token: &str) -> Result<Self, u16> {
         let mut request = format!("ws://{}/events/{topic}", world.http)
             .into_client_request()
             .unwrap();
@@ -51,7 +51,7 @@ impl Socket {
         (socket, first)
     }
 
-    async fn send(&mut self, message: Message) {
+    pub(crate) async fn send(&mut self, message: Message) {
         // The server may have closed already.
         let _ = self.0.send(message).await;
     }
@@ -69,7 +69,7 @@ impl Socket {
         }
     }
 
-    async fn text(&mut self) -> Value {
+    pub(crate) async fn text(&mut self) -> Value {
         self.next().await.expect("a message")
     }
 

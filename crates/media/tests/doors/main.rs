@@ -8,6 +8,7 @@
 
 mod events;
 mod http;
+mod keys;
 mod media;
 mod peer;
 mod sessions;

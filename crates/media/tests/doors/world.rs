@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::http;
+use crate::keys::Keys;
 
 /// Longest that any test may take. Nothing waits for it but a test that fails.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -68,6 +69,7 @@ pub(crate) struct World {
     pub(crate) arn: StageArn,
     stages: media::StageSender,
     key: TokenKey,
+    pub(crate) keys: Keys,
     events: watch::Receiver<Vec<Event>>,
     machine: JoinSet<()>,
     _server: JoinSet<()>,
@@ -87,6 +89,31 @@ pub(crate) struct Holder {
     pub(crate) expired: bool,
 }
 
+impl Holder {
+    /// Their token, by whoever signs.
+    pub(crate) fn token(&self, sign: impl FnOnce(&TokenRequest<'_>) -> String) -> String {
+        let past = Duration::from_secs(if self.expired { 7_200 } else { 0 });
+        let issued = clock()
+            .wall
+            .checked_sub(jiff::SignedDuration::try_from(past).unwrap())
+            .unwrap();
+        sign(&TokenRequest {
+            stage: &self.stage,
+            participant: &ParticipantId::parse(&self.participant).unwrap(),
+            user_id: Some("user"),
+            attributes: None,
+            capabilities: Capabilities {
+                publish: self.publish,
+                subscribe: self.subscribe,
+            },
+            events_url: "ws://media.test/events",
+            whip_url: "http://media.test/whip",
+            issued,
+            life: Duration::from_hours(1),
+        })
+    }
+}
+
 impl World {
     pub(crate) async fn new() -> Self {
         Self::with(Options::default()).await
@@ -97,6 +124,7 @@ impl World {
         let (stages, inputs) = mpsc::channel(256);
         let counter = AtomicU64::new(1);
         let start = clock();
+        let keys = Keys::default();
         let media = Media::start(media::Settings {
             listen: "127.0.0.1:0".parse().unwrap(),
             workers: options.workers,
@@ -107,6 +135,7 @@ impl World {
                 ..Default::default()
             },
             token_key: key.clone(),
+            public_keys: keys.lookup(),
             token_skew: Duration::from_mins(1),
             clock: Arc::new(move || if options.frozen { start } else { clock() }),
             random: Arc::new(move |bytes| fill(bytes, &counter)),
@@ -139,6 +168,7 @@ impl World {
             arn: arn.clone(),
             stages,
             key,
+            keys,
             events,
             machine,
             _server: server,
@@ -185,25 +215,7 @@ impl World {
     }
 
     pub(crate) fn token_of(&self, holder: &Holder) -> String {
-        let past = Duration::from_secs(if holder.expired { 7_200 } else { 0 });
-        let issued = clock()
-            .wall
-            .checked_sub(jiff::SignedDuration::try_from(past).unwrap())
-            .unwrap();
-        self.key.sign(&TokenRequest {
-            stage: &holder.stage,
-            participant: &ParticipantId::parse(&holder.participant).unwrap(),
-            user_id: Some("user"),
-            attributes: None,
-            capabilities: Capabilities {
-                publish: holder.publish,
-                subscribe: holder.subscribe,
-            },
-            events_url: "ws://media.test/events",
-            whip_url: "http://media.test/whip",
-            issued,
-            life: Duration::from_hours(1),
-        })
+        holder.token(|request| self.key.sign(request))
     }
 
     pub(crate) async fn send(&self, request: http::Request) -> http::Reply {
