@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from contract import AVAILABLE, OPERATIONS, check_reply, members
 from downstage import Server
@@ -51,10 +51,17 @@ KINDS = {
 }
 
 NAME = st.text("abcXYZ019-_", max_size=12)
-TAGS = st.dictionaries(st.sampled_from(["a", "b", "é/ü", "k 1", "x::y"]), st.text(max_size=8).filter(str.isprintable), max_size=4)
+TAGS = st.dictionaries(st.sampled_from(["a", "b", "é/ü", "k 1", "x::y"]), st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=8), max_size=4)
 PICK = st.integers(0, 50)
 WHERE = st.integers(0, 1)
 KIND = st.sampled_from(sorted(KINDS))
+REFERS = st.sampled_from(["none", "here", "here", "elsewhere"])
+CREATION = st.fixed_dictionaries({"where": WHERE, "kind": KIND, "name": NAME, "tags": TAGS, "pick": PICK, "refers": REFERS})
+
+
+def with_any(*kinds: str):
+    """A rule's condition: there is something to do it to."""
+    return precondition(lambda self: any(self.all(*kinds)))
 
 
 class Paging:
@@ -89,10 +96,14 @@ class Service(RuleBasedStateMachine):
     def of(self, where: int, kind: str) -> list[str]:
         return [arn for arn in self.there[where] if kind_of(arn) == kind]
 
-    def pick(self, where: int, kind: str, pick: int) -> str | None:
-        """One of a kind, if there is any: the same number names the same one as long as nothing changes."""
-        arns = self.of(where, kind)
-        return arns[pick % len(arns)] if arns else None
+    def all(self, *kinds: str) -> list[tuple[int, str]]:
+        """What is there on both sides, of all kinds or of some."""
+        return [(where, arn) for where in (0, 1) for arn in self.there[where] if not kinds or kind_of(arn) in kinds]
+
+    def pick(self, pick: int, *kinds: str) -> tuple[int, str]:
+        """One of those: the same number names the same one as long as nothing changes."""
+        there = self.all(*kinds)
+        return there[pick % len(there)]
 
     def call(self, where: int, operation: str, **arguments) -> Reply:
         reply = self.callers[where].call(operation, **arguments)
@@ -106,7 +117,20 @@ class Service(RuleBasedStateMachine):
 
     # Lives.
 
-    @rule(where=WHERE, kind=KIND, name=NAME, tags=TAGS, pick=PICK, refers=st.sampled_from(["none", "here", "elsewhere"]))
+    @initialize(creations=st.lists(CREATION, min_size=4, max_size=24))
+    def begin(self, creations):
+        for creation in creations:
+            self.create(**creation)
+
+    @rule(creation=CREATION)
+    def create_one(self, creation):
+        self.create(**creation)
+
+    @rule(creation=CREATION, count=st.integers(2, 5))
+    def create_some(self, creation, count):
+        for _ in range(count):
+            self.create(**creation)
+
     def create(self, where, kind, name, tags, pick, refers):
         kind = KINDS[kind]
         arguments, outcome = self.arguments(where, kind.name, pick, refers)
@@ -147,20 +171,22 @@ class Service(RuleBasedStateMachine):
 
     def referring(self, where, kind, pick, refers, arguments, member) -> tuple[dict, int]:
         side = where if refers == "here" else 1 - where
-        target = None if refers == "none" else self.pick(side, kind, pick)
-        if target is None:
+        targets = self.of(side, kind)
+        if refers == "none" or not targets:
             return arguments, 200
-        return {**arguments, **member(target)}, 200 if side == where else 400
+        return {**arguments, **member(targets[pick % len(targets)])}, 200 if side == where else 400
 
-    @rule(where=WHERE, kind=KIND, pick=PICK)
-    def read(self, where, kind, pick):
-        arn = self.pick(where, kind, pick)
-        if arn:
-            self.get(where, arn)
-            self.expect(1 - where, f"Get{kind}", 404, arn=arn)
-            self.expect(1 - where, "ListTagsForResource", 404, resourceArn=arn)
-            self.expect(1 - where, "TagResource", 404, resourceArn=arn, tags={"theirs": "1"})
-            self.expect(1 - where, f"Delete{kind}", 404, arn=arn)
+    @with_any()
+    @rule(pick=PICK)
+    def nobody_elsewhere_sees_or_changes_it(self, pick):
+        where, arn = self.pick(pick)
+        kind = kind_of(arn)
+        self.expect(1 - where, f"Get{kind}", 404, arn=arn)
+        self.expect(1 - where, "ListTagsForResource", 404, resourceArn=arn)
+        self.expect(1 - where, "TagResource", 404, resourceArn=arn, tags={"theirs": "1"})
+        self.expect(1 - where, "UntagResource", 404, resourceArn=arn, tagKeys=["a"])
+        self.expect(1 - where, f"Delete{kind}", 404, arn=arn)
+        self.get(where, arn)
 
     def get(self, where: int, arn: str) -> None:
         kind = KINDS[kind_of(arn)]
@@ -169,11 +195,10 @@ class Service(RuleBasedStateMachine):
         tags = self.expect(where, "ListTagsForResource", 200, resourceArn=arn).json()["tags"]
         assert tags == self.there[where][arn]["tags"]
 
-    @rule(where=WHERE, pick=PICK, name=st.none() | NAME, other=PICK, refers=st.sampled_from(["none", "here", "elsewhere"]))
-    def update_stage(self, where, pick, name, other, refers):
-        arn = self.pick(where, "Stage", pick)
-        if arn is None:
-            return
+    @with_any("Stage")
+    @rule(pick=PICK, name=st.none() | NAME, other=PICK, refers=REFERS)
+    def update_stage(self, pick, name, other, refers):
+        where, arn = self.pick(pick, "Stage")
         arguments, outcome = {"arn": arn} if name is None else {"arn": arn, "name": name}, 200
         if "StorageConfiguration" in KINDS:
             arguments, outcome = self.referring(where, "StorageConfiguration", other, refers, arguments, recording)
@@ -190,12 +215,10 @@ class Service(RuleBasedStateMachine):
             self.there[where][arn] = told
         self.get(where, arn)
 
-    @precondition(lambda self: "IngestConfiguration" in KINDS)
-    @rule(where=WHERE, pick=PICK, other=PICK, refers=st.sampled_from(["none", "here", "elsewhere", "detach"]), redundant=st.none() | st.booleans())
-    def update_ingest_configuration(self, where, pick, other, refers, redundant):
-        arn = self.pick(where, "IngestConfiguration", pick)
-        if arn is None:
-            return
+    @with_any("IngestConfiguration")
+    @rule(pick=PICK, other=PICK, refers=REFERS | st.just("detach"), redundant=st.none() | st.booleans())
+    def update_ingest_configuration(self, pick, other, refers, redundant):
+        where, arn = self.pick(pick, "IngestConfiguration")
         before = self.there[where][arn]
         arguments = {"arn": arn} if redundant is None else {"arn": arn, "redundantIngest": redundant}
         outcome = 200
@@ -215,14 +238,12 @@ class Service(RuleBasedStateMachine):
             self.there[where][arn] = told
         self.get(where, arn)
 
-    @rule(where=WHERE, kind=KIND, pick=PICK)
-    def delete(self, where, kind, pick):
-        arn = self.pick(where, kind, pick)
-        if arn is None:
-            return
-        if any(recording_of(other) == arn for other in self.there[where].values()):
-            self.expect(where, f"Delete{kind}", 409, arn=arn)
-            self.get(where, arn)
+    @with_any()
+    @rule(pick=PICK)
+    def delete(self, pick):
+        where, arn = self.pick(pick)
+        kind = kind_of(arn)
+        if (where, arn) in self.in_use():
             return
         self.expect(where, f"Delete{kind}", 200, arn=arn)
         del self.there[where][arn]
@@ -233,6 +254,16 @@ class Service(RuleBasedStateMachine):
         for other in self.there[where].values():
             if other.get("stageArn") == arn:
                 other["stageArn"] = ""
+
+    @precondition(lambda self: self.in_use())
+    @rule(pick=PICK)
+    def what_is_in_use_is_not_deleted(self, pick):
+        where, arn = self.in_use()[pick % len(self.in_use())]
+        self.expect(where, "DeleteStorageConfiguration", 409, arn=arn)
+        self.get(where, arn)
+
+    def in_use(self) -> list[tuple[int, str]]:
+        return [(where, recording_of(self.there[where][arn])) for where, arn in self.all("Stage") if recording_of(self.there[where][arn])]
 
     @precondition(lambda self: self.deleted)
     @rule(pick=PICK)
@@ -247,11 +278,10 @@ class Service(RuleBasedStateMachine):
 
     # Tags.
 
-    @rule(where=WHERE, kind=KIND, pick=PICK, tags=TAGS, many=st.booleans())
-    def tag(self, where, kind, pick, tags, many):
-        arn = self.pick(where, kind, pick)
-        if arn is None:
-            return
+    @with_any()
+    @rule(pick=PICK, tags=TAGS, many=st.booleans())
+    def tag(self, pick, tags, many):
+        where, arn = self.pick(pick)
         tags = {**tags, **{f"n{index}": "" for index in range(47 if many else 0)}}
         merged = {**self.there[where][arn]["tags"], **tags}
         self.expect(where, "TagResource", 200 if len(merged) <= 50 else 400, resourceArn=arn, tags=tags)
@@ -259,11 +289,10 @@ class Service(RuleBasedStateMachine):
             self.there[where][arn]["tags"] = merged
         self.get(where, arn)
 
-    @rule(where=WHERE, kind=KIND, pick=PICK, keys=st.sets(st.sampled_from(["a", "b", "é/ü", "k 1", "x::y", "n1"]), min_size=1), all=st.booleans())
-    def untag(self, where, kind, pick, keys, all):
-        arn = self.pick(where, kind, pick)
-        if arn is None:
-            return
+    @with_any()
+    @rule(pick=PICK, keys=st.sets(st.sampled_from(["a", "b", "é/ü", "k 1", "x::y", "n1"]), min_size=1), all=st.booleans())
+    def untag(self, pick, keys, all):
+        where, arn = self.pick(pick)
         tags = self.there[where][arn]["tags"]
         keys = set(tags) or keys if all else keys
         self.expect(where, "UntagResource", 200, resourceArn=arn, tagKeys=sorted(keys))
@@ -272,9 +301,11 @@ class Service(RuleBasedStateMachine):
 
     # Lists.
 
-    @rule(where=WHERE, kind=KIND, size=st.integers(1, 7))
-    def list_all(self, where, kind, size):
-        self.check_list(where, KINDS[kind], size)
+    @with_any()
+    @rule(pick=PICK, size=st.integers(1, 7))
+    def list_all(self, pick, size):
+        where, arn = self.pick(pick)
+        self.check_list(where, KINDS[kind_of(arn)], size)
 
     def check_list(self, where: int, kind: Kind, size: int) -> None:
         told: dict[str, dict] = {}
@@ -299,20 +330,22 @@ class Service(RuleBasedStateMachine):
         return items, token
 
     @precondition(lambda self: "IngestConfiguration" in KINDS)
-    @rule(where=WHERE, pick=PICK)
-    def list_the_ingest_configurations_of_a_stage(self, where, pick):
-        stage = self.pick(where, "Stage", pick)
-        if stage is None:
-            return
+    @with_any("Stage")
+    @rule(pick=PICK)
+    def list_the_ingest_configurations_of_a_stage(self, pick):
+        where, stage = self.pick(pick, "Stage")
         told, token = self.page(where, KINDS["IngestConfiguration"], 100, "", filterByStageArn=stage)
         assert not token
         expected = {arn for arn in self.of(where, "IngestConfiguration") if self.there[where][arn]["stageArn"] == stage}
         assert {item["arn"] for item in told} == expected and len(told) == len(expected)
 
     @precondition(lambda self: len(self.pagings) < 3)
-    @rule(where=WHERE, kind=KIND, size=st.integers(1, 3))
-    def begin_to_page(self, where, kind, size):
-        paging = Paging(where, KINDS[kind], size, set(self.of(where, kind)))
+    @with_any()
+    @rule(pick=PICK, size=st.integers(1, 3))
+    def begin_to_page(self, pick, size):
+        where, arn = self.pick(pick)
+        kind = KINDS[kind_of(arn)]
+        paging = Paging(where, kind, size, set(self.of(where, kind.name)))
         self.pagings.append(paging)
         self.turn(paging)
 
@@ -361,8 +394,9 @@ def recording_of(holder: dict) -> str:
 
 @pytest.fixture(scope="module")
 def lived_in(tmp_path_factory):
-    server = Server(tmp_path_factory.mktemp("server"), "--stages-max", str(STAGES_MAX)).start()
-    yield server
+    server = Server(tmp_path_factory.mktemp("server"), "--stages-max", str(STAGES_MAX))
+    server.bucket(BUCKET)
+    yield server.start()
     assert server.stop() == 0
     log = server.log.read_text()
     assert "ERROR" not in log and "panicked" not in log, log[-4000:]
