@@ -41,6 +41,10 @@ class Server:
         self.http = ""
         self.media: list[str] = []
 
+    def bucket(self, name: str) -> None:
+        """Makes a bucket in the object store, which is a folder of the data."""
+        (self.data / "objects" / name).mkdir(parents=True)
+
     def start(self) -> "Server":
         self.ready_file.unlink(missing_ok=True)
         command = [

@@ -1,4 +1,4 @@
-"""The aws CLI through the whole control API of this build."""
+"""The aws CLI through every operation of this build, as a person at a shell would go."""
 
 import json
 import subprocess
@@ -7,50 +7,173 @@ from pathlib import Path
 
 import pytest
 
+import calls
+from downstage import until
+from keys import public_key
+from presence import Presence
+
 AWS = str(Path(sys.executable).parent / "aws")
+BUCKET = "recordings"
 
 
-@pytest.fixture
-def aws(server):
-    def run(*arguments: str, fails: str | None = None):
-        done = subprocess.run(
-            [AWS, "ivs-realtime", *arguments, "--output", "json"],
-            env=server.cli_environment(), capture_output=True, text=True, timeout=60,
-        )
-        if fails:
-            assert done.returncode != 0
-            assert fails in done.stderr, done.stderr
-            return None
+class Cli:
+    """`aws ivs-realtime` with what the banner of a server exports."""
+
+    def __init__(self, server):
+        self.environment = server.cli_environment()
+
+    def __call__(self, command: str, *arguments: str) -> dict | None:
+        """Runs a command that must succeed, and gives what it prints."""
+        done = self._run(command, arguments)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout) if done.stdout.strip() else None
 
-    return run
+    def fails(self, exception: str, command: str, *arguments: str) -> None:
+        done = self._run(command, arguments)
+        assert done.returncode != 0
+        assert f"({exception})" in done.stderr, done.stderr
+
+    def pages(self, member: str, command: str, *arguments: str, size: int = 2) -> list:
+        """All items of a list, page by page."""
+        items, token = [], ()
+        while True:
+            page = self(command, *arguments, "--max-results", str(size), *token)
+            assert len(page[member]) <= size
+            items += page[member]
+            if "nextToken" not in page:
+                return items
+            token = ("--next-token", page["nextToken"])
+
+    def _run(self, command, arguments):
+        line = [AWS, "ivs-realtime", command, *arguments, "--output", "json"]
+        return subprocess.run(line, env=self.environment, capture_output=True, text=True, timeout=60)
 
 
-def test_the_cli_walks_the_whole_control_api(aws):
-    created = aws(
-        "create-stage", "--name", "tour", "--tags", "team=video",
-        "--participant-token-configurations", "userId=ana,capabilities=PUBLISH,SUBSCRIBE,duration=60",
-    )
-    arn = created["stage"]["arn"]
+def stages(aws) -> dict:
+    tokens = "userId=ana,capabilities=PUBLISH,SUBSCRIBE,duration=60"
+    created = aws("create-stage", "--name", "tour", "--tags", "team=video", "--participant-token-configurations", tokens)
     assert created["participantTokens"][0]["userId"] == "ana"
-    assert aws("get-stage", "--arn", arn)["stage"]["name"] == "tour"
-    assert arn in [stage["arn"] for stage in aws("list-stages")["stages"]]
-    assert aws("update-stage", "--arn", arn, "--name", "tour-2")["stage"]["name"] == "tour-2"
-    token = aws("create-participant-token", "--stage-arn", arn, "--user-id", "ben", "--attributes", "seat=4")
-    assert token["participantToken"]["attributes"] == {"seat": "4"}
+    arn = created["stage"]["arn"]
+    others = [aws("create-stage", "--name", name)["stage"]["arn"] for name in ("two", "three")]
+    assert [stage["arn"] for stage in aws.pages("stages", "list-stages")] == [arn, *others]
+    stage = aws("update-stage", "--arn", arn, "--name", "tour-2")["stage"]
+    assert aws("get-stage", "--arn", arn)["stage"] == stage
+    aws.fails("ValidationException", "update-stage", "--arn", arn, "--name", "no spaces")
+    for other in others:
+        aws("delete-stage", "--arn", other)
+    aws.fails("ResourceNotFoundException", "get-stage", "--arn", others[0])
+    return stage
+
+
+def tags(aws, arn: str) -> None:
     aws("tag-resource", "--resource-arn", arn, "--tags", '{"key with space": "value"}')
-    assert aws("list-tags-for-resource", "--resource-arn", arn)["tags"] == {"team": "video", "key with space": "value"}
+    listed = aws("list-tags-for-resource", "--resource-arn", arn)["tags"]
+    assert listed == {"team": "video", "key with space": "value"}
     aws("untag-resource", "--resource-arn", arn, "--tag-keys", "key with space", "team")
     assert aws("list-tags-for-resource", "--resource-arn", arn)["tags"] == {}
-    assert aws("list-stage-sessions", "--stage-arn", arn)["stageSessions"] == []
-    session = ("--stage-arn", arn, "--session-id", "st-0123456789abc")
-    aws("get-stage-session", *session, fails="ResourceNotFoundException")
-    assert aws("list-participants", *session)["participants"] == []
-    participant = token["participantToken"]["participantId"]
-    aws("get-participant", *session, "--participant-id", participant, fails="ResourceNotFoundException")
-    assert aws("list-participant-events", *session, "--participant-id", participant)["events"] == []
-    aws("disconnect-participant", "--stage-arn", arn, "--participant-id", participant, "--reason", "tour over")
-    aws("list-compositions", fails="ListCompositions")
-    aws("delete-stage", "--arn", arn)
-    aws("get-stage", "--arn", arn, fails="ResourceNotFoundException")
+
+
+def public_keys(aws) -> None:
+    def import_(number: int) -> tuple[str, ...]:
+        return "import-public-key", "--name", f"key-{number}", "--public-key-material", public_key(number)
+
+    made = [aws(*import_(number))["publicKey"] for number in (1, 2, 3)]
+    aws.fails("ConflictException", *import_(3))
+    aws.fails("ServiceQuotaExceededException", *import_(4))
+    assert aws("get-public-key", "--arn", made[0]["arn"])["publicKey"] == made[0]
+    # The CLI loops over the pages of this list by itself.
+    listed = aws("list-public-keys", "--page-size", "2")["publicKeys"]
+    assert [key["arn"] for key in listed] == [key["arn"] for key in made]
+    for key in made:
+        aws("delete-public-key", "--arn", key["arn"])
+    aws.fails("ResourceNotFoundException", "get-public-key", "--arn", made[0]["arn"])
+
+
+def encoder_configurations(aws) -> None:
+    create = ("create-encoder-configuration", "--video", "width=640,height=360,framerate=25,bitrate=600000")
+    made = [aws(*create)["encoderConfiguration"] for _ in range(3)]
+    assert made[0]["video"] == {"width": 640, "height": 360, "framerate": 25, "bitrate": 600_000}
+    assert aws("get-encoder-configuration", "--arn", made[0]["arn"])["encoderConfiguration"] == made[0]
+    listed = aws.pages("encoderConfigurations", "list-encoder-configurations")
+    assert [each["arn"] for each in listed] == [each["arn"] for each in made]
+    for each in made:
+        aws("delete-encoder-configuration", "--arn", each["arn"])
+    aws.fails("ResourceNotFoundException", "get-encoder-configuration", "--arn", made[0]["arn"])
+
+
+def storage_configurations(aws, stage: str) -> None:
+    create = ("create-storage-configuration", "--s3", f"bucketName={BUCKET}")
+    made = [aws(*create)["storageConfiguration"] for _ in range(3)]
+    assert aws("get-storage-configuration", "--arn", made[0]["arn"])["storageConfiguration"] == made[0]
+    listed = aws.pages("storageConfigurations", "list-storage-configurations")
+    assert [each["arn"] for each in listed] == [each["arn"] for each in made]
+    record = ("update-stage", "--arn", stage, "--auto-participant-recording-configuration")
+    aws(*record, f"storageConfigurationArn={made[0]['arn']}")
+    aws.fails("ConflictException", "delete-storage-configuration", "--arn", made[0]["arn"])
+    aws(*record, '{"storageConfigurationArn": ""}')
+    for each in made:
+        aws("delete-storage-configuration", "--arn", each["arn"])
+    aws.fails("ResourceNotFoundException", "get-storage-configuration", "--arn", made[0]["arn"])
+
+
+def ingest_configurations(aws, stage: str) -> None:
+    create = ("create-ingest-configuration", "--ingest-protocol")
+    made = [aws(*create, "RTMPS", "--stage-arn", stage)["ingestConfiguration"] for _ in range(2)]
+    made.append(aws(*create, "RTMP", "--insecure-ingest")["ingestConfiguration"])
+    aws.fails("ValidationException", *create, "RTMP")
+    assert aws("get-ingest-configuration", "--arn", made[0]["arn"])["ingestConfiguration"] == made[0]
+    listed = aws("list-ingest-configurations", "--page-size", "2")["ingestConfigurations"]
+    assert [each["arn"] for each in listed] == [each["arn"] for each in made]
+    listed = aws("list-ingest-configurations", "--filter-by-stage-arn", stage)["ingestConfigurations"]
+    assert [each["arn"] for each in listed] == [each["arn"] for each in made[:2]]
+    updated = aws("update-ingest-configuration", "--arn", made[0]["arn"], "--stage-arn", "")
+    assert updated["ingestConfiguration"] == {**made[0], "stageArn": ""}
+    for each in made:
+        aws("delete-ingest-configuration", "--arn", each["arn"], "--force")
+    aws.fails("ResourceNotFoundException", "get-ingest-configuration", "--arn", made[0]["arn"])
+
+
+def participants(aws, stage: dict) -> None:
+    on = ("--stage-arn", stage["arn"])
+    assert aws("list-stage-sessions", *on)["stageSessions"] == []
+    create = ("create-participant-token", *on, "--attributes", "seat=4", "--user-id")
+    tokens = [aws(*create, user)["participantToken"] for user in ("ana", "ben")]
+    assert tokens[0]["attributes"] == {"seat": "4"}
+    ids = [token["participantId"] for token in tokens]
+    with Presence(stage, tokens[0]["token"]), Presence(stage, tokens[1]["token"]):
+        sessions = until("a session", lambda: aws("list-stage-sessions", *on)["stageSessions"])
+        there = (*on, "--session-id", sessions[0]["sessionId"])
+        assert "endTime" not in aws("get-stage-session", *there)["stageSession"]
+
+        def joined():
+            listed = aws.pages("participants", "list-participants", *there, size=1)
+            return sorted(each["participantId"] for each in listed)
+
+        until("both are listed", lambda: joined() == sorted(ids))
+        who = (*there, "--participant-id", ids[0])
+        assert aws("get-participant", *who)["participant"]["attributes"] == {"seat": "4"}
+        aws("disconnect-participant", *on, "--participant-id", ids[0], "--reason", "tour over")
+
+        def events():
+            return [event["name"] for event in aws.pages("events", "list-participant-events", *who, size=1)]
+
+        until("it has left", lambda: events() == ["JOINED", "LEFT"])
+    aws.fails("ResourceNotFoundException", "get-participant", *there, "--participant-id", "nobody")
+    aws.fails("ResourceNotFoundException", "get-stage-session", *on, "--session-id", "st-0123456789abc")
+
+
+@pytest.mark.timeout(300)
+def test_the_cli_goes_through_every_operation(own_server):
+    server = own_server()
+    server.bucket(BUCKET)
+    aws = Cli(server.start())
+    stage = stages(aws)
+    tags(aws, stage["arn"])
+    public_keys(aws)
+    encoder_configurations(aws)
+    storage_configurations(aws, stage["arn"])
+    ingest_configurations(aws, stage["arn"])
+    participants(aws, stage)
+    aws("delete-stage", "--arn", stage["arn"])
+    assert aws("list-stages")["stages"] == []
+    calls.check(server, "cli")

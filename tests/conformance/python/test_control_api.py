@@ -1,4 +1,4 @@
-"""The control API as boto3 sees it: every operation of this build, its errors and its pages."""
+"""The control API as boto3 sees it: what stages, tokens and tags do, their errors and pages, and what is absent."""
 
 import datetime
 import re
@@ -9,13 +9,17 @@ from botocore.exceptions import ClientError
 
 from downstage import Stage, until
 
+STAGE = "arn:aws:ivs:us-west-2:000000000000:stage/abcdABCDefgh"
+COMPOSITION = "arn:aws:ivs:us-west-2:000000000000:composition/abcdABCDefgh"
+REPLICATION = {"sourceStageArn": STAGE, "destinationStageArn": STAGE, "participantId": "abc"}
 UNAVAILABLE = {
-    "import_public_key": {"publicKeyMaterial": "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"},
-    "list_public_keys": {},
-    "create_ingest_configuration": {"ingestProtocol": "RTMPS"},
+    "get_composition": {"arn": COMPOSITION},
     "list_compositions": {},
-    "list_storage_configurations": {},
-    "revoke_connection_token": {"tokenId": "abc"},
+    "list_participant_replicas": {"sourceStageArn": STAGE, "participantId": "abc"},
+    "start_composition": {"stageArn": STAGE, "destinations": [{}]},
+    "start_participant_replication": REPLICATION,
+    "stop_composition": {"arn": COMPOSITION},
+    "stop_participant_replication": REPLICATION,
 }
 
 
