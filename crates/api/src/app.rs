@@ -16,6 +16,9 @@ use crate::pipeline::LARGE_BODIES_MAX;
 use crate::rate::Rates;
 use crate::{AccessKey, Settings, StageSender};
 
+/// Writes that are carried through at a time; the store does one after the other anyhow.
+const WRITES_MAX: u32 = 1_024;
+
 /// The API's state.
 pub(crate) struct App {
     pub(crate) settings: Settings,
@@ -26,6 +29,8 @@ pub(crate) struct App {
     pub(crate) large_bodies: Semaphore,
     /// Writes that go on although their caller has hung up.
     writes: Mutex<JoinSet<()>>,
+    /// Places for them; one that has to be alone takes all.
+    write_places: Arc<Semaphore>,
 }
 
 /// Who calls, by signature.
@@ -61,6 +66,7 @@ impl App {
             rates: Rates::default(),
             large_bodies: Semaphore::new(LARGE_BODIES_MAX),
             writes: Mutex::default(),
+            write_places: Arc::new(Semaphore::new(WRITES_MAX as usize)),
         }
     }
 
@@ -91,17 +97,51 @@ impl App {
         T: Send + 'static,
         E: Send + 'static,
     {
+        self.carry(1, write).await
+    }
+
+    /// Like [`Self::carry_through`], and while no other write is under way: what is written concerns all stages at once, or
+    /// gives a deleted one its name back.
+    pub(crate) async fn carry_alone<T, E>(
+        &self,
+        write: impl Future<Output = Result<T, E>> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<ServerFault> + Send + 'static,
+    {
+        self.carry(WRITES_MAX, write).await
+    }
+
+    async fn carry<T, E>(
+        &self,
+        places: u32,
+        write: impl Future<Output = Result<T, E>> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<ServerFault> + Send + 'static,
+    {
         let (done, result) = oneshot::channel();
+        let write_places = Arc::clone(&self.write_places);
         {
             let mut writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
             while writes.try_join_next().is_some() {}
             let write = async move {
+                let place = write_places.acquire_many_owned(places).await;
+                let outcome = match place {
+                    Ok(_place) => write.await,
+                    // Nobody closes the places while the process lives.
+                    Err(_) => Err(ServerFault::Interrupted.into()),
+                };
                 // The receiver is gone if the caller has hung up: then nobody wants to know.
-                let _ = done.send(write.await);
+                let _ = done.send(outcome);
             };
             writes.spawn(write.in_current_span());
         }
-        result.await.unwrap_or(Err(ServerFault::Interrupted.into()))
+        result
+            .await
+            .unwrap_or_else(|_| Err(ServerFault::Interrupted.into()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The `ivs-realtime` control API: one file per operation.
 //!
-//! [`router`] answers everything that speaks the API's protocol: `pipeline` takes a request from its bytes to an operation,
+//! [`Api::router`] answers everything that speaks the API's protocol: `pipeline` takes a request from its bytes to an operation,
 //! `ops` holds the operations, `error` is the one map from what went wrong to what the caller is told. Shapes and modelled
 //! constraints come from `wire`, signatures and tokens from `auth`, records from `store`; what lives on a stage is asked of
 //! `stage` through a queue.
@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod admin;
 mod app;
 mod calls;
 mod constraints;
@@ -28,18 +29,18 @@ mod stream_key;
 mod tests;
 mod token;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use auth::policy::Policy;
 use auth::sigv4::Secret;
 use auth::token::TokenKey;
 use axum::extract::Request;
 use model::{AccountId, Now, limits};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use store::SharedStore;
 use tokio::sync::{mpsc, oneshot};
 
+pub use admin::{AdminSettings, SeedError, Seeded};
 pub use calls::{CallCount, Calls, Outcome};
 
 /// How `stage` is reached: one input, one reply.
@@ -136,9 +137,36 @@ pub struct Settings {
     pub calls: Arc<Calls>,
 }
 
-/// The API's routes. Requests that match none get the service's answer for an unknown path (403), so the router takes
-/// every path that it is given.
+/// The control API of one server.
+#[derive(Clone)]
+pub struct Api(Arc<app::App>);
+
+impl Api {
+    /// The API with these settings.
+    pub fn new(settings: Settings) -> Self {
+        Self(Arc::new(app::App::new(settings)))
+    }
+
+    /// The API's routes. Requests that match none get the service's answer for an unknown path (403), so the router takes
+    /// every path that it is given.
+    pub fn router(&self) -> axum::Router {
+        let app = Arc::clone(&self.0);
+        axum::Router::new()
+            .fallback(move |request: Request| pipeline::serve(Arc::clone(&app), request))
+    }
+
+    /// The administration's routes, below `/_downstage/`.
+    pub fn administration(&self, settings: AdminSettings) -> axum::Router {
+        admin::router(Arc::clone(&self.0), settings)
+    }
+
+    /// Adds the resources of a document, as the administration's `seed` does.
+    pub async fn seed(&self, document: &[u8]) -> Result<Seeded, SeedError> {
+        admin::seed(&self.0, document).await
+    }
+}
+
+/// The routes of an API that nobody administers.
 pub fn router(settings: Settings) -> axum::Router {
-    let app = Arc::new(app::App::new(settings));
-    axum::Router::new().fallback(move |request: Request| pipeline::serve(Arc::clone(&app), request))
+    Api::new(settings).router()
 }

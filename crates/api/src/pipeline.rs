@@ -134,7 +134,7 @@ async fn admit(
 }
 
 /// No SDK compresses requests of this API, so a coding other than `identity` is refused before it can inflate.
-fn is_encoded(headers: &HeaderMap) -> bool {
+pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
     headers
         .get_all(header::CONTENT_ENCODING)
         .iter()

@@ -33,19 +33,7 @@ impl Op for CreateEncoderConfiguration {
     }
 
     async fn run(call: &Call, input: Self::Input) -> Result<Vec<u8>, Failure<Self::Error>> {
-        let tags = input.tags.unwrap_or_default();
-        check_tags(&tags)?;
-        let configuration = EncoderConfiguration {
-            arn: EncoderConfigurationArn {
-                region: call.caller.region.clone(),
-                account: call.caller.key.account.clone(),
-                id: ResourceId::from_random(call.app.random()),
-            },
-            name: input.name.unwrap_or_default(),
-            video: video(&input.video.unwrap_or_default())?,
-            tags,
-            created: call.now.wall,
-        };
+        let configuration = new(call, input)?;
         let settings = &call.app.settings;
         let quota = settings.quotas.encoder_configurations;
         settings
@@ -57,6 +45,26 @@ impl Op for CreateEncoderConfiguration {
         };
         Ok(output.to_json())
     }
+}
+
+/// What is asked for, with an id of its own.
+pub(crate) fn new(
+    call: &Call,
+    input: CreateEncoderConfigurationInput,
+) -> Result<EncoderConfiguration, Failure<CreateEncoderConfigurationError>> {
+    let tags = input.tags.unwrap_or_default();
+    check_tags(&tags)?;
+    Ok(EncoderConfiguration {
+        arn: EncoderConfigurationArn {
+            region: call.caller.region.clone(),
+            account: call.caller.key.account.clone(),
+            id: ResourceId::from_random(call.app.random()),
+        },
+        name: input.name.unwrap_or_default(),
+        video: video(&input.video.unwrap_or_default())?,
+        tags,
+        created: call.now.wall,
+    })
 }
 
 /// The picture that is asked for, each absent member with its default. What `wire` has read is within the modelled bounds.

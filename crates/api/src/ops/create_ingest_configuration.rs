@@ -49,7 +49,7 @@ impl Op for CreateIngestConfiguration {
 }
 
 /// What is asked for, with ids and keys of its own.
-fn new(
+pub(crate) fn new(
     call: &Call,
     input: CreateIngestConfigurationInput,
 ) -> Result<IngestConfiguration, Failure<CreateIngestConfigurationError>> {

@@ -33,24 +33,7 @@ impl Op for CreateStorageConfiguration {
 
     async fn run(call: &Call, input: Self::Input) -> Result<Vec<u8>, Failure<Self::Error>> {
         let settings = &call.app.settings;
-        let tags = input.tags.unwrap_or_default();
-        check_tags(&tags)?;
-        let bucket = input.s3.bucket_name;
-        let exists = settings.buckets.exists(&bucket).await;
-        if !exists.map_err(ServerFault::BucketsUnavailable)? {
-            return Err(Absent::Bucket.into());
-        }
-        let configuration = StorageConfiguration {
-            arn: StorageConfigurationArn {
-                region: call.caller.region.clone(),
-                account: call.caller.key.account.clone(),
-                id: ResourceId::from_random(call.app.random()),
-            },
-            name: input.name.unwrap_or_default(),
-            bucket,
-            tags,
-            created: call.now.wall,
-        };
+        let configuration = new(call, input).await?;
         settings
             .store
             .storage_configuration_insert(&configuration, settings.quotas.storage_configurations)
@@ -60,6 +43,31 @@ impl Op for CreateStorageConfiguration {
         };
         Ok(output.to_json())
     }
+}
+
+/// What is asked for, with an id of its own. The bucket has to be there.
+pub(crate) async fn new(
+    call: &Call,
+    input: CreateStorageConfigurationInput,
+) -> Result<StorageConfiguration, Failure<CreateStorageConfigurationError>> {
+    let tags = input.tags.unwrap_or_default();
+    check_tags(&tags)?;
+    let bucket = input.s3.bucket_name;
+    let exists = call.app.settings.buckets.exists(&bucket).await;
+    if !exists.map_err(ServerFault::BucketsUnavailable)? {
+        return Err(Absent::Bucket.into());
+    }
+    Ok(StorageConfiguration {
+        arn: StorageConfigurationArn {
+            region: call.caller.region.clone(),
+            account: call.caller.key.account.clone(),
+            id: ResourceId::from_random(call.app.random()),
+        },
+        name: input.name.unwrap_or_default(),
+        bucket,
+        tags,
+        created: call.now.wall,
+    })
 }
 
 #[cfg(test)]

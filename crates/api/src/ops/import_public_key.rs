@@ -34,22 +34,7 @@ impl Op for ImportPublicKey {
     }
 
     async fn run(call: &Call, input: Self::Input) -> Result<Vec<u8>, Failure<Self::Error>> {
-        let tags = input.tags.unwrap_or_default();
-        check_tags(&tags)?;
-        let read = PublicKey::from_pem(&input.public_key_material).map_err(Breach::PublicKey)?;
-        let key = model::PublicKey {
-            arn: PublicKeyArn {
-                region: call.caller.region.clone(),
-                account: call.caller.key.account.clone(),
-                id: ResourceId::from_random(call.app.random()),
-            },
-            name: input.name.unwrap_or_default(),
-            material: input.public_key_material,
-            spki: read.spki().to_vec(),
-            fingerprint: read.fingerprint(),
-            tags,
-            created: call.now.wall,
-        };
+        let key = new(call, input)?;
         let store = &call.app.settings.store;
         match store.public_key_insert(&key, limits::PUBLIC_KEYS_MAX).await {
             Err(StoreError::AlreadyExists) => return Err(Duplicate::PublicKey.into()),
@@ -60,6 +45,29 @@ impl Op for ImportPublicKey {
         };
         Ok(output.to_json())
     }
+}
+
+/// The key that is brought, with an id of its own.
+pub(crate) fn new(
+    call: &Call,
+    input: ImportPublicKeyInput,
+) -> Result<model::PublicKey, Failure<ImportPublicKeyError>> {
+    let tags = input.tags.unwrap_or_default();
+    check_tags(&tags)?;
+    let read = PublicKey::from_pem(&input.public_key_material).map_err(Breach::PublicKey)?;
+    Ok(model::PublicKey {
+        arn: PublicKeyArn {
+            region: call.caller.region.clone(),
+            account: call.caller.key.account.clone(),
+            id: ResourceId::from_random(call.app.random()),
+        },
+        name: input.name.unwrap_or_default(),
+        material: input.public_key_material,
+        spki: read.spki().to_vec(),
+        fingerprint: read.fingerprint(),
+        tags,
+        created: call.now.wall,
+    })
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod races;
 mod rates;
 mod resources;
 mod signatures;
+mod tags;
 mod tenancy;
 mod text;
 mod unclear;
@@ -25,6 +26,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use auth::bearer::Key;
 use auth::policy::Policy;
 use auth::sigv4::Secret;
 use auth::token::TokenKey;
@@ -50,11 +52,15 @@ use wire::Operation;
 
 pub(crate) use resources::{P256, block, pem};
 
-use crate::{AccessKey, BucketFault, Buckets, Calls, Endpoints, Settings, StageSender, router};
+use crate::{
+    AccessKey, AdminSettings, Api, BucketFault, Buckets, Calls, Endpoints, Settings, StageSender,
+};
 
 pub(crate) const HOST: &str = "localhost:7400";
 /// When every world begins: 2026-03-01T12:00:00Z.
 const START: i64 = 1_772_366_400;
+/// The administration's key.
+pub(crate) const ADMIN: &str = "the-key-of-all-worlds";
 /// A session id for tests that write sessions themselves.
 pub(crate) const SESSION: &str = "st-0123456789abc";
 
@@ -97,6 +103,7 @@ pub(crate) const ANA_ABROAD: Who = Who {
 /// A running API.
 pub(crate) struct World {
     pub(crate) router: Router,
+    pub(crate) admin: Router,
     pub(crate) store: SharedStore,
     pub(crate) sqlite: Arc<Sqlite>,
     pub(crate) stages: StageSender,
@@ -159,8 +166,13 @@ impl World {
             calls: calls.clone(),
         };
         change(&mut settings);
+        let api = Api::new(settings);
         Self {
-            router: router(settings),
+            admin: api.administration(AdminSettings {
+                key: Key::new(ADMIN),
+                token_skew: Duration::from_secs(60),
+            }),
+            router: api.router(),
             store,
             sqlite,
             stages,
