@@ -1,12 +1,48 @@
 //! What a request is about, as the access policy sees it.
 
-use model::{ResourceArn, Tags};
+use model::{
+    EncoderConfigurationArn, IngestConfigurationArn, PublicKeyArn, ResourceArn,
+    StorageConfigurationArn, Tags,
+};
 use store::SharedStore;
-use wire::RequestParts;
 use wire::input::ListTagsForResourceInput;
+use wire::{Operation, RequestParts};
 
 use crate::app::Caller;
 use crate::error::{Refusal, ServerFault};
+
+/// The operations that are about resources of a kind as such, whatever their requests say.
+const OF_A_KIND: [(Operation, &str); 11] = [
+    (Operation::CreateStage, "stage"),
+    (Operation::ListStages, "stage"),
+    (Operation::ImportPublicKey, PublicKeyArn::KIND),
+    (Operation::ListPublicKeys, PublicKeyArn::KIND),
+    (
+        Operation::CreateIngestConfiguration,
+        IngestConfigurationArn::KIND,
+    ),
+    (
+        Operation::ListIngestConfigurations,
+        IngestConfigurationArn::KIND,
+    ),
+    (
+        Operation::CreateEncoderConfiguration,
+        EncoderConfigurationArn::KIND,
+    ),
+    (
+        Operation::ListEncoderConfigurations,
+        EncoderConfigurationArn::KIND,
+    ),
+    (
+        Operation::CreateStorageConfiguration,
+        StorageConfigurationArn::KIND,
+    ),
+    (
+        Operation::ListStorageConfigurations,
+        StorageConfigurationArn::KIND,
+    ),
+    (Operation::ListCompositions, "composition"),
+];
 
 /// The resource and the tags that a request names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +99,14 @@ impl Subject {
 
     /// What a request seems to be about whose input cannot be read, or is not read in this build. It decides only whether
     /// the caller hears that the action is denied; nothing else is done with it.
-    pub(crate) fn of_unread(parts: &RequestParts<'_>) -> Self {
+    pub(crate) fn of_unread(
+        operation: Operation,
+        caller: &Caller,
+        parts: &RequestParts<'_>,
+    ) -> Self {
+        if let Some((_, kind)) = OF_A_KIND.iter().find(|(known, _)| *known == operation) {
+            return Self::kind(caller, kind);
+        }
         let label = ListTagsForResourceInput::parse(parts).map(|input| input.resource_arn);
         let body: Option<serde_json::Value> = serde_json::from_slice(parts.body).ok();
         let member = |name| body.as_ref()?.get(name)?.as_str();

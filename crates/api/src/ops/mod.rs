@@ -133,7 +133,7 @@ pub(crate) async fn serve(call: &Call, operation: Operation, parts: &RequestPart
 async fn run<O: Op>(call: &Call, parts: &RequestParts<'_>) -> Reply {
     let input = O::parse(parts);
     let subject = input.as_ref().map_or_else(
-        |_| Subject::of_unread(parts),
+        |_| Subject::of_unread(O::OPERATION, &call.caller, parts),
         |input| O::subject(input, &call.caller),
     );
     if let Err(barrier) = authorise(call, O::OPERATION, &subject).await {
@@ -157,7 +157,8 @@ fn refuse<E: OperationError>(failure: &Failure<E>) -> Reply {
 }
 
 async fn unavailable(call: &Call, operation: Operation, parts: &RequestParts<'_>) -> Reply {
-    match authorise(call, operation, &Subject::of_unread(parts)).await {
+    let subject = Subject::of_unread(operation, &call.caller, parts);
+    match authorise(call, operation, &subject).await {
         Ok(()) => Refusal::NotInBuild(operation).reply(),
         Err(barrier) => barrier,
     }

@@ -252,6 +252,32 @@ async fn a_key_for_one_kind_does_everything_with_it_and_nothing_with_others() {
 }
 
 #[tokio::test]
+async fn a_key_for_one_kind_is_told_what_is_wrong_with_its_requests() {
+    for allowed in KINDS {
+        let world = world_with(&json!({
+            "Effect": "Allow",
+            "Action": "ivs:*",
+            "Resource": format!("arn:aws:ivs:us-west-2:111111111111:{}/*", allowed.name),
+        }))
+        .await;
+        for kind in KINDS {
+            let expected = if kind == allowed {
+                (400, "ValidationException")
+            } else {
+                DENIED
+            };
+            for (operation, body) in [
+                (kind.create.to_owned(), json!({ "name": "no spaces" })),
+                (kind.list(), json!({ "maxResults": 101 })),
+            ] {
+                let answer = world.call(ANA, &operation, body).await;
+                assert_eq!(answer.verdict(), expected, "{operation}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn tags_of_resources_of_every_kind_decide() {
     let world = world_with(&json!([
         { "Effect": "Allow", "Action": "ivs:*", "Resource": "*" },
