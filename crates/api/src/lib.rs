@@ -5,8 +5,8 @@
 //! constraints come from `wire`, signatures and tokens from `auth`, records from `store`; what lives on a stage is asked of
 //! `stage` through a queue.
 //!
-//! What is absent: the media doors (`media`), connection limits and deadlines (the HTTP server), and 25 operations of the
-//! model, listed in `unavailable.txt`.
+//! What is absent: the media doors (`media`), connection limits and deadlines (the HTTP server), and the operations of the
+//! model that `unavailable.txt` lists.
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
 #![forbid(unsafe_code)]
