@@ -4,15 +4,18 @@
 //! operation stand in its own file; here are those that concern all of them.
 
 mod bodies;
+mod changes;
 mod coverage;
 mod cursors;
 mod faults;
 mod life;
 mod logs;
 mod policies;
+mod provoke;
 mod races;
 mod rates;
 mod resources;
+mod scene;
 mod signatures;
 mod tags;
 mod tenancy;
@@ -63,6 +66,17 @@ const START: i64 = 1_772_366_400;
 pub(crate) const ADMIN: &str = "the-key-of-all-worlds";
 /// A session id for tests that write sessions themselves.
 pub(crate) const SESSION: &str = "st-0123456789abc";
+
+/// The headers that the model makes members of every exception.
+pub(crate) const SECURITY_HEADERS: [&str; 7] = [
+    "access-control-allow-origin",
+    "access-control-expose-headers",
+    "cache-control",
+    "content-security-policy",
+    "strict-transport-security",
+    "x-content-type-options",
+    "x-frame-options",
+];
 
 /// The buckets of a world: one is there, one cannot be looked up.
 pub(crate) struct Shelf;
