@@ -4,6 +4,7 @@ use std::task::Poll;
 
 use http::{Request, header};
 
+use super::scene::Scene;
 use super::*;
 use crate::pipeline::{BODY_BYTES_MAX, LARGE_BODIES_MAX};
 
@@ -126,6 +127,79 @@ async fn t11_bodies_that_are_not_json_objects_are_refused() {
     assert_eq!(answer.status, 200);
 }
 
+/// The targets of all operations of this build that read a body, with a body that is answered with 200.
+fn with_bodies(scene: &Scene) -> Vec<(Operation, String, String)> {
+    let mut all = Vec::new();
+    for operation in Operation::ALL {
+        if let Some(input) = scene.input(operation)
+            && operation.method() == "POST"
+        {
+            let (target, body) = Scene::request(operation, &input);
+            all.push((operation, target, body));
+        }
+    }
+    assert_eq!(all.len(), 31);
+    all
+}
+
+#[tokio::test]
+async fn t11_no_operation_reads_what_is_no_json_object_and_none_writes_then() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    let before = world.store.state_export().await.unwrap();
+    for (operation, target, body) in with_bodies(&scene) {
+        let members = body.strip_prefix('{').unwrap();
+        let (first, _) = members.split_once(':').unwrap();
+        let broken: [Vec<u8>; 13] = [
+            format!("[{body}]").into(),
+            "null".into(),
+            "\"text\"".into(),
+            body[..body.len() - 1].into(),
+            format!("{body}x").into(),
+            format!("{body}{body}").into(),
+            format!("\u{feff}{body}").into(),
+            format!("{{{first}:null,{members}").into(),
+            format!("{{\"x\":{},{members}", "[".repeat(100_000)).into(),
+            format!("{{\"x\":{0}{1},{members}", "[".repeat(40), "]".repeat(40)).into(),
+            format!("{{\"x\":1e999,{members}").into(),
+            format!("{{\"x\":\"\u{0}\",{members}").into(),
+            [b"{\"x\":\"\xff\",", members.as_bytes()].concat(),
+        ];
+        for (at, broken) in broken.into_iter().enumerate() {
+            let answer = world.send(world.signed(ANA, "POST", &target, broken)).await;
+            let verdict = (400, "ValidationException");
+            assert_eq!(answer.verdict(), verdict, "{operation:?} {at}");
+        }
+    }
+    assert_eq!(world.store.state_export().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn t11_t67_no_operation_reads_a_body_that_is_too_large_encoded_or_of_another_type() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    let before = world.store.state_export().await.unwrap();
+    for (operation, target, body) in with_bodies(&scene) {
+        for (name, value) in [
+            ("content-encoding", "gzip"),
+            ("content-encoding", "br"),
+            ("content-type", "text/plain"),
+            ("content-type", "application/x-amz-json-1.1"),
+        ] {
+            let headers = [(name, value)];
+            let request = world.signed_with(ANA, "POST", &target, body.clone(), &headers);
+            let verdict = (415, "UnsupportedMediaTypeException");
+            let answer = world.send(request).await;
+            assert_eq!(answer.verdict(), verdict, "{operation:?} {value}");
+        }
+        let large = Request::post(&target).body(Body::from(vec![b' '; BODY_BYTES_MAX + 1]));
+        let verdict = (413, "RequestEntityTooLargeException");
+        let answer = world.send(large.unwrap()).await;
+        assert_eq!(answer.verdict(), verdict, "{operation:?}");
+    }
+    assert_eq!(world.store.state_export().await.unwrap(), before);
+}
+
 #[tokio::test]
 async fn every_reply_carries_the_security_headers_and_a_request_id_of_its_own() {
     let world = World::new().await;
@@ -142,16 +216,7 @@ async fn every_reply_carries_the_security_headers_and_a_request_id_of_its_own() 
             .await,
     ];
     for answer in &answers {
-        for name in [
-            "access-control-allow-origin",
-            "access-control-expose-headers",
-            "cache-control",
-            "content-security-policy",
-            "strict-transport-security",
-            "x-content-type-options",
-            "x-frame-options",
-            "x-amzn-trace-id",
-        ] {
+        for name in SECURITY_HEADERS.into_iter().chain(["x-amzn-trace-id"]) {
             assert!(answer.headers.contains_key(name), "{name}: {answer:?}");
         }
         let id = answer.headers["x-amzn-requestid"].to_str().unwrap();

@@ -1,62 +1,62 @@
 //! What callers are told when the store or the stages fail them (T59).
 
+use super::scene::Scene;
 use super::*;
 
 const FAULT: (u16, &str) = (503, "InternalServerException");
 
 #[tokio::test]
 async fn t59_without_the_store_every_operation_says_so_and_to_try_again() {
-    let world = World::new().await;
-    let arn = world.stage(ANA).await;
-    world.sqlite.close().await;
-    let participant = json!({ "stageArn": arn, "sessionId": SESSION, "participantId": "ana" });
-    for (operation, body) in [
-        ("CreateStage", json!({})),
-        ("GetStage", json!({ "arn": arn })),
-        ("ListStages", json!({})),
-        ("UpdateStage", json!({ "arn": arn, "name": "n" })),
-        ("DeleteStage", json!({ "arn": arn })),
-        ("CreateParticipantToken", json!({ "stageArn": arn })),
-        (
-            "DisconnectParticipant",
-            json!({ "stageArn": arn, "participantId": "ana" }),
-        ),
-        ("ListStageSessions", json!({ "stageArn": arn })),
-        (
-            "GetStageSession",
-            json!({ "stageArn": arn, "sessionId": SESSION }),
-        ),
-        (
-            "ListParticipants",
-            json!({ "stageArn": arn, "sessionId": SESSION }),
-        ),
-        ("GetParticipant", participant.clone()),
-        ("ListParticipantEvents", participant),
-    ] {
-        let answer = world.call(ANA, operation, body).await;
-        assert_eq!(answer.verdict(), FAULT, "{operation}");
-        assert_eq!(answer.headers["retry-after"], "1", "{operation}");
+    let scene = Scene::new().await;
+    let told = scene.world.told.lock().unwrap().len();
+    scene.world.sqlite.close().await;
+    let mut served = 0;
+    for operation in Operation::ALL {
+        let Some(input) = scene.input(operation) else {
+            continue;
+        };
+        let answer = scene.send(ANA, operation, &input).await;
+        let name = operation.name();
+        assert_eq!(answer.verdict(), FAULT, "{name}");
+        assert_eq!(answer.headers["retry-after"], "1", "{name}");
         let message = "the service is not available at the moment";
-        assert_eq!(answer.json()["exceptionMessage"], message, "{operation}");
-        assert_eq!(answer.json()["message"], message, "{operation}");
+        assert_eq!(answer.json()["exceptionMessage"], message, "{name}");
+        assert_eq!(answer.json()["message"], message, "{name}");
+        served += 1;
     }
-    for (method, query, body) in [
-        ("GET", "", ""),
-        ("POST", "", r#"{"tags":{"k":"v"}}"#),
-        ("DELETE", "?tagKeys=k", ""),
-    ] {
-        let answer = world.tags(ANA, method, &arn, query, body).await;
-        assert_eq!(answer.verdict(), FAULT, "{method}");
-    }
+    assert_eq!(served, 33);
     // What is wrong with a request is told all the same.
-    let answer = world.call(ANA, "GetStage", json!({ "arn": "x" })).await;
+    let answer = scene
+        .world
+        .call(ANA, "GetStage", json!({ "arn": "x" }))
+        .await;
     assert_eq!(answer.verdict(), (400, "ValidationException"));
-    // The stage that was made before, and the one that may or may not be stored.
-    let told = world.told.lock().unwrap();
-    assert!(matches!(
-        told[..],
-        [Input::StageOpened { .. }, Input::StageOpened { .. }]
-    ));
+    // The stages heard only of one that may or may not be stored.
+    let told = scene.world.told.lock().unwrap().split_off(told);
+    assert!(matches!(told[..], [Input::StageOpened { .. }]), "{told:?}");
+}
+
+#[tokio::test]
+async fn t59_without_the_object_store_only_new_storage_configurations_have_to_wait() {
+    let scene = Scene::new().await;
+    let before = scene.world.store.state_export().await.unwrap();
+    let operation = Operation::CreateStorageConfiguration;
+    let mut input = scene.input(operation).unwrap();
+    input["s3"]["bucketName"] = json!("out-of-reach");
+    let answer = scene.send(ANA, operation, &input).await;
+    assert_eq!(answer.verdict(), FAULT);
+    assert_eq!(answer.headers["retry-after"], "1");
+    assert_eq!(scene.world.store.state_export().await.unwrap(), before);
+    for operation in [
+        Operation::GetStorageConfiguration,
+        Operation::ListStorageConfigurations,
+        Operation::UpdateStage,
+        Operation::CreateStage,
+    ] {
+        let input = scene.input(operation).unwrap();
+        let answer = scene.send(ANA, operation, &input).await;
+        assert_eq!(answer.status, 200, "{operation:?}");
+    }
 }
 
 #[tokio::test]

@@ -42,6 +42,7 @@ async fn t61_no_canary_is_found_in_the_log_at_trace() {
         "111111111111",
         "outcome=\"ok\"",
         "the store does not answer",
+        "the object store does not answer",
     ] {
         assert!(text.contains(expected), "{expected} is missing in the log");
     }
@@ -52,13 +53,13 @@ async fn t61_no_canary_is_found_in_the_log_at_trace() {
     for secret in secrets {
         assert!(
             !text.contains(&secret),
-            "a signature or a token is in the log"
+            "a signature, a token or a stream key is in the log"
         );
     }
 }
 
 /// Good and bad calls with a canary wherever text can stand. Gives the secrets that cannot be named so.
-async fn calls_with_canaries() -> [String; 2] {
+async fn calls_with_canaries() -> Vec<String> {
     let who = Who {
         secret: "canary-secret",
         ..ANA
@@ -113,6 +114,8 @@ async fn calls_with_canaries() -> [String; 2] {
         world.call(who, "ListParticipants", filter).await.status,
         200
     );
+    let mut secrets = vec![signature, token];
+    secrets.extend(stream_keys(&world, who).await);
     world.sqlite.close().await;
     assert_eq!(
         world
@@ -121,5 +124,38 @@ async fn calls_with_canaries() -> [String; 2] {
             .status,
         503
     );
-    [signature, token]
+    secrets
+}
+
+/// Calls about ingest and storage configurations. Gives the secret ends of the stream keys.
+async fn stream_keys(world: &World, who: Who) -> Vec<String> {
+    let body = json!({
+        "name": "canary-name",
+        "ingestProtocol": "RTMPS",
+        "userId": "canary-user",
+        "attributes": { "canary-attribute": "canary-content" },
+        "tags": { "canary-key": "canary-value" },
+    });
+    let made = world.call(who, "CreateIngestConfiguration", body).await;
+    let arn = made.json()["ingestConfiguration"]["arn"].clone();
+    let body = json!({ "arn": arn, "redundantIngest": true });
+    let update = world.call(who, "UpdateIngestConfiguration", body).await;
+    let get = world.call(who, "GetIngestConfiguration", json!({ "arn": arn }));
+    assert_eq!(get.await.status, 200);
+    let list = world.call(who, "ListIngestConfigurations", json!({}));
+    assert_eq!(list.await.status, 200);
+    let body = json!({ "arn": arn, "stageArn": "canary" });
+    let refused = world.call(who, "UpdateIngestConfiguration", body).await;
+    assert_eq!(refused.status, 400);
+    let body = json!({ "name": "canary", "s3": { "bucketName": "out-of-reach" } });
+    let fault = world.call(who, "CreateStorageConfiguration", body).await;
+    assert_eq!(fault.status, 503);
+    let update = update.json();
+    let credentials = update["ingestConfiguration"]["redundantIngestCredentials"].as_array();
+    let keys = credentials.unwrap().iter();
+    keys.map(|credential| {
+        let key = credential["streamKey"].as_str().unwrap();
+        key.rsplit('_').next().unwrap().to_owned()
+    })
+    .collect()
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::task::Poll;
 
+use super::resources::KINDS;
 use super::*;
 
 /// Runs all futures of one kind at once on this thread.
@@ -51,6 +52,163 @@ async fn t16_the_stage_quota_holds_under_a_rush() {
     let body = json!({ "arn": stages["stages"][0]["arn"] });
     assert_eq!(world.call(ANA, "DeleteStage", body).await.status, 200);
     assert_eq!(world.call(ANA, "CreateStage", json!({})).await.status, 200);
+}
+
+#[tokio::test]
+async fn t16_a_key_that_is_imported_many_times_at_once_is_there_once() {
+    let world = World::new().await;
+    let body = json!({ "publicKeyMaterial": pem(0) });
+    let answers = together((0..40).map(|_| world.call(ANA, "ImportPublicKey", body.clone()))).await;
+    let (made, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
+    assert_eq!(made.len(), 1);
+    for answer in refused {
+        assert_eq!(answer.verdict(), (409, "ConflictException"));
+    }
+    let list = world.call(ANA, "ListPublicKeys", json!({})).await.json();
+    assert_eq!(list["publicKeys"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        list["publicKeys"][0]["arn"],
+        made[0].json()["publicKey"]["arn"]
+    );
+}
+
+#[tokio::test]
+async fn t16_the_quotas_of_keys_and_configurations_hold_under_a_rush() {
+    let world = World::with(|settings| {
+        settings.quotas = crate::Quotas {
+            stages: 5,
+            ingest_configurations: 5,
+            encoder_configurations: 5,
+            storage_configurations: 5,
+        };
+    })
+    .await;
+    for kind in KINDS {
+        // There are four keys to import, and the quota is three.
+        let calls = if kind.name == "public-key" { 4 } else { 40 };
+        let call = |at: usize| world.call(ANA, kind.create, kind.wishes(at % 4));
+        let answers = together((0..calls).map(call)).await;
+        let made = answers.iter().filter(|answer| answer.status == 200);
+        let quota = if kind.name == "public-key" { 3 } else { 5 };
+        assert_eq!(made.count(), quota, "{kind:?}");
+        for answer in answers.iter().filter(|answer| answer.status != 200) {
+            let verdict = (402, "ServiceQuotaExceededException");
+            assert_eq!(answer.verdict(), verdict, "{kind:?}");
+        }
+        let list = world.call(ANA, &kind.list(), json!({})).await.json();
+        let list = list[kind.members()].as_array().unwrap();
+        assert_eq!(list.len(), quota, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn t16_a_storage_configuration_is_not_deleted_under_a_stage_that_records_to_it() {
+    let world = World::new().await;
+    for round in 0..5 {
+        let storage = storage(&world, ANA).await;
+        let stage = world.stage(ANA).await;
+        let recorded = json!({ "storageConfigurationArn": storage });
+        let answers = together((0..12).map(|at| {
+            let (world, stage, storage) = (&world, &stage, &storage);
+            let recording = recorded.clone();
+            // Another one is first in each round.
+            let turn = (at + round) % 3;
+            async move {
+                let (operation, body) = match turn {
+                    0 => ("DeleteStorageConfiguration", json!({ "arn": storage })),
+                    1 => (
+                        "CreateStage",
+                        json!({ "autoParticipantRecordingConfiguration": recording }),
+                    ),
+                    _ => (
+                        "UpdateStage",
+                        json!({ "arn": stage, "autoParticipantRecordingConfiguration": recording }),
+                    ),
+                };
+                (turn, world.call(ANA, operation, body).await)
+            }
+        }))
+        .await;
+        let deleted = answers
+            .iter()
+            .any(|(turn, answer)| *turn == 0 && answer.status == 200);
+        for (turn, answer) in &answers {
+            let verdict = answer.verdict();
+            let expected = match (turn, deleted) {
+                (0, true) => verdict == (200, "") || verdict.0 == 404,
+                (0, false) => verdict == (409, "ConflictException"),
+                (1, true) => verdict == (400, "ValidationException"),
+                (_, true) => verdict == (404, "ResourceNotFoundException"),
+                (_, false) => verdict == (200, ""),
+            };
+            assert!(expected, "{turn} {deleted} {answer:?}");
+        }
+        let stored = world.store.state_export().await.unwrap();
+        let stages = stored.stages.iter();
+        let recorded = stages
+            .filter(|stage| stage.recording.storage_configuration_arn == storage)
+            .count();
+        let configurations = stored.storage_configurations.iter();
+        let kept = configurations
+            .filter(|one| one.arn.to_string() == storage)
+            .count();
+        assert_eq!((recorded == 0, kept == 0), (deleted, deleted));
+        for stage in stored.stages {
+            let body = json!({ "arn": stage.arn.to_string() });
+            assert_eq!(world.call(ANA, "DeleteStage", body).await.status, 200);
+        }
+        let body = json!({ "arn": storage });
+        world.call(ANA, "DeleteStorageConfiguration", body).await;
+    }
+}
+
+#[tokio::test]
+async fn t16_no_ingest_configuration_stays_attached_to_a_stage_that_is_deleted() {
+    let world = World::new().await;
+    let stage = world.stage(ANA).await;
+    let made = ingest(&world, json!({})).await;
+    let answers = together((0..30).map(|at| {
+        let (world, stage, arn) = (&world, &stage, &made["arn"]);
+        async move {
+            let (operation, body) = match at % 3 {
+                0 => (
+                    "CreateIngestConfiguration",
+                    json!({ "ingestProtocol": "RTMPS", "stageArn": stage }),
+                ),
+                1 => (
+                    "UpdateIngestConfiguration",
+                    json!({ "arn": arn, "stageArn": stage }),
+                ),
+                _ => ("DeleteStage", json!({ "arn": stage })),
+            };
+            world.call(ANA, operation, body).await
+        }
+    }))
+    .await;
+    for answer in &answers {
+        assert!([200, 400, 404].contains(&answer.status), "{answer:?}");
+    }
+    let stored = world.store.state_export().await.unwrap();
+    assert_eq!(stored.stages, []);
+    assert!(!stored.ingest_configurations.is_empty());
+    for configuration in stored.ingest_configurations {
+        assert_eq!(configuration.stage, None, "{configuration:?}");
+    }
+}
+
+#[tokio::test]
+async fn t16_a_second_stream_that_is_wanted_many_times_at_once_has_one_key() {
+    let world = World::new().await;
+    let made = ingest(&world, json!({})).await;
+    let body = json!({ "arn": made["arn"], "redundantIngest": true });
+    let call = |_| world.call(ANA, "UpdateIngestConfiguration", body.clone());
+    let answers = together((0..20).map(call)).await;
+    let mut shown: Vec<_> = answers
+        .iter()
+        .map(|answer| answer.json()["ingestConfiguration"].to_string())
+        .collect();
+    shown.dedup();
+    assert_eq!(shown.len(), 1);
 }
 
 #[tokio::test]

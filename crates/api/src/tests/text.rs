@@ -1,5 +1,7 @@
 //! Hostile and exotic text comes back as it went in, or is refused by the documented rule (T14, T15).
 
+use super::resources::KINDS;
+use super::scene::Scene;
 use super::*;
 
 const NAUGHTY: [&str; 14] = [
@@ -66,6 +68,75 @@ async fn t14_text_is_stored_and_returned_verbatim() {
 }
 
 #[tokio::test]
+async fn t14_text_of_ingest_configurations_and_tags_of_every_kind_are_kept_verbatim() {
+    let world = World::new().await;
+    let stage = world.stage(ANA).await;
+    for text in NAUGHTY {
+        let tags = json!({ "key": text, format!("k{text}"): "value" });
+        for kind in KINDS {
+            let mut body = kind.wishes(0);
+            body["tags"] = tags.clone();
+            if kind.name == "ingest-configuration" {
+                body["userId"] = json!(text);
+                body["attributes"] = json!({ text: text });
+            }
+            let made = world.call(ANA, kind.create, body.clone()).await.json();
+            let made = &made[kind.member];
+            let read = json!({ "arn": made["arn"] });
+            let read = world.call(ANA, &kind.get(), read).await.json();
+            let name = kind.name;
+            for shown in [made, &read[kind.member]] {
+                assert_eq!(shown["tags"], tags, "{name} {text:?}");
+                if name == "ingest-configuration" {
+                    assert_eq!(shown["userId"], text);
+                    assert_eq!(shown["attributes"], body["attributes"]);
+                }
+            }
+            let gone = json!({ "arn": made["arn"] });
+            assert_eq!(world.call(ANA, &kind.delete(), gone).await.status, 200);
+        }
+        // A reason is any text, and is not kept.
+        let made = ingest(&world, json!({ "stageArn": stage })).await;
+        let body = json!({
+            "stageArn": stage,
+            "participantId": made["participantId"],
+            "reason": text,
+        });
+        let answer = world.call(ANA, "DisconnectParticipant", body).await;
+        assert_eq!(answer.status, 200, "{text:?}");
+    }
+}
+
+#[tokio::test]
+async fn t14_names_are_of_the_modelled_alphabet_in_every_operation() {
+    let mut named = 0;
+    for operation in Operation::ALL {
+        let scene = Scene::new().await;
+        let Some(mut input) = scene.input(operation) else {
+            continue;
+        };
+        if input.get("name").is_none() {
+            continue;
+        }
+        named += 1;
+        for name in ["a b", "a.b", "a'b", "\u{e9}", "a\n", &"x".repeat(129)] {
+            input["name"] = json!(name);
+            let answer = scene.send(ANA, operation, &input).await;
+            let verdict = (400, "ValidationException");
+            assert_eq!(answer.verdict(), verdict, "{operation:?} {name:?}");
+        }
+        let name = format!("{}-_", "Az9".repeat(42));
+        input["name"] = json!(name);
+        let answer = scene.send(ANA, operation, &input).await;
+        assert_eq!(answer.status, 200, "{operation:?}");
+        let shown = answer.json();
+        let (_, shown) = shown.as_object().unwrap().iter().next_back().unwrap();
+        assert_eq!(shown["name"], name, "{operation:?}");
+    }
+    assert_eq!(named, 6);
+}
+
+#[tokio::test]
 async fn t14_names_are_of_the_modelled_alphabet() {
     let world = World::new().await;
     for name in ["a", "A-Z_09", "", &"x".repeat(128)] {
@@ -110,11 +181,26 @@ async fn t15_tags_are_refused_at_their_documented_limits() {
             .await;
         let start: String = tags.to_string().chars().take(40).collect();
         assert_eq!(made.status, status, "CreateStage {start}");
-        let arn = world.stage(ANA).await;
-        let body = json!({ "tags": tags }).to_string();
-        let tagged = world.tags(ANA, "POST", &arn, "", &body).await;
-        assert_eq!(tagged.status, status, "TagResource {start}");
-        for answer in [made, tagged] {
+        let mut answers = vec![made];
+        for kind in KINDS {
+            let mut body = kind.wishes(0);
+            body["tags"] = tags.clone();
+            let made = world.call(ANA, kind.create, body).await;
+            assert_eq!(made.status, status, "{} {start}", kind.create);
+            let arn = if status == 200 {
+                let arn = &made.json()[kind.member]["arn"];
+                arn.as_str().unwrap().to_owned()
+            } else {
+                world.resource(ANA, kind, 0).await
+            };
+            let body = json!({ "tags": tags }).to_string();
+            let tagged = world.tags(ANA, "POST", &arn, "", &body).await;
+            assert_eq!(tagged.status, status, "TagResource {} {start}", kind.name);
+            let gone = world.call(ANA, &kind.delete(), json!({ "arn": arn })).await;
+            assert_eq!(gone.status, 200);
+            answers.extend([made, tagged]);
+        }
+        for answer in answers {
             let values = answer.headers.values();
             assert!(
                 values
