@@ -32,12 +32,28 @@ pub(crate) struct AdminUrl {
 /// What it says of a token.
 #[derive(Debug, Deserialize)]
 pub(super) struct Answer {
-    /// Whether the signature holds.
-    pub(super) verified: bool,
+    /// What became of the signature.
+    pub(super) signature: Signature,
     /// Whether the token would be let in now.
     pub(super) accepted: bool,
-    /// Why not, each a sentence.
-    pub(super) reasons: Vec<String>,
+    /// Why not.
+    pub(super) reasons: Vec<Reason>,
+}
+
+/// Whether a signature is that of the key which the token names.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(super) enum Signature {
+    Verified,
+    Refused,
+    NotChecked,
+}
+
+/// One reason why a token is refused.
+#[derive(Debug, Deserialize)]
+pub(super) struct Reason {
+    /// In words.
+    pub(super) message: String,
 }
 
 impl AdminUrl {
@@ -86,8 +102,9 @@ pub(super) fn ask(server: &AdminUrl, key: &Redacted, token: &str) -> anyhow::Res
     match status {
         StatusCode::OK => serde_json::from_slice(&body).context("--server: not a downstage server"),
         StatusCode::UNAUTHORIZED => bail!("--admin-key-file: the server has another key"),
-        StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
-            bail!("--server: no administration there; it is open in dev, or with a key of its own")
+        // The API's own answer to a path that it does not have.
+        StatusCode::FORBIDDEN => {
+            bail!("--server: it has no administration; that needs a key there")
         }
         status => bail!("--server: answered {status}"),
     }

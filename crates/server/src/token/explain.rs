@@ -31,7 +31,7 @@ pub(crate) struct ExplainArgs {
     #[arg(long, value_name = "URL", value_parser = AdminUrl::parse)]
     server: Option<AdminUrl>,
     /// A file with the server's administration key. On this machine the one of `downstage dev` is taken if nothing is said.
-    #[arg(long, value_name = "FILE", requires = "server")]
+    #[arg(long, env = "DOWNSTAGE_ADMIN_KEY_FILE", value_name = "FILE")]
     admin_key_file: Option<PathBuf>,
     /// The administration key itself. Flags can be read by everybody on the machine: prefer the file or the environment.
     #[arg(
@@ -126,15 +126,20 @@ fn asked(
     let answer = ask::ask(server, key, token)?;
     let explanation = Inspection::read(token).explain(&unknown(now));
     let mut text = says::text(&explanation, now);
-    text += if answer.verified {
-        "signature    verified by the server\n"
-    } else {
-        "signature    not verified by the server\n"
+    text += match answer.signature {
+        ask::Signature::Verified => "signature    verified by the server\n",
+        ask::Signature::Refused => "signature    refused by the server\n",
+        ask::Signature::NotChecked => "signature    not verified\n",
     };
     text.push('\n');
     for reason in &answer.reasons {
-        text.extend(reason.chars().filter(|letter| !letter.is_control()));
-        text.push('\n');
+        // They come from afar: nothing in them steers the terminal.
+        let message: String = reason
+            .message
+            .chars()
+            .filter(|letter| !letter.is_control())
+            .collect();
+        let _ = writeln!(text, "would be refused because {message}");
     }
     if answer.accepted {
         text += "would be let in\n";
@@ -148,12 +153,12 @@ fn asked(
 }
 
 fn admin_key(args: &ExplainArgs, server: &AdminUrl) -> anyhow::Result<Redacted> {
-    let Some(path) = &args.admin_key_file else {
-        return match &args.admin_key {
-            Some(key) => Ok(key.clone()),
-            None if server.is_loopback() => Ok(redacted(DEV_ADMIN_KEY)),
-            None => bail!("--admin-key-file, or DOWNSTAGE_ADMIN_KEY in the environment, is needed"),
-        };
+    let path = match (&args.admin_key, &args.admin_key_file) {
+        (None, Some(path)) => path,
+        (Some(key), None) => return Ok(key.clone()),
+        (Some(_), Some(_)) => bail!("--admin-key and --admin-key-file: only one of them"),
+        (None, None) if server.is_loopback() => return Ok(redacted(DEV_ADMIN_KEY)),
+        (None, None) => bail!("--admin-key-file must be given, or DOWNSTAGE_ADMIN_KEY"),
     };
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("--admin-key-file: cannot read {}", path.display()))?;

@@ -248,3 +248,23 @@ fn piped(folder: &Path, words: &[&str], input: &[u8]) -> String {
     assert!(output.status.success(), "{words:?}: {output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
+#[test]
+fn a_token_of_ones_own_opens_the_stage_until_its_key_is_deleted() {
+    let studio = Studio::new();
+    let token = studio.mint(&[
+        "--stage",
+        &studio.stage,
+        "--user-id",
+        "ana",
+        "--capability",
+        "publish",
+    ]);
+    assert_eq!(studio.publish(&token), 400);
+    let (status, _) = call(
+        studio.server.http,
+        "DeletePublicKey",
+        &json!({ "arn": studio.kid }),
+    );
+    assert_eq!(status, 200);
+    assert_eq!(studio.publish(&token), 401);
+}
