@@ -67,20 +67,20 @@ mod tests {
     #[test]
     fn an_address_that_guesses_is_stopped_and_comes_back_with_time() {
         let attempts = Attempts::default();
-        let (now, guesser) = (start(), IpAddr::from([192, 0, 2, 1]));
+        let (now, address) = (start(), IpAddr::from([192, 0, 2, 1]));
         let guesses = (0..100).filter(|_| {
-            let may = attempts.may_try(guesser, now);
+            let may = attempts.may_try(address, now);
             if may {
-                attempts.failed(guesser, now);
+                attempts.failed(address, now);
             }
             may
         });
         assert_eq!(guesses.count(), 10);
         assert!(attempts.may_try(IpAddr::from([192, 0, 2, 2]), now));
         let later = now + FAILURE_LASTS;
-        assert!(attempts.may_try(guesser, later));
-        attempts.failed(guesser, later);
-        assert!(!attempts.may_try(guesser, later));
+        assert!(attempts.may_try(address, later));
+        attempts.failed(address, later);
+        assert!(!attempts.may_try(address, later));
     }
 
     #[test]

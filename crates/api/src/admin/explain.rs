@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use store::StoreError;
 
 use super::problem::Problem;
-use super::{Admin, body};
+use super::{Admin, body, no_query};
 
 pub(super) async fn serve(
     State(admin): State<Arc<Admin>>,
@@ -25,9 +25,7 @@ pub(super) async fn serve(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    if query.is_some_and(|query| !query.is_empty()) {
-        return Err(Problem::Query);
-    }
+    no_query(query.as_deref())?;
     let text = body::read(&headers, body).await?;
     let token = token(&text).ok_or(Problem::NoToken)?;
     let explanation = explain(&admin, token.trim()).await?;

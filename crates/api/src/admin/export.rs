@@ -29,7 +29,7 @@ pub(super) async fn serve(
         Some(_) => return Err(Problem::Query),
     };
     let document = export(&admin.app, with_history).await?;
-    Ok(super::json(StatusCode::OK, document.to_string() + "\n"))
+    Ok(super::json(StatusCode::OK, format!("{document:#}\n")))
 }
 
 /// Prints the document. Resources are from one snapshot; the history is read after it, page by page, and goes on meanwhile.

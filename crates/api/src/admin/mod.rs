@@ -14,6 +14,8 @@ mod history;
 mod problem;
 mod reset;
 mod seed;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,6 +77,14 @@ fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
     (status, headers, body.into()).into_response()
+}
+
+/// For routes that take no query, so that a wish is not passed over.
+fn no_query(query: Option<&str>) -> Result<(), Problem> {
+    match query {
+        None | Some("") => Ok(()),
+        Some(_) => Err(Problem::Query),
+    }
 }
 
 /// The members of a shape of the API.

@@ -49,6 +49,7 @@ async fn t61_no_canary_is_found_in_the_log_at_trace() {
     let lower = text.to_lowercase();
     for line in lower.lines() {
         assert!(!line.contains("canary"), "{line}");
+        assert!(!line.contains(ADMIN), "{line}");
     }
     for secret in secrets {
         assert!(
@@ -114,6 +115,7 @@ async fn calls_with_canaries() -> Vec<String> {
         world.call(who, "ListParticipants", filter).await.status,
         200
     );
+    administer(&world, &token).await;
     let mut secrets = vec![signature, token];
     secrets.extend(stream_keys(&world, who).await);
     world.sqlite.close().await;
@@ -158,4 +160,46 @@ async fn stream_keys(world: &World, who: Who) -> Vec<String> {
         key.rsplit('_').next().unwrap().to_owned()
     })
     .collect()
+}
+
+/// Calls of the administration with a canary in its key and in everything that it is given.
+async fn administer(world: &World, token: &str) {
+    let bearer = format!("Bearer {ADMIN}");
+    let document = json!({
+        "version": 1,
+        "stages": [{ "name": "canary-name", "tags": { "canary-key": "canary-value" } }],
+        "ingestConfigurations": [{
+            "arn": "arn:aws:ivs:us-west-2:111111111111:ingest-configuration/i",
+            "ingestProtocol": "RTMPS",
+            "streamKey": "rt_111111111111_us-west-2_i_canary",
+            "userId": "canary-user",
+            "attributes": { "canary-attribute": "canary-content" },
+        }],
+    });
+    let wrong = json!({ "version": 1, "stages": [{ "canary-member": "canary-name" }] });
+    for (method, path, key, body, status) in [
+        ("POST", "seed", bearer.as_str(), document.to_string(), 200),
+        ("POST", "seed", &bearer, wrong.to_string(), 400),
+        ("POST", "seed", &bearer, "canary".to_owned(), 400),
+        ("GET", "state?history=true", &bearer, String::new(), 200),
+        ("GET", "state?canary=1", &bearer, String::new(), 400),
+        (
+            "POST",
+            "token",
+            &bearer,
+            json!({ "token": token }).to_string(),
+            200,
+        ),
+        ("GET", "canary", &bearer, String::new(), 404),
+        ("GET", "state", "Bearer canary-guess", String::new(), 401),
+    ] {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/_downstage/{path}"))
+            .header("authorization", key)
+            .body(Body::from(body))
+            .unwrap();
+        let answer = world.admin.clone().call(request).await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{path}");
+    }
 }

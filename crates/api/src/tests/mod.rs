@@ -184,7 +184,7 @@ impl World {
         Self {
             admin: api.administration(AdminSettings {
                 key: Key::new(ADMIN),
-                token_skew: Duration::from_secs(60),
+                token_skew: Duration::from_mins(1),
             }),
             router: api.router(),
             store,

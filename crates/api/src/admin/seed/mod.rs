@@ -25,7 +25,7 @@ use store::{SharedStore, StoreError};
 use self::place::Place;
 use self::read::Draft;
 use super::problem::Problem;
-use super::{Admin, body};
+use super::{Admin, body, no_query};
 use crate::app::{App, StageLine};
 
 /// The version of the document that this build prints and reads.
@@ -60,9 +60,7 @@ pub(super) async fn serve(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    if query.is_some_and(|query| !query.is_empty()) {
-        return Err(Problem::Query);
-    }
+    no_query(query.as_deref())?;
     let text = body::read(&headers, body).await?;
     let seeded = seed(&admin.app, &text).await?;
     let mut answer = Map::new();
