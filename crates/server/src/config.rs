@@ -7,6 +7,7 @@
 //! rest of the program sees. Nothing else reads the environment.
 
 mod file;
+mod quotas;
 mod reference;
 mod resolve;
 mod values;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Deserialize;
 
+pub(crate) use quotas::{QuotaSettings, Quotas};
 pub(crate) use reference::{reference, sample};
 pub(crate) use resolve::{Config, Mode};
 pub(crate) use values::{
@@ -34,7 +36,15 @@ liveness_timeout = "10s"
 retention = "60d"
 token_clock_skew = "60s"
 rates = true
-stages_max = 1000
+
+[quotas]
+stages = 1000
+ingest_configurations = 100
+encoder_configurations = 20
+storage_configurations = 5
+subscribers_per_stage = 10000
+publishers_per_region = 1000
+subscriptions_per_region = 20000
 
 [media]
 listen = "0.0.0.0:7401"
@@ -154,14 +164,9 @@ pub(crate) struct Settings {
     )]
     pub(crate) rates: Option<bool>,
 
-    /// Stages that an account may have in a region.
-    #[arg(
-        id = "stages_max",
-        long = "stages-max",
-        env = "DOWNSTAGE_STAGES_MAX",
-        value_name = "COUNT"
-    )]
-    pub(crate) stages_max: Option<u32>,
+    /// How much an account may have.
+    #[command(flatten)]
+    pub(crate) quotas: QuotaSettings,
 
     /// Media ports and workers.
     #[command(flatten)]
@@ -284,7 +289,7 @@ impl Settings {
             retention: self.retention.or(under.retention),
             token_clock_skew: self.token_clock_skew.or(under.token_clock_skew),
             rates: self.rates.or(under.rates),
-            stages_max: self.stages_max.or(under.stages_max),
+            quotas: self.quotas.over(under.quotas),
             media: MediaSettings {
                 listen: self.media.listen.or(under.media.listen),
                 workers: self.media.workers.or(under.media.workers),

@@ -89,11 +89,7 @@ async fn open(config: &Config) -> anyhow::Result<Kept> {
     let latency = Arc::new(Latency::new());
     let store = open_store(config.data.as_deref(), Arc::clone(&latency)).await?;
     let secrets = secrets::load(&*store, &random).await?;
-    let settings = stage::Settings {
-        session_grace: config.session_grace,
-        ..stage::Settings::default()
-    };
-    let mut stages = Stages::new(settings, clock::random_bytes(&random));
+    let mut stages = Stages::new(stage_settings(config), clock::random_bytes(&random));
     let census = run::restore(&mut stages, &*store, clock()).await?;
     let health = Arc::new(StoreHealth::default());
     housekeeping::beat(&*store, clock().wall, &health).await;
@@ -107,6 +103,14 @@ async fn open(config: &Config) -> anyhow::Result<Kept> {
         census,
         health,
     })
+}
+
+fn stage_settings(config: &Config) -> stage::Settings {
+    stage::Settings {
+        session_grace: config.session_grace,
+        subscribers_per_stage_max: config.quotas.subscribers_per_stage,
+        ..stage::Settings::default()
+    }
 }
 
 async fn start(config: Config) -> anyhow::Result<(Running, PublicUrl, Addresses)> {
@@ -131,24 +135,7 @@ async fn start(config: Config) -> anyhow::Result<(Running, PublicUrl, Addresses)
         media: media.addresses(),
     };
     let calls = Arc::new(api::Calls::default());
-    let api = api::router(api::Settings {
-        access_keys: config.access_keys,
-        endpoints: url.endpoints(),
-        quotas: api::Quotas {
-            stages: config.stages_max,
-            ..api::Quotas::default()
-        },
-        buckets: Arc::new(LocalBuckets::new(config.data.clone())),
-        rates: config.rates,
-        token_key: kept.secrets.token,
-        participant_key: kept.secrets.participant,
-        cursor_key: kept.secrets.cursor,
-        clock: Arc::clone(&kept.clock),
-        random: kept.random,
-        store: Arc::clone(&shared),
-        stages: inbox.clone(),
-        calls: Arc::clone(&calls),
-    });
+    let api = api::router(api_settings(&config, &kept, &url, &inbox, &calls));
 
     let (draining, is_draining) = watch::channel(false);
     let written = Arc::new(WriterCounters::default());
@@ -195,6 +182,35 @@ async fn start(config: Config) -> anyhow::Result<(Running, PublicUrl, Addresses)
         store: kept.store,
     };
     Ok((running, url, addresses))
+}
+
+fn api_settings(
+    config: &Config,
+    kept: &Kept,
+    url: &PublicUrl,
+    stages: &mpsc::Sender<Message>,
+    calls: &Arc<api::Calls>,
+) -> api::Settings {
+    api::Settings {
+        access_keys: config.access_keys.clone(),
+        endpoints: url.endpoints(),
+        quotas: api::Quotas {
+            stages: config.quotas.stages,
+            ingest_configurations: config.quotas.ingest_configurations,
+            encoder_configurations: config.quotas.encoder_configurations,
+            storage_configurations: config.quotas.storage_configurations,
+        },
+        buckets: Arc::new(LocalBuckets::new(config.data.clone())),
+        rates: config.rates,
+        token_key: kept.secrets.token.clone(),
+        participant_key: kept.secrets.participant,
+        cursor_key: kept.secrets.cursor,
+        clock: Arc::clone(&kept.clock),
+        random: Arc::clone(&kept.random),
+        store: Arc::clone(&kept.store) as SharedStore,
+        stages: stages.clone(),
+        calls: Arc::clone(calls),
+    }
 }
 
 fn start_media(

@@ -1,4 +1,5 @@
-"""A dictionary as the reference: random lives of all resources in two regions, and after each step the server says what it says.
+"""A dictionary as the reference: random lives of all resources in two regions or two accounts, and after each step the server says
+what it says.
 
 Read your writes, deletes are final, tags equal, references hold, quotas count, a list is complete under paging and under concurrent
 change. The run is the same each time; DOWNSTAGE_SEED asks for another one.
@@ -19,6 +20,9 @@ from signed import Caller, Reply
 
 BUCKET = "stateful"
 STAGES_MAX = 9
+# Access keys of two accounts.
+KEYS = [("ANA", "111111111111"), ("BEN", "222222222222")]
+SECRET = "0123456789abcdef"
 
 
 class Kind(NamedTuple):
@@ -84,8 +88,11 @@ class Service(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         Service.lives += 1
-        # Regions that nobody has used before.
-        self.callers = [Caller(self.server.http, region=f"life-{Service.lives}-{side}") for side in "ab"]
+        # Two sides that must not see each other, in regions that nobody has used before: two regions, or two accounts.
+        region = f"life-{Service.lives}"
+        sides = [(region, KEYS[0]), (region, KEYS[1])] if Service.lives % 2 else [(region, KEYS[0]), (f"{region}-b", KEYS[0])]
+        self.callers = [Caller(self.server.http, where, key, SECRET) for where, (key, _) in sides]
+        self.accounts = [account for _, (_, account) in sides]
         self.there: list[dict[str, dict]] = [{}, {}]
         self.deleted: list[tuple[int, str, str]] = []
         self.pagings: list[Paging] = []
@@ -145,7 +152,7 @@ class Service(RuleBasedStateMachine):
         assert (created.get("name"), created["tags"]) == (name, tags)
         arn = created["arn"]
         assert arn not in self.there[where]
-        assert arn.split(":")[3] == self.callers[where].region
+        assert arn.split(":")[3:5] == [self.callers[where].region, self.accounts[where]]
         self.there[where][arn] = created
         for paging in self.pagings:
             paging.created.add(arn)
@@ -394,7 +401,9 @@ def recording_of(holder: dict) -> str:
 
 @pytest.fixture(scope="module")
 def lived_in(tmp_path_factory):
-    server = Server(tmp_path_factory.mktemp("server"), "--stages-max", str(STAGES_MAX))
+    keys = ",".join(f"{key}:{SECRET}:{account}" for key, account in KEYS)
+    environment = {"DOWNSTAGE_ACCESS_KEYS": keys}
+    server = Server(tmp_path_factory.mktemp("server"), "--quotas-stages", str(STAGES_MAX), environment=environment)
     server.bucket(BUCKET)
     yield server.start()
     assert server.stop() == 0

@@ -131,6 +131,10 @@ mod tests {
                 "workers = 2",
                 "1:1: there is no key `workers` here; did you mean `media.workers`?",
             ),
+            (
+                "stages_max = 1000",
+                "1:1: there is no key `stages_max` here; did you mean `quotas.stages`?",
+            ),
             ("zzzzzzzzzz = 1", "1:1: there is no key `zzzzzzzzzz` here"),
             (
                 "[[access_keys]]\nid = \"a\"\nsecrt = \"hunter2\"",
@@ -161,8 +165,8 @@ mod tests {
                 "3:10: invalid type: boolean, expected a string",
             ),
             (
-                "stages_max = \"hunter2, expected hunter2 `\"",
-                "1:14: invalid type: string, expected u32",
+                "quotas.stages = \"hunter2, expected hunter2 `\"",
+                "1:17: invalid type: string, expected u32",
             ),
             ("http = \"localhost\"", "1:8: invalid socket address syntax"),
             (
@@ -174,8 +178,8 @@ mod tests {
                 "1:21: expected an IP address or `auto`",
             ),
             (
-                "stages_max = -1",
-                "1:14: invalid value: integer, expected u32",
+                "quotas.stages = -1",
+                "1:17: invalid value: integer, expected u32",
             ),
         ];
         for (text, expected) in cases {

@@ -12,8 +12,8 @@ use model::AccountId;
 
 use super::file::{self, FileError};
 use super::{
-    AccessKeyEntry, AccessKeyPlace, ExternalAddress, LogFormat, LogLevel, MetricsAccess, Redacted,
-    Settings,
+    AccessKeyEntry, AccessKeyPlace, ExternalAddress, LogFormat, LogLevel, MetricsAccess, Quotas,
+    Redacted, Settings,
 };
 use crate::endpoints::PublicUrl;
 
@@ -46,7 +46,7 @@ pub(crate) struct Config {
     pub(crate) retention: Duration,
     pub(crate) token_clock_skew: Duration,
     pub(crate) rates: bool,
-    pub(crate) stages_max: u32,
+    pub(crate) quotas: Quotas,
     pub(crate) media_listen: SocketAddr,
     pub(crate) media_workers: usize,
     pub(crate) external_addresses: Vec<IpAddr>,
@@ -86,7 +86,7 @@ pub(crate) enum ConfigError {
     Invalid { key: String, what: String },
 }
 
-fn invalid(key: impl Into<String>, what: impl Into<String>) -> ConfigError {
+pub(super) fn invalid(key: impl Into<String>, what: impl Into<String>) -> ConfigError {
     ConfigError::Invalid {
         key: key.into(),
         what: what.into(),
@@ -110,7 +110,6 @@ impl Config {
         let in_defaults = "the defaults have this key";
         let http = settings.http.expect(in_defaults);
         let media_listen = settings.media.listen.expect(in_defaults);
-        let stages_max = settings.stages_max.expect(in_defaults);
         let ephemeral = settings.ephemeral.expect(in_defaults);
         let session_grace = settings.session_grace.expect(in_defaults).0;
         let liveness_timeout = settings.liveness_timeout.expect(in_defaults).0;
@@ -153,9 +152,6 @@ impl Config {
                 format!("must lie between 1 and {WORKERS_MAX}"),
             ));
         }
-        if stages_max == 0 {
-            return Err(invalid("stages_max", "must be at least 1"));
-        }
         if let Some(token) = &settings.metrics.token {
             long_enough("metrics.token", token)?;
         }
@@ -176,7 +172,7 @@ impl Config {
             retention,
             token_clock_skew,
             rates: settings.rates.expect(in_defaults),
-            stages_max,
+            quotas: settings.quotas.check()?,
             media_listen,
             media_workers: workers,
             external_addresses: external_addresses(media_listen, &external)?,
@@ -405,7 +401,7 @@ mod tests {
                 "media.workers = 0",
                 "media.workers: must lie between 1 and 256",
             ),
-            ("stages_max = 0", "stages_max: must be at least 1"),
+            ("quotas.stages = 0", "quotas.stages: must be at least 1"),
             (
                 "metrics.token = \"short\"",
                 "metrics.token: must have at least 16 characters",
