@@ -127,19 +127,77 @@ async fn exchange(
             serde_json::json!({ "token": token }).to_string(),
         ))
         .context("the key has characters that no HTTP header can carry")?;
-    let answer = async {
+    // Moved in, the sender goes with the answer; the connection lives as long as it does.
+    let answer = async move {
         let (head, body) = sender.send_request(request).await?.into_parts();
         let body = axum::body::to_bytes(Body::new(body), ANSWER_BYTES_MAX).await?;
         anyhow::Ok((head.status, body))
     };
-    // The connection moves the bytes, and ends when the answer has been read.
     let (answer, _) = tokio::join!(answer, connection);
     answer
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
     use super::*;
+
+    /// What comes of asking a server that gives this answer and leaves the connection open, in words.
+    fn answered(status: &str, body: &str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let reply = format!(
+            "HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = String::new();
+            while !request.ends_with(r#"{"token":"a.b.c"}"#) {
+                let mut chunk = [0; 4_096];
+                let count = stream.read(&mut chunk).unwrap();
+                request.push_str(std::str::from_utf8(&chunk[..count]).unwrap());
+            }
+            stream.write_all(reply.as_bytes()).unwrap();
+            // The client closes.
+            assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0);
+            request
+        });
+        let Ok(key) = "hunter2".parse();
+        let answer = ask(&AdminUrl::parse(&url).unwrap(), &key, "a.b.c");
+        let request = server.join().unwrap();
+        assert!(request.starts_with("POST /_downstage/token HTTP/1.1\r\n"));
+        assert!(request.contains("authorization: Bearer hunter2\r\n"));
+        match answer {
+            Ok(answer) => format!("{answer:?}"),
+            Err(error) => format!("{error:#}"),
+        }
+    }
+
+    #[test]
+    fn the_answer_is_read_and_the_connection_closed() {
+        let body = r#"{"kind":"PARTICIPANT","signature":"NOT_CHECKED","accepted":false,"reasons":[{"code":"X","message":"y"}]}"#;
+        assert_eq!(
+            answered("200 OK", body),
+            r#"Answer { signature: NotChecked, accepted: false, reasons: [Reason { message: "y" }] }"#
+        );
+    }
+
+    #[test]
+    fn what_is_no_answer_is_told_apart_and_the_key_is_never_shown() {
+        for (status, body, expected) in [
+            ("401 Unauthorized", "", "the server has another key"),
+            ("403 Forbidden", "{}", "it has no administration"),
+            ("503 Service Unavailable", "", "answered 503"),
+            ("200 OK", "hello", "not a downstage server"),
+        ] {
+            let error = answered(status, body);
+            assert!(error.contains(expected), "{status}: {error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
 
     #[test]
     fn a_server_is_named_by_plain_http_and_a_host() {
