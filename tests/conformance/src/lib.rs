@@ -1,5 +1,8 @@
 //! The running binary, for tests that speak to it as its users do.
 
+pub mod calls;
+pub mod presence;
+
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,7 +14,10 @@ use aws_sdk_ivsrealtime::config::{BehaviorVersion, Region, retry::RetryConfig};
 /// How long a start may take before it counts as failed.
 const START_MAX: Duration = Duration::from_secs(30);
 
-/// One `downstage dev` process on free ports, without data of its own. It is killed when dropped.
+/// The bucket that every server has.
+pub const BUCKET: &str = "recordings";
+
+/// One `downstage dev` process on free ports, with data that nobody had before. It is killed when dropped.
 #[derive(Debug)]
 pub struct Server {
     process: Child,
@@ -38,10 +44,11 @@ impl Server {
     pub async fn start() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let ready = folder.path().join("ready.json");
+        let data = folder.path().join("data");
+        std::fs::create_dir_all(data.join("objects").join(BUCKET))?;
         let mut process = Command::new(binary()?)
             .args([
                 "dev",
-                "--ephemeral",
                 "--http",
                 "127.0.0.1:0",
                 "--media",
@@ -49,6 +56,8 @@ impl Server {
                 "--ready-file",
             ])
             .arg(&ready)
+            .arg("--data")
+            .arg(&data)
             .stdout(Stdio::null())
             .spawn()
             .context("the binary starts")?;
@@ -79,6 +88,11 @@ impl Server {
         })
     }
 
+    /// Host and port of its HTTP server.
+    pub fn address(&self) -> &str {
+        self.http.trim_start_matches("http://")
+    }
+
     /// The SDK's client for it.
     pub fn client(&self) -> aws_sdk_ivsrealtime::Client {
         let config = aws_sdk_ivsrealtime::Config::builder()
@@ -94,7 +108,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Nothing is lost: the data is ephemeral, and a failure here leaves a process that is gone already.
+        // Nothing is lost: the data goes with the folder, and a failure here leaves a process that is gone already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
