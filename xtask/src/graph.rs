@@ -135,7 +135,7 @@ const BEHIND: &[(&str, &[&str])] = &[
         "anyhow",
         &["server", "bench", "conformance", "sim", "xtask"],
     ),
-    ("aws-sigv4", &["auth"]),
+    ("aws-sigv4", &["auth", "bench"]),
     ("sqlx", &["store"]),
     ("str0m", &["sfu", "bench"]),
 ];
