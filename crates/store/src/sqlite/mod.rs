@@ -1,7 +1,8 @@
 //! SQLite: one file in WAL mode with `synchronous=FULL`, one connection that writes and a few that read.
 //!
-//! Every write is one `BEGIN IMMEDIATE` transaction. `DEFERRED` would fail at once with `SQLITE_BUSY_SNAPSHOT`, and `NORMAL`
-//! would lose acknowledged commits at a power loss. SQL is static text with bound parameters only.
+//! Every write is in a `BEGIN IMMEDIATE` transaction, which it may share with others (`writer`). `DEFERRED` would fail at once
+//! with `SQLITE_BUSY_SNAPSHOT`, and `NORMAL` would lose acknowledged commits at a power loss. SQL is static text with bound
+//! parameters only.
 //!
 //! What is absent: retries. A caller that gets [`StoreError::Unavailable`] decides itself.
 
@@ -28,10 +29,10 @@ mod storage_configuration;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 use std::fs::File;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,19 +40,18 @@ use sqlx::{SqliteConnection, SqlitePool, Transaction};
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
+use self::writer::{Work, Writer};
 use crate::{Latency, Operation, StoreError};
 
-/// How long an operation may take before it is given up: a disk that hangs must not hold callers for ever. Above the
-/// time to wait for a connection, so that a full queue and a hung disk are told apart.
+/// How long an operation may take, its time in the queue included, before it is given up: a disk that hangs must not hold
+/// callers for ever.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// What an operation does to the database, on a connection that is in a transaction.
-type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'c>>;
 
 /// A store in one SQLite file, or in memory.
 #[derive(Debug)]
 pub struct Sqlite {
     db: Db,
+    writer: Writer,
     latency: Arc<Latency>,
     /// Keeps a memory database alive while the writer's connection is being replaced.
     anchor: Option<SqlitePool>,
@@ -62,18 +62,13 @@ pub struct Sqlite {
 /// The two ways to the database.
 #[derive(Clone, Debug)]
 struct Db {
-    /// Has one connection.
+    /// Has one connection, for the task that writes.
     writer: SqlitePool,
     /// Has a few, which cannot write. In memory it is the writer: a shared cache has no snapshots for readers.
     readers: SqlitePool,
 }
 
 impl Db {
-    /// Begins a write transaction, which waits for the one before it. Dropping it rolls it back.
-    async fn write(&self) -> Result<Transaction<'static, sqlx::Sqlite>, StoreError> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
-    }
-
     /// Begins a read transaction: one snapshot for several queries.
     async fn read(&self) -> Result<Transaction<'static, sqlx::Sqlite>, StoreError> {
         Ok(self.readers.begin().await?)
@@ -114,20 +109,15 @@ impl Sqlite {
         self.run(operation, work.instrument(span)).await
     }
 
-    /// Writes in a transaction of its own, in a span.
-    async fn write<T: Send>(
+    /// Writes, in a span. The work does not depend on who waits for it: it may go on when its caller has given up.
+    async fn write<T: Send + 'static>(
         &self,
         operation: Operation,
         span: Span,
-        work: impl for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send,
+        work: impl for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let whole = async {
-            let mut transaction = self.db.write().await?;
-            let done = work(&mut transaction).await?;
-            transaction.commit().await?;
-            Ok(done)
-        };
-        self.run(operation, whole.instrument(span)).await
+        let written = self.writer.write(span.clone(), work);
+        self.run(operation, written.instrument(span)).await
     }
 
     /// Does one operation within the time limit, and counts it.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
+use super::writer::Writer;
 use super::{Db, Sqlite, migrate};
 use crate::{Latency, StoreError};
 
@@ -23,7 +24,7 @@ const WAL_BYTES_KEPT: &str = "67108864";
 pub(super) struct Settings {
     /// How long a statement waits for another process's lock, e.g. a backup tool's.
     pub(super) busy_timeout: Duration,
-    /// How long an operation waits for a connection, i.e. in the queue of writes.
+    /// How long a read waits for a connection, or the writer for its own.
     pub(super) acquire_timeout: Duration,
     /// Most pages that the file may have (`None`: as many as the disk holds).
     pub(super) pages_max: Option<u32>,
@@ -61,6 +62,7 @@ pub(super) async fn file(
         .connect_with(options.pragma("query_only", "ON"))
         .await?;
     Ok(Sqlite {
+        writer: Writer::start(writer.clone()),
         db: Db { writer, readers },
         latency,
         anchor: None,
@@ -79,6 +81,7 @@ pub(super) async fn memory(
     let writer = pool(1, settings).connect_with(options).await?;
     migrate::run(&mut *writer.acquire().await?).await?;
     Ok(Sqlite {
+        writer: Writer::start(writer.clone()),
         db: Db {
             readers: writer.clone(),
             writer,

@@ -1,4 +1,4 @@
-//! The trait, method by method: a span and the function that does the work, on a connection that reads or in a transaction.
+//! The trait, method by method: a span and the function that does the work, on connections that read or in the writer's turn.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -29,7 +29,7 @@ macro_rules! reads {
     };
 }
 
-/// Calls a function that writes, with copies of these arguments: a transaction does not depend on who waits for it.
+/// Calls a function that writes, with copies of these arguments: a write does not depend on who waits for it.
 macro_rules! writes {
     ($self:ident, $operation:ident, $span:expr => $($function:ident)::+($($argument:ident),*)) => {{
         $(let $argument = $argument.to_owned();)*

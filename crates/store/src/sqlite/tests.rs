@@ -32,7 +32,9 @@ mod memory {
     crate::contract::suite!(open);
 }
 mod grave;
+mod group;
 mod plan;
+mod rate;
 mod schema;
 
 use std::collections::BTreeMap;

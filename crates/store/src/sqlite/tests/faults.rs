@@ -130,7 +130,7 @@ async fn t59_a_queue_of_writes_that_does_not_move_is_unavailable() {
         ..Settings::default()
     };
     let store = open::memory(latency(), &settings).await.unwrap();
-    let hung = store.db.write().await.unwrap();
+    let hung = store.db.writer.begin_with("BEGIN IMMEDIATE").await.unwrap();
     let refused = store.stage_insert(&stage("one"), 10).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))));
     drop(hung);
