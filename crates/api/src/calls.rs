@@ -67,7 +67,7 @@ impl Outcome {
 /// The label of requests that no operation has.
 const NO_OPERATION: &str = "none";
 
-/// The counters. Made by the caller of [`crate::router`] and read by whoever prints metrics.
+/// The counters. Made by the caller of [`crate::Api::new`] and read by whoever prints metrics.
 #[derive(Debug)]
 pub struct Calls {
     counts: BTreeMap<(&'static str, Outcome), AtomicU64>,

@@ -165,8 +165,3 @@ impl Api {
         admin::seed(&self.0, document).await
     }
 }
-
-/// The routes of an API that nobody administers.
-pub fn router(settings: Settings) -> axum::Router {
-    Api::new(settings).router()
-}

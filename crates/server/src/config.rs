@@ -6,6 +6,7 @@
 //! a layer themselves: [`DEV_DEFAULTS`] and [`SERVE_DEFAULTS`]. [`Config`] is the outcome, checked once, and all that the
 //! rest of the program sees. Nothing else reads the environment.
 
+mod admin;
 mod file;
 mod quotas;
 mod reference;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Deserialize;
 
+pub(crate) use admin::AdminSettings;
 pub(crate) use quotas::{QuotaSettings, Quotas};
 pub(crate) use reference::{reference, sample};
 pub(crate) use resolve::{Config, Mode};
@@ -57,7 +59,7 @@ format = "human"
 level = "info"
 "#;
 
-/// Where `downstage dev` differs: this machine only, one worker, no request rates, a key that everybody knows.
+/// Where `downstage dev` differs: this machine only, one worker, no request rates, keys that everybody knows.
 pub(crate) const DEV_DEFAULTS: &str = r#"
 rates = false
 
@@ -67,6 +69,9 @@ workers = 1
 
 [metrics]
 access = "open"
+
+[admin]
+key = "test"
 
 [[access_keys]]
 id = "test"
@@ -116,6 +121,11 @@ pub(crate) struct Settings {
         value_name = "FILE"
     )]
     pub(crate) ready_file: Option<PathBuf>,
+
+    /// File of resources to add at each start, before the server is ready, as `POST /_downstage/seed` adds them: what is there
+    /// already stays as it is. `docs/admin.md` has its form.
+    #[arg(id = "seed", long, env = "DOWNSTAGE_SEED", value_name = "FILE")]
+    pub(crate) seed: Option<PathBuf>,
 
     /// How long a stage session outlives its last connected participant.
     #[arg(
@@ -175,6 +185,10 @@ pub(crate) struct Settings {
     /// Who may read `/metrics`.
     #[command(flatten)]
     pub(crate) metrics: MetricsSettings,
+
+    /// The key of the administration.
+    #[command(flatten)]
+    pub(crate) admin: AdminSettings,
 
     /// The log, on standard error.
     #[command(flatten)]
@@ -284,6 +298,7 @@ impl Settings {
             data: self.data.or(under.data),
             ephemeral: self.ephemeral.or(under.ephemeral),
             ready_file: self.ready_file.or(under.ready_file),
+            seed: self.seed.or(under.seed),
             session_grace: self.session_grace.or(under.session_grace),
             liveness_timeout: self.liveness_timeout.or(under.liveness_timeout),
             retention: self.retention.or(under.retention),
@@ -299,6 +314,7 @@ impl Settings {
                 access: self.metrics.access.or(under.metrics.access),
                 token: self.metrics.token.or(under.metrics.token),
             },
+            admin: self.admin.over(under.admin),
             log: LogSettings {
                 format: self.log.format.or(under.log.format),
                 level: self.log.level.or(under.log.level),

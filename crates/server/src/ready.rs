@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::Serialize;
 
+use crate::config::Redacted;
 use crate::endpoints::PublicUrl;
 
 /// The actual addresses.
@@ -34,10 +35,18 @@ pub(crate) fn write_file(path: &Path, addresses: &Addresses) -> anyhow::Result<(
         .with_context(|| format!("cannot write the ready file {}", path.display()))
 }
 
-/// What `downstage dev` prints: ready to paste.
-pub(crate) fn banner(url: &PublicUrl, media: &[SocketAddr]) -> String {
+/// What `downstage dev` prints: ready to paste. A key of one's own is not shown.
+pub(crate) fn banner(
+    url: &PublicUrl,
+    media: &[SocketAddr],
+    admin_key: Option<&Redacted>,
+) -> String {
     let http = url.http();
     let whip = url.endpoints().whip;
+    let admin_key = match admin_key.map(Redacted::expose) {
+        Some("test") => "test",
+        _ => "$KEY",
+    };
     let media: Vec<String> = media.iter().map(ToString::to_string).collect();
     format!(
         "
@@ -50,6 +59,9 @@ A stage with a participant token, to paste into the page:
 
 A file as a publisher (FFmpeg 8 or newer):
   ffmpeg -re -i file.mp4 -c:v libx264 -profile:v baseline -bf 0 -g 60 -b:v 2M -c:a libopus -ar 48000 -ac 2 -f whip -authorization $TOKEN {whip}
+
+Everything in it, to keep and to seed another with (docs/admin.md has reset and seed):
+  curl -H 'Authorization: Bearer {admin_key}' {http}/_downstage/state
 
 ",
         media = media.join(", "),
@@ -85,14 +97,20 @@ mod tests {
     #[test]
     fn the_banner_names_the_addresses_that_are_really_open() {
         let url = PublicUrl::of_address("127.0.0.1:49152".parse().unwrap());
-        let text = banner(&url, &["127.0.0.1:49153".parse().unwrap()]);
+        let text = banner(
+            &url,
+            &["127.0.0.1:49153".parse().unwrap()],
+            Some(&Redacted::new("hunter2hunter2hunter2")),
+        );
         for part in [
             "AWS_ENDPOINT_URL_IVS_REALTIME=http://127.0.0.1:49152 ",
             "http://127.0.0.1:49152/whip",
             "127.0.0.1:49153",
+            "Bearer $KEY' http://127.0.0.1:49152/_downstage/state",
         ] {
             assert!(text.contains(part), "{part}");
         }
         assert!(!text.to_lowercase().contains("rtmp"));
+        assert!(!text.contains("hunter2"));
     }
 }

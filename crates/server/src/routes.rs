@@ -1,18 +1,18 @@
-//! The routes of the HTTP port: the media doors, health, metrics, the API's description and the page; everything else is the
+//! The routes of the HTTP port: the media doors, health, metrics, the API's description, the administration and the page; everything else is the
 //! control API's.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use auth::bearer;
 use axum::Router;
 use axum::extract::{ConnectInfo, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{HeaderMap, StatusCode, header};
-use subtle::ConstantTimeEq as _;
 use tokio::sync::watch;
 
-use crate::config::{MetricsAccess, Redacted};
+use crate::config::MetricsAccess;
 use crate::housekeeping::StoreHealth;
 use crate::metrics::{CONTENT_TYPE, Metrics};
 use crate::page;
@@ -27,13 +27,18 @@ const DESCRIPTION_CACHE: &str = "public, max-age=300";
 pub(crate) struct Operations {
     pub(crate) metrics: Metrics,
     pub(crate) metrics_access: MetricsAccess,
-    pub(crate) metrics_token: Option<Redacted>,
+    pub(crate) metrics_token: Option<bearer::Key>,
     pub(crate) store: Arc<StoreHealth>,
     pub(crate) draining: watch::Receiver<bool>,
 }
 
-/// All routes of the port.
-pub(crate) fn router(operations: Operations, media: Router, api: Router) -> Router {
+/// All routes of the port. What none of them takes is the API's; so the administration's paths are too, where there is none.
+pub(crate) fn router(
+    operations: Operations,
+    media: Router,
+    administration: Option<Router>,
+    api: Router,
+) -> Router {
     let own = Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
@@ -42,7 +47,10 @@ pub(crate) fn router(operations: Operations, media: Router, api: Router) -> Rout
         .route("/", get(page::index))
         .route("/assets/{*path}", get(page::asset))
         .with_state(Arc::new(operations));
-    media.merge(own).fallback_service(api)
+    media
+        .merge(own)
+        .merge(administration.unwrap_or_default())
+        .fallback_service(api)
 }
 
 /// The process lives.
@@ -95,14 +103,10 @@ async fn metrics(
 }
 
 fn may_read_metrics(operations: &Operations, peer: SocketAddr, headers: &HeaderMap) -> bool {
-    let bearer = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "));
-    if let (Some(token), Some(bearer)) = (&operations.metrics_token, bearer)
+    if let (Some(key), Some(presented)) = (&operations.metrics_token, bearer::presented(headers))
         && operations.metrics_access != MetricsAccess::Off
     {
-        return token.expose().as_bytes().ct_eq(bearer.as_bytes()).into();
+        return key.is(presented);
     }
     match operations.metrics_access {
         MetricsAccess::Open => true,

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use crate::buckets::LocalBuckets;
 use crate::census::{Census, Gauges};
 use crate::clock::{self, Clock, Random};
-use crate::config::{Config, Mode};
+use crate::config::{Config, Mode, Redacted};
 use crate::endpoints::PublicUrl;
 use crate::housekeeping::{self, StoreHealth};
 use crate::metrics::{Metrics, Sources};
@@ -50,13 +50,14 @@ struct Running {
 pub(crate) async fn serve(config: Config, signals: &mut Signals) -> anyhow::Result<()> {
     let mode = config.mode;
     let ready_file = config.ready_file.clone();
+    let admin_key = config.admin_key.clone();
     let (mut running, url, addresses) = start(config).await?;
     if let Some(path) = &ready_file {
         ready::write_file(path, &addresses)?;
     }
     tracing::info!(http = %addresses.http, media = ?addresses.media, public = url.http(), "ready");
     if mode == Mode::Dev {
-        terminal::print(&ready::banner(&url, &addresses.media));
+        terminal::print(&ready::banner(&url, &addresses.media, admin_key.as_ref()));
     }
 
     let outcome = tokio::select! {
@@ -135,7 +136,7 @@ async fn start(config: Config) -> anyhow::Result<(Running, PublicUrl, Addresses)
         media: media.addresses(),
     };
     let calls = Arc::new(api::Calls::default());
-    let api = api::router(api_settings(&config, &kept, &url, &inbox, &calls));
+    let api = api::Api::new(api_settings(&config, &kept, &url, &inbox, &calls));
 
     let (draining, is_draining) = watch::channel(false);
     let written = Arc::new(WriterCounters::default());
@@ -149,11 +150,17 @@ async fn start(config: Config) -> anyhow::Result<(Running, PublicUrl, Addresses)
             writer: Arc::clone(&written),
         }),
         metrics_access: config.metrics_access,
-        metrics_token: config.metrics_token,
+        metrics_token: config.metrics_token.as_ref().map(key_of),
         store: Arc::clone(&kept.health),
         draining: is_draining.clone(),
     };
-    let router = routes::router(operations, media.router(), api);
+    let administration = config.admin_key.as_ref().map(|key| {
+        api.administration(api::AdminSettings {
+            key: key_of(key),
+            token_skew: config.token_clock_skew,
+        })
+    });
+    let router = routes::router(operations, media.router(), administration, api.router());
 
     let (writer, writer_task) = writer::writer(Arc::clone(&shared), written);
     let (stop_loop, stopped) = oneshot::channel();
@@ -165,23 +172,40 @@ async fn start(config: Config) -> anyhow::Result<(Running, PublicUrl, Addresses)
         writer,
         gauges,
     };
+    let stage_loop = task(stage_loop.run(messages, stopped));
+    let writer = task(writer_task.run());
+    if let Some(path) = &config.seed {
+        seed(&api, path).await?;
+    }
     let running = Running {
         draining,
         inbox,
         media,
         http: task(http_server::serve(listener, router, is_draining)),
         stop_loop,
-        stage_loop: task(stage_loop.run(messages, stopped)),
+        stage_loop,
         housekeeping: task(housekeeping::run(
             shared,
             kept.clock,
             config.retention,
             kept.health,
         )),
-        writer: task(writer_task.run()),
+        writer,
         store: kept.store,
     };
     Ok((running, url, addresses))
+}
+
+fn key_of(text: &Redacted) -> auth::bearer::Key {
+    auth::bearer::Key::new(text.expose())
+}
+
+/// Adds what the file says, before anybody can connect.
+async fn seed(api: &api::Api, path: &Path) -> anyhow::Result<()> {
+    let cannot = || format!("cannot seed from {}", path.display());
+    let document = std::fs::read(path).with_context(cannot)?;
+    api.seed(&document).await.with_context(cannot)?;
+    Ok(())
 }
 
 fn api_settings(

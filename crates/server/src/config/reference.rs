@@ -144,6 +144,8 @@ fn example(id: &str) -> &'static str {
     match id {
         "public_url" => "\"https://stage.example.com\"",
         "ready_file" => "\"/run/downstage/ready.json\"",
+        "seed" => "\"/etc/downstage/seed.json\"",
+        "admin.key_file" => "\"/run/secrets/downstage-admin\"",
         "media.workers" => "4",
         "media.external_ip" => "[\"auto\"]",
         _ => "\"\"",

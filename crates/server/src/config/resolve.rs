@@ -41,6 +41,7 @@ pub(crate) struct Config {
     /// `None` keeps everything in memory.
     pub(crate) data: Option<PathBuf>,
     pub(crate) ready_file: Option<PathBuf>,
+    pub(crate) seed: Option<PathBuf>,
     pub(crate) session_grace: Duration,
     pub(crate) liveness_timeout: Duration,
     pub(crate) retention: Duration,
@@ -52,6 +53,8 @@ pub(crate) struct Config {
     pub(crate) external_addresses: Vec<IpAddr>,
     pub(crate) metrics_access: MetricsAccess,
     pub(crate) metrics_token: Option<Redacted>,
+    /// `None` is no administration.
+    pub(crate) admin_key: Option<Redacted>,
     pub(crate) log_format: LogFormat,
     pub(crate) log_level: LogLevel,
     pub(crate) access_keys: BTreeMap<String, AccessKey>,
@@ -167,6 +170,7 @@ impl Config {
                 .transpose()?,
             data: (!ephemeral).then(|| settings.data.expect(in_defaults)),
             ready_file: settings.ready_file,
+            seed: settings.seed,
             session_grace,
             liveness_timeout,
             retention,
@@ -178,6 +182,7 @@ impl Config {
             external_addresses: external_addresses(media_listen, &external)?,
             metrics_access: settings.metrics.access.expect(in_defaults),
             metrics_token: settings.metrics.token,
+            admin_key: settings.admin.check(mode)?,
             log_format: settings.log.format.expect(in_defaults),
             log_level: settings.log.level.expect(in_defaults),
             access_keys: access_keys(mode, keys)?,
@@ -211,7 +216,7 @@ fn between(key: &str, value: Duration, min: Duration, max: Duration) -> Result<(
     ))
 }
 
-fn long_enough(key: &str, secret: &Redacted) -> Result<(), ConfigError> {
+pub(super) fn long_enough(key: &str, secret: &Redacted) -> Result<(), ConfigError> {
     if secret.expose().chars().count() >= SECRET_CHARS_MIN {
         return Ok(());
     }

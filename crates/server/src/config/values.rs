@@ -15,6 +15,11 @@ use serde::Deserialize;
 pub(crate) struct Redacted(String);
 
 impl Redacted {
+    /// Hides a text.
+    pub(crate) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// The text, for the one place that needs it.
     pub(crate) fn expose(&self) -> &str {
         &self.0

@@ -45,7 +45,7 @@ pub struct Seeded {
 /// Why a document was not seeded; nothing of it was kept. Names the place in the document, repeats no value.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", told(.0))]
-pub struct SeedError(#[source] Problem);
+pub struct SeedError(Problem);
 
 fn told(problem: &Problem) -> String {
     match problem.place() {
