@@ -43,16 +43,14 @@ use tracing::{Instrument, Span};
 use self::writer::{Work, Writer};
 use crate::{Latency, Operation, StoreError};
 
-/// How long an operation may take, its time in the queue included, before it is given up: a disk that hangs must not hold
-/// callers for ever.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// A store in one SQLite file, or in memory.
 #[derive(Debug)]
 pub struct Sqlite {
     db: Db,
     writer: Writer,
     latency: Arc<Latency>,
+    /// After how long an operation is given up.
+    timeout: Duration,
     /// Keeps a memory database alive while the writer's connection is being replaced.
     anchor: Option<SqlitePool>,
     /// Held for as long as the database is open; the system drops it with the process.
@@ -127,7 +125,7 @@ impl Sqlite {
         work: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
         let began = Instant::now();
-        let result = tokio::time::timeout(OPERATION_TIMEOUT, work)
+        let result = tokio::time::timeout(self.timeout, work)
             .await
             .unwrap_or_else(|elapsed| Err(StoreError::Unavailable(Box::new(elapsed))));
         self.latency.observe(operation, began.elapsed());

@@ -26,6 +26,9 @@ pub(super) struct Settings {
     pub(super) busy_timeout: Duration,
     /// How long a read waits for a connection, or the writer for its own.
     pub(super) acquire_timeout: Duration,
+    /// How long an operation may take, its time in the queue included, before it is given up: a disk that hangs must not hold
+    /// callers for ever.
+    pub(super) operation_timeout: Duration,
     /// Most pages that the file may have (`None`: as many as the disk holds).
     pub(super) pages_max: Option<u32>,
 }
@@ -35,6 +38,7 @@ impl Default for Settings {
         Self {
             busy_timeout: Duration::from_secs(5),
             acquire_timeout: Duration::from_secs(5),
+            operation_timeout: Duration::from_secs(10),
             pages_max: None,
         }
     }
@@ -65,6 +69,7 @@ pub(super) async fn file(
         writer: Writer::start(writer.clone()),
         db: Db { writer, readers },
         latency,
+        timeout: settings.operation_timeout,
         anchor: None,
         _lock: Some(lock),
     })
@@ -87,6 +92,7 @@ pub(super) async fn memory(
             writer,
         },
         latency,
+        timeout: settings.operation_timeout,
         anchor: Some(anchor),
         _lock: None,
     })

@@ -185,6 +185,38 @@ async fn a_write_whose_caller_goes_away_in_its_turn_is_done() {
 }
 
 #[tokio::test]
+async fn t59_writes_behind_one_that_hangs_are_given_up_and_not_done_later() {
+    let settings = Settings {
+        operation_timeout: Duration::from_secs(1),
+        ..Settings::default()
+    };
+    let (store, _directory) = open(&settings).await;
+    let (recover, recovered) = oneshot::channel::<()>();
+    let hung = store.writer.write(Span::none(), move |_| {
+        Box::pin(async move {
+            recovered.await.unwrap();
+            Ok(())
+        })
+    });
+    // More than the queue holds.
+    let stages: Vec<_> = (0..700)
+        .map(|number| stage(&format!("s{number}")))
+        .collect();
+    let others = async {
+        let inserts = stages.iter().map(|one| store.stage_insert(one, 1_000));
+        for result in join_all(inserts).await {
+            assert!(matches!(result, Err(StoreError::Unavailable(_))));
+        }
+        assert_eq!(store.stage_all().await.unwrap(), [], "reads still work");
+        recover.send(()).unwrap();
+    };
+    let (hung, ()) = join(hung, others).await;
+    hung.unwrap();
+    store.stage_insert(&stage("after"), 1).await.unwrap();
+    assert_eq!(store.stage_all().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn what_was_acknowledged_before_a_close_is_there_after_it() {
     let (store, directory) = open(&Settings::default()).await;
     let stages: Vec<_> = (0..300)
