@@ -286,7 +286,7 @@ pub trait Store: Send + Sync {
         arn: &StorageConfigurationArn,
     ) -> Result<(), StoreError>;
 
-    /// Revokes a connection token; again is fine.
+    /// Revokes a connection token; again is fine, and the later time counts.
     async fn connection_token_revoke(
         &self,
         token: &RevokedConnectionToken,
@@ -303,7 +303,9 @@ pub trait Store: Send + Sync {
 
     /// Every resource, in one snapshot and a stable order.
     async fn state_export(&self) -> Result<State, StoreError>;
-    /// Adds resources, all or none; quotas do not count. One whose identity is there already is skipped.
+    /// Adds resources, all or none; quotas do not count, every item does. One whose identity is there already is skipped.
+    /// `ReferenceNotFound` as for single inserts, and for a ban whose stage is not there; `AlreadyExists` if a public key is
+    /// there under another ARN.
     async fn state_insert(&self, state: &State) -> Result<Seeded, StoreError>;
     /// Deletes everything but the secrets of the installation, and says which stages there were.
     async fn state_clear(&self) -> Result<Vec<StageArn>, StoreError>;
