@@ -2,7 +2,8 @@
 # Installs what a bare Debian machine lacks: `scripts/setup.sh run|check|test|bench`. Quick, and silent, when nothing is missing.
 #
 # System packages come by apt (as root or with sudo), the Rust toolchain of rust-toolchain.toml by rustup, JavaScript and Python
-# packages by their lock files into folders of our own. Mirrors and proxies are those that the tools are configured with.
+# packages by their lock files into folders of our own, Go modules into Go's cache. Mirrors and proxies are those that the tools are
+# configured with.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 purpose=${1:-}
@@ -58,15 +59,20 @@ install_node() {
 
 page_locks() { find js -maxdepth 2 -name package-lock.json -not -path '*/node_modules/*' 2>/dev/null | sort; }
 
+# install_npm FOLDER: its packages, by its lock file.
+install_npm() {
+  if [ "$1/package-lock.json" -nt "$1/node_modules/.package-lock.json" ]; then
+    echo "setup: installing packages of $1"
+    npm --prefix "$1" ci --no-audit --no-fund --loglevel=error
+  fi
+}
+
 # Each folder of js/ with a lock file: install by it, then build if a source is newer than the last build.
 build_pages() {
   local lock folder
   for lock in $(page_locks); do
     folder=$(dirname "$lock")
-    if [ "$lock" -nt "$folder/node_modules/.package-lock.json" ]; then
-      echo "setup: installing packages of $folder"
-      npm --prefix "$folder" ci --no-audit --no-fund --loglevel=error
-    fi
+    install_npm "$folder"
     if [ -n "$(find "$folder" -name node_modules -prune -o -name dist -prune -o -type f -newer "$folder/dist" -print -quit 2>&1)" ]; then
       echo "setup: building $folder"
       npm --prefix "$folder" run --silent build
@@ -86,6 +92,19 @@ make_python() {
   fi
 }
 
+# The modules of the Go scenario go to Go's own cache. A Go toolchain is not installed: without one, or with an older one than go.mod
+# asks for, the scenario is skipped. One whose modules cannot be had fails there, beside the tests that can run.
+download_go() {
+  command -v go >/dev/null || return 0
+  (
+    cd tests/conformance/go
+    export GOTOOLCHAIN=local
+    if go list -m >/dev/null 2>&1; then
+      go mod download || echo "setup: the modules of tests/conformance/go are not to be had" >&2
+    fi
+  )
+}
+
 # The compiler builds the C parts of aws-lc and SQLite.
 need cc build-essential
 command -v cargo >/dev/null || need curl curl
@@ -101,11 +120,16 @@ install_packages
 install_rust
 link_target
 case $purpose in
-  run) install_node && build_pages ;;
+  run)
+    install_node
+    build_pages
+    ;;
   check) ;;
   test)
     install_node
     build_pages
+    install_npm tests/conformance/js
+    download_go
     make_python tests/conformance/python/requirements.txt "${DOWNSTAGE_VENV:-$CARGO_TARGET_DIR/test-python}"
     ;;
   bench) make_python bench/requirements.txt "$CARGO_TARGET_DIR/bench-python" ;;
