@@ -110,6 +110,8 @@ fn stage_settings(config: &Config) -> stage::Settings {
     stage::Settings {
         session_grace: config.session_grace,
         subscribers_per_stage_max: config.quotas.subscribers_per_stage,
+        publishers_per_region_max: config.quotas.publishers_per_region,
+        subscriptions_per_region_max: config.quotas.subscriptions_per_region,
         ..stage::Settings::default()
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use model::{ConnectionId, ParticipantId, ParticipantState};
 
 use crate::Stages;
+use crate::connections::{Connections, Role};
 use crate::session::Session;
 use crate::timers::Alarm;
-use crate::turn::{Connections, Role};
 
 /// The check looks at everything; beyond this many connections it would turn debug builds quadratic.
 const CONNECTIONS_CHECKED_MAX: usize = 256;
@@ -42,6 +42,7 @@ impl Stages {
             self.connections.len(),
             "a connection belongs to one session"
         );
+        self.connections.check();
         assert!(
             self.timers.len() <= alarms,
             "every alarm belongs to a connection or an idle session"
@@ -59,7 +60,7 @@ impl Session {
         let mut count = 0;
         for (connection, id, role) in sockets.chain(self.media_connections()) {
             let place = index
-                .get(&connection)
+                .get(connection)
                 .expect("a connection of a session is in the index");
             assert_eq!(place.stage, self.chronicle.stage);
             assert_eq!(place.participant, *id);

@@ -17,6 +17,10 @@ pub struct Settings {
     pub publishers_per_stage_max: u32,
     /// Subscribers (participants that receive at least one publisher) on a stage at once.
     pub subscribers_per_stage_max: u32,
+    /// Publishers of an account at once on all its stages in a region.
+    pub publishers_per_region_max: u32,
+    /// Subscriptions of an account at once on all its stages in a region; who receives three publishers has three.
+    pub subscriptions_per_region_max: u32,
     /// How long an admitted publish or subscription may take until its media is up.
     pub setup_timeout: Duration,
     /// Participants that have left a session of which the machine still knows; beyond that, who left first is forgotten first.
@@ -30,6 +34,8 @@ impl Default for Settings {
             stream_duration_max: limits::STREAM_DURATION_MAX,
             publishers_per_stage_max: limits::PUBLISHERS_PER_STAGE_MAX,
             subscribers_per_stage_max: limits::SUBSCRIBERS_PER_STAGE_MAX,
+            publishers_per_region_max: limits::PUBLISHERS_PER_REGION_MAX,
+            subscriptions_per_region_max: limits::SUBSCRIPTIONS_PER_REGION_MAX,
             setup_timeout: Duration::from_secs(30),
             disconnected_remembered_max: limits::DISCONNECTED_REMEMBERED_MAX,
         }

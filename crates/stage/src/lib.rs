@@ -16,6 +16,7 @@ mod absentees;
 #[cfg(debug_assertions)]
 mod check;
 mod chronicle;
+mod connections;
 mod door;
 mod input;
 mod machine;

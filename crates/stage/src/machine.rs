@@ -8,10 +8,11 @@ use model::{ConnectionId, ErrorCode, LiveSession, Now, ParticipantId, StageArn};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use crate::connections::{Connections, Place, Role};
 use crate::door::{Knock, Stage};
 use crate::session::Session;
 use crate::timers::{Alarm, Timers};
-use crate::turn::{Connections, Effects, Place, Role, Turn};
+use crate::turn::{Effects, Turn};
 use crate::{CloseCause, Input, LeftReason, Output, Refusal, Reply, Settings, restore};
 
 /// Every stage of the process.
@@ -34,7 +35,7 @@ impl Stages {
             settings,
             rng: ChaCha8Rng::from_seed(seed),
             by_arn: BTreeMap::new(),
-            connections: Connections::new(),
+            connections: Connections::default(),
             timers: Timers::default(),
             is_shutting_down: false,
             effects: Effects::default(),
@@ -262,7 +263,7 @@ impl Stages {
         connection: ConnectionId,
         now: Now,
     ) -> Option<(&mut Session, Place, Turn<'_>)> {
-        let place = self.connections.get(&connection)?.clone();
+        let place = self.connections.get(connection)?.clone();
         let (stages, turn) = self.split(now);
         let session = stages.get_mut(&place.stage)?.session.as_mut()?;
         Some((session, place, turn))

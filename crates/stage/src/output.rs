@@ -74,7 +74,7 @@ pub enum Refusal {
     /// The token lacks the capability.
     #[error("the token does not have the capability for this")]
     InsufficientCapabilities,
-    /// The stage is full.
+    /// The stage is full, or all that its account has in the region.
     #[error("the stage is at capacity")]
     QuotaExceeded,
     /// The offer cannot be accepted.

@@ -9,10 +9,11 @@ use model::{
 };
 
 use crate::chronicle::{Chronicle, Entry};
+use crate::connections::{Place, Role};
 use crate::door::Knock;
 use crate::session::Session;
 use crate::timers::Alarm;
-use crate::turn::{Place, Role, Turn};
+use crate::turn::Turn;
 use crate::{LeftReason, Refusal, Reply, Settings};
 
 impl Session {

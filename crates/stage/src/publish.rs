@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use model::{ConnectionId, ErrorCode, ParticipantId, Protocol, Record};
 
 use crate::chronicle::Entry;
+use crate::connections::Role;
 use crate::door::Knock;
 use crate::participant::is_full;
 use crate::session::Session;
-use crate::turn::{Role, Turn};
+use crate::turn::Turn;
 use crate::{LeftReason, Refusal, Reply};
 
 /// One publish that has been let in.
@@ -77,9 +78,10 @@ impl Session {
         }
         // A publish that takes the place of the participant's own needs no room.
         let needs_room = !self.publishes.contains_key(&knock.grant.participant);
-        let quota = turn.settings.publishers_per_stage_max;
-        (needs_room && is_full(self.publishes.len(), quota))
-            .then_some((ErrorCode::QuotaExceeded, Refusal::QuotaExceeded))
+        let of_account = turn.connections.streams(&self.chronicle.stage).publishes;
+        let has_room = !is_full(self.publishes.len(), turn.settings.publishers_per_stage_max)
+            && !is_full(of_account, turn.settings.publishers_per_region_max);
+        (needs_room && !has_room).then_some((ErrorCode::QuotaExceeded, Refusal::QuotaExceeded))
     }
 
     /// The media of a publish is up.

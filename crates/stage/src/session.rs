@@ -8,10 +8,11 @@ use rand_chacha::rand_core::Rng;
 
 use crate::absentees::Absentees;
 use crate::chronicle::Chronicle;
+use crate::connections::{Place, Role};
 use crate::publish::Publish;
 use crate::subscribe::Subscription;
 use crate::timers::Alarm;
-use crate::turn::{Place, Role, Turn};
+use crate::turn::Turn;
 use crate::{LeftReason, Roster, RosterEntry};
 
 /// The tables of a session. A participant is in at most one row of each, and connected while it is in one of the last three.

@@ -5,10 +5,11 @@ use std::time::Duration;
 use model::{ConnectionId, ErrorCode, ParticipantId};
 
 use crate::chronicle::Entry;
+use crate::connections::Role;
 use crate::door::Knock;
 use crate::participant::is_full;
 use crate::session::Session;
-use crate::turn::{Role, Turn};
+use crate::turn::Turn;
 use crate::{LeftReason, Refusal, Reply};
 
 /// When to ask again for a publisher whose media is not up: about the time that ICE and DTLS take.
@@ -48,9 +49,7 @@ impl Session {
                 retry_after: NOT_PUBLISHING_RETRY_AFTER,
             });
         };
-        let is_new = !self.subscriptions.contains_key(id);
-        let quota = turn.settings.subscribers_per_stage_max;
-        if is_new && is_full(self.subscriptions.len(), quota) {
+        if !self.has_room_to_subscribe(id, publisher, turn) {
             return Err(self.refuse_subscribe(
                 knock,
                 publisher,
@@ -67,6 +66,28 @@ impl Session {
             session: self.id(),
             publisher: Some(source),
         })
+    }
+
+    /// Whether the quotas leave room. A stage counts participants, a region counts what each of them receives; a subscription
+    /// that takes the place of an older one needs no room.
+    fn has_room_to_subscribe(
+        &self,
+        id: &ParticipantId,
+        publisher: &ParticipantId,
+        turn: &Turn<'_>,
+    ) -> bool {
+        let own = self.subscriptions.get(id);
+        if own.is_some_and(|own| own.contains_key(publisher)) {
+            return true;
+        }
+        let settings = turn.settings;
+        let of_account = turn
+            .connections
+            .streams(&self.chronicle.stage)
+            .subscriptions;
+        let is_subscriber = own.is_some();
+        (is_subscriber || !is_full(self.subscriptions.len(), settings.subscribers_per_stage_max))
+            && !is_full(of_account, settings.subscriptions_per_region_max)
     }
 
     /// Puts the refusal on the participant's list; `why` is what the list and what the client is told.

@@ -1,32 +1,14 @@
 //! One call of the machine: its moment, and all that a rule of a session changes besides that session.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{ConnectionId, Now, ParticipantId, Record, StageArn};
+use model::{ConnectionId, Now, Record, StageArn};
 use rand_chacha::ChaCha8Rng;
 
+use crate::connections::{Connections, Place};
 use crate::timers::{Alarm, Timers};
 use crate::{LeftReason, Settings};
-
-/// Every open connection of the process.
-pub(crate) type Connections = BTreeMap<ConnectionId, Place>;
-
-/// Where a connection belongs.
-#[derive(Clone, Debug)]
-pub(crate) struct Place {
-    pub(crate) stage: Arc<StageArn>,
-    pub(crate) participant: ParticipantId,
-    pub(crate) role: Role,
-}
-
-/// What a connection is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    Socket,
-    Publish,
-    Subscription { publisher: ParticipantId },
-}
 
 /// What one call wants done, until it is put in order.
 #[derive(Debug, Default)]
@@ -60,8 +42,7 @@ impl Turn<'_> {
 
     /// Notes a connection that has been let in.
     pub(crate) fn open(&mut self, connection: ConnectionId, place: Place) {
-        let older = self.connections.insert(connection, place);
-        assert!(older.is_none(), "the shell used {connection} twice");
+        self.connections.add(connection, place);
     }
 
     /// Gives the media of a connection its time to come up.
@@ -80,7 +61,7 @@ impl Turn<'_> {
 
     /// Drops a connection from the books; whoever calls takes it out of its session too.
     pub(crate) fn forget(&mut self, connection: ConnectionId) {
-        self.connections.remove(&connection);
+        self.connections.remove(connection);
         self.timers.cancel(&Alarm::Connection(connection));
     }
 

@@ -1,4 +1,5 @@
-//! What may happen to a small world: two stages and a handful of participants, so that random acts meet.
+//! What may happen to a small world: four stages, two of them of one account in one region, and a handful of participants, so that
+//! random acts meet.
 
 use std::time::Duration;
 

@@ -408,8 +408,14 @@ fn by_list(lines: &[Line]) -> BTreeMap<(usize, Option<ParticipantId>), Vec<Line>
     lists
 }
 
+/// The third stage is in another region and the fourth belongs to another account.
 fn stage_arn(stage: u8) -> StageArn {
-    let text = format!("arn:aws:ivs:us-west-2:123456789012:stage/stage{stage}");
+    let home = match stage {
+        2 => "eu-west-1:123456789012",
+        3 => "us-west-2:210987654321",
+        _ => "us-west-2:123456789012",
+    };
+    let text = format!("arn:aws:ivs:{home}:stage/stage{stage}");
     StageArn::parse(&text).expect("it has the shape")
 }
 

@@ -20,8 +20,20 @@ fn narrow() -> Settings {
         stream_duration_max: Duration::from_secs(30),
         publishers_per_stage_max: 2,
         subscribers_per_stage_max: 2,
+        publishers_per_region_max: 3,
+        subscriptions_per_region_max: 3,
         setup_timeout: Duration::from_secs(4),
         ..Settings::default()
+    }
+}
+
+/// Room on every stage, and little of it in a region: who is over a quota here is over one of the region's.
+fn narrow_regions() -> Settings {
+    Settings {
+        publishers_per_region_max: 3,
+        subscriptions_per_region_max: 2,
+        setup_timeout: Duration::from_secs(4),
+        ..wide()
     }
 }
 
@@ -33,27 +45,19 @@ fn wide() -> Settings {
 fn token() -> impl Strategy<Value = Token> {
     let flag = || prop::bool::weighted(0.9);
     let expires_in = prop_oneof![8 => Just(3_600), 1 => Just(0), 1 => -100_000_i64..10];
-    (
-        0..2_u8,
-        0..5_u8,
-        flag(),
-        flag(),
-        expires_in,
-        0..3_u8,
-        0..3_u8,
+    // The first stage is where most of it happens.
+    let stage = prop_oneof![20 => Just(0), 2 => Just(1), 1 => 2..4_u8];
+    (stage, 0..5_u8, flag(), flag(), expires_in, 0..3_u8, 0..3_u8).prop_map(
+        |(stage, who, publish, subscribe, expires_in, os, sdk)| Token {
+            stage,
+            who,
+            publish,
+            subscribe,
+            expires_in,
+            os,
+            sdk,
+        },
     )
-        .prop_map(
-            |(stage, who, publish, subscribe, expires_in, os, sdk)| Token {
-                // The first stage is where most of it happens.
-                stage: stage & u8::from(who == 0),
-                who,
-                publish,
-                subscribe,
-                expires_in,
-                os,
-                sdk,
-            },
-        )
 }
 
 fn error() -> impl Strategy<Value = ErrorCode> {
@@ -80,7 +84,7 @@ fn act() -> impl Strategy<Value = Act> {
     let open = || prop::bool::weighted(0.9);
     let millis = |most: u64| (0..most).prop_map(Duration::from_millis);
     prop_oneof![
-        4 => (0..2_u8).prop_map(Act::Open),
+        4 => (0..4_u8).prop_map(Act::Open),
         40 => (token(), door()).prop_map(|(token, door)| Act::Knock(token, door)),
         40 => (any::<u16>(), open()).prop_map(|(pick, open)| Act::Up { pick, open }),
         10 => (any::<u16>(), open(), cause())
@@ -90,7 +94,7 @@ fn act() -> impl Strategy<Value = Act> {
         3 => millis(20_000).prop_map(Act::Sleep),
         2 => (-100_000_i64..100_000).prop_map(Act::Step),
         2 => (0..2_u8, 0..4_u8).prop_map(|(stage, who)| Act::Disconnect(stage, who)),
-        1 => prop_oneof![5 => (0..2_u8).prop_map(Act::Delete), 1 => Just(Act::DeleteAll)],
+        1 => prop_oneof![5 => (0..4_u8).prop_map(Act::Delete), 1 => Just(Act::DeleteAll)],
         2 => Just(Act::Crash),
         1 => Just(Act::Shutdown),
     ]
@@ -204,4 +208,15 @@ fn lives_within_narrow_limits_are_as_the_reference_says() {
 #[test]
 fn lives_within_wide_limits_are_as_the_reference_says() {
     check(wide, 500);
+}
+
+#[test]
+fn lives_within_narrow_regions_are_as_the_reference_says() {
+    let seen = check(narrow_regions, 2_000);
+    for expected in [
+        "PUBLISH_ERROR QUOTA_EXCEEDED",
+        "SUBSCRIBE_ERROR QUOTA_EXCEEDED",
+    ] {
+        assert!(seen.contains(expected), "no life had {expected}");
+    }
 }

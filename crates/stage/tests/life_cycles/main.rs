@@ -5,6 +5,7 @@
 mod failures;
 mod participants;
 mod publishes;
+mod regions;
 mod sessions;
 mod steps;
 mod subscriptions;

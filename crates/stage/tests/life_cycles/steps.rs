@@ -22,6 +22,8 @@ const START_SECOND: i64 = 1_800_000_000;
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
     Open(&'static [&'static str]),
+    /// The API makes a stage besides the first.
+    OpenOther(&'static str),
     Delete,
     DeleteAll,
     Join(u64, Token),
@@ -154,9 +156,14 @@ pub(crate) fn record(who: &'static str) -> Act {
     Act::Record(who)
 }
 
+/// `abroad` is in another region and `foreign` belongs to another account; all other stages are at home.
 pub(crate) fn arn(stage: &str) -> StageArn {
-    StageArn::parse(&format!("arn:aws:ivs:us-west-2:123456789012:stage/{stage}"))
-        .expect("a name makes an ARN")
+    let home = match stage {
+        "abroad" => "eu-west-1:123456789012",
+        "foreign" => "us-west-2:210987654321",
+        _ => "us-west-2:123456789012",
+    };
+    StageArn::parse(&format!("arn:aws:ivs:{home}:stage/{stage}")).expect("a name makes an ARN")
 }
 
 pub(crate) fn participant_id(who: &str) -> ParticipantId {
@@ -226,6 +233,10 @@ impl Run {
             Act::Open(banned) => Input::StageOpened {
                 stage: arn("first"),
                 banned: banned.iter().map(|who| participant_id(who)).collect(),
+            },
+            Act::OpenOther(stage) => Input::StageOpened {
+                stage: arn(stage),
+                banned: Vec::new(),
             },
             Act::Delete => Input::StageDeleted {
                 stage: arn("first"),

@@ -71,7 +71,9 @@ impl Reference {
             .iter()
             .filter(|c| c.session == session && c.kind == Kind::Publish && c.who != *who)
             .count();
-        let quota = self.settings.publishers_per_stage_max as usize;
+        let in_region = self.count_in_region(&caller.grant.stage, Kind::Publish);
+        let is_full = others >= self.settings.publishers_per_stage_max as usize
+            || in_region >= self.settings.publishers_per_region_max as usize;
         let obstacle = if !caller.grant.capabilities.publish {
             Some((
                 ErrorCode::InsufficientCapabilities,
@@ -79,7 +81,7 @@ impl Reference {
             ))
         } else if let Some(code) = fault {
             Some((code, Refusal::Offer(code)))
-        } else if others >= quota && !self.any(session, is_own) {
+        } else if is_full && !self.any(session, is_own) {
             Some((ErrorCode::QuotaExceeded, Refusal::QuotaExceeded))
         } else {
             None
@@ -139,8 +141,12 @@ impl Reference {
             .filter(|c| c.session == session && c.kind == Kind::Subscription)
             .map(|c| &c.who)
             .collect();
-        let quota = self.settings.subscribers_per_stage_max as usize;
-        if !subscribers.contains(who) && subscribers.len() >= quota {
+        let is_stage_full = !subscribers.contains(who)
+            && subscribers.len() >= self.settings.subscribers_per_stage_max as usize;
+        let is_region_full = self.count_in_region(&caller.grant.stage, Kind::Subscription)
+            >= self.settings.subscriptions_per_region_max as usize;
+        let is_own = |c: &Connection| c.who == *who && c.of.as_ref() == Some(of);
+        if (is_stage_full || is_region_full) && !self.any(session, is_own) {
             let code = ErrorCode::QuotaExceeded;
             self.visit(session, caller, name, Some(of), code, now);
             return Answer::Refused(Refusal::QuotaExceeded);

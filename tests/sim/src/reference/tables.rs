@@ -81,6 +81,17 @@ impl Reference {
             .find(|c| c.session == session && c.who == *who && c.kind == Kind::Publish)
     }
 
+    /// How many connections of a kind an account has on all its stages in a region.
+    pub(super) fn count_in_region(&self, stage: &StageArn, kind: Kind) -> usize {
+        let home = (&stage.account, &stage.region);
+        self.connections
+            .iter()
+            .filter(|c| c.kind == kind)
+            .map(|c| &self.sessions[c.session].stage)
+            .filter(|other| (&other.account, &other.region) == home)
+            .count()
+    }
+
     pub(super) fn roster(&self, session: usize) -> Vec<RosterEntry> {
         self.sessions[session]
             .people
