@@ -93,7 +93,7 @@ impl IntoResponse for Problem {
             Some(at) => json!({ "message": self.to_string(), "at": at }),
             None => json!({ "message": self.to_string() }),
         };
-        let mut response = super::json(self.status(), body.to_string());
+        let mut response = super::json(self.status(), format!("{body}\n"));
         let header = match self.status() {
             StatusCode::UNAUTHORIZED => (header::WWW_AUTHENTICATE, "Bearer"),
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {

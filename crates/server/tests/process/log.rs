@@ -42,6 +42,19 @@ fn knock_at_every_door(server: &Server, token: &str) {
         &[("Authorization", "Bearer canary-metrics-token")],
         "",
     );
+    let explain = json!({ "token": token }).to_string();
+    for (method, path, key, body) in [
+        ("GET", "state?history=true", "canary-admin-key", ""),
+        ("GET", "state", "canary-guess", ""),
+        ("GET", "canary-path", "canary-admin-key", ""),
+        ("POST", "seed", "canary-admin-key", r#"{"canary":1}"#),
+        ("POST", "token", "canary-admin-key", &explain),
+    ] {
+        let bearer = format!("Bearer {key}");
+        let path = format!("/_downstage/{path}");
+        let headers = [("Authorization", bearer.as_str())];
+        send(server.http, method, &path, &headers, body);
+    }
 }
 
 #[test]
@@ -58,6 +71,8 @@ fn t61_no_secret_and_nothing_that_customers_say_of_users_is_logged_even_at_trace
             "test:test:000000000000,AKIDCANARY:canary-secret-canary:123456789012",
             "--metrics-token",
             "canary-metrics-token",
+            "--admin-key",
+            "canary-admin-key",
         ],
     );
     let configuration =

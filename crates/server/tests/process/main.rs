@@ -5,6 +5,7 @@
     reason = "a helper of a test fails the test where it stands"
 )]
 
+mod admin;
 mod http;
 mod life;
 mod log;

@@ -69,6 +69,8 @@ fn t21_an_unauthenticated_client_reads_nothing_but_health() {
         "/debug",
         "/debug/pprof",
         "/admin",
+        "/_downstage/",
+        "/_downstage/state",
         "/config",
         "/data/downstage.db",
         "/assets/../Cargo.toml",
