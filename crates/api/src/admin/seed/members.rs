@@ -18,6 +18,9 @@ pub(super) enum Shape {
 
 use Shape::{Any, Each, Members};
 
+/// What an export may have and a document for a seed may not; it is known so that the refusal can say why.
+pub(super) const HISTORY: &str = "sessions";
+
 /// One kind of entry.
 pub(super) struct Kind {
     /// The list in the document.
@@ -40,7 +43,7 @@ pub(super) static STAGES: Kind = Kind {
         ("createdTime", Any),
         ("bannedParticipantIds", Any),
         ("autoParticipantRecordingConfiguration", RECORDING),
-        ("sessions", Any),
+        (HISTORY, Any),
     ]),
 };
 
@@ -183,7 +186,8 @@ pub(super) fn check(value: &Value, shape: &Shape, place: &Place) -> Result<(), P
 /// Names the member, unless it is so long that it is no typing error.
 fn unknown(name: &str, known: &[(&str, Shape)]) -> String {
     const NAME_CHARS_MAX: usize = 64;
-    let known: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+    let known = known.iter().map(|(name, _)| *name);
+    let known: Vec<&str> = known.filter(|name| *name != HISTORY).collect();
     let known = known.join(", ");
     if name.chars().count() > NAME_CHARS_MAX {
         return format!("there is a member that does not exist here; the members are {known}");

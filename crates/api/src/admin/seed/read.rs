@@ -146,9 +146,9 @@ impl<'d> Reading<'d> {
 
     async fn stages(&mut self) -> Result<(), Problem> {
         for entry in self.entries(&members::STAGES)? {
-            if entry.get("sessions").is_some() {
+            if entry.get(members::HISTORY).is_some() {
                 let message = "a history cannot be seeded; export without ?history=true";
-                return Err(entry.problem("sessions", message));
+                return Err(entry.problem(members::HISTORY, message));
             }
             let names = ["name", "tags", "autoParticipantRecordingConfiguration"];
             let input = entry.input(&names, CreateStageInput::parse)?;
