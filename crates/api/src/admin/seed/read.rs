@@ -24,6 +24,9 @@ use crate::ops::{
     create_storage_configuration, import_public_key,
 };
 
+/// Entries and banned participants of a document at most: one transaction writes them, for which all other writes wait.
+const ITEMS_MAX: usize = 50_000;
+
 /// What a document says, ready to be stored.
 #[derive(Default)]
 pub(super) struct Draft {
@@ -49,6 +52,7 @@ pub(super) async fn read(app: &Arc<App>, text: &[u8]) -> Result<Draft, Problem> 
         now: (app.settings.clock)(),
         document: &document,
         seen: BTreeMap::new(),
+        items: 0,
         draft: Draft::default(),
     };
     reading.storage_configurations().await?;
@@ -67,18 +71,31 @@ struct Reading<'d> {
     document: &'d Value,
     /// ARNs, and where each stands.
     seen: BTreeMap<String, Place>,
+    items: usize,
     draft: Draft,
 }
 
 impl<'d> Reading<'d> {
+    /// Takes so many items into account.
+    fn count(&mut self, items: usize) -> Result<(), Problem> {
+        self.items = self.items.saturating_add(items);
+        if self.items > ITEMS_MAX {
+            let message =
+                format!("a document has at most {ITEMS_MAX} entries and banned participants");
+            return Err(Place::default().problem(message));
+        }
+        Ok(())
+    }
+
     /// The entries of a list.
-    fn entries(&self, kind: &'static Kind) -> Result<Vec<Entry<'d>>, Problem> {
+    fn entries(&mut self, kind: &'static Kind) -> Result<Vec<Entry<'d>>, Problem> {
         let place = Place::default().member(kind.list);
         let items = match self.document.get(kind.list) {
             None | Some(Value::Null) => return Ok(Vec::new()),
             Some(Value::Array(items)) => items,
             Some(_) => return Err(place.problem("must be a list")),
         };
+        self.count(items.len())?;
         let entries = items.iter().enumerate();
         let entries =
             entries.map(|(at, value)| Entry::read(self.app, self.now, value, place.item(at), kind));
@@ -157,7 +174,9 @@ impl<'d> Reading<'d> {
             one.created = entry.time("createdTime")?;
             self.storage_is_there(&entry, &one.recording.storage_configuration_arn)
                 .await?;
-            for participant in banned(&entry)? {
+            let banned = banned(&entry)?;
+            self.count(banned.len())?;
+            for participant in banned {
                 self.draft.state.bans.push(Ban {
                     stage: one.arn.clone(),
                     participant,

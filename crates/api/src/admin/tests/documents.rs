@@ -173,6 +173,12 @@ async fn a_document_as_a_whole_has_to_be_one() {
         let (status, answer) = world.seed(&document).await;
         assert_eq!((status, &answer["at"]), (400, &at), "{document}");
     }
+    let banned: Vec<String> = (0..50_000).map(|at| format!("p{at}")).collect();
+    let many = document("stages", json!([{ "bannedParticipantIds": banned }]));
+    let (status, answer) = world.seed(&many).await;
+    assert_eq!(status, 400);
+    assert!(answer["message"].as_str().unwrap().contains("50000"));
+    assert!(world.told.lock().unwrap().is_empty());
     let twice = json!([{ "arn": STAGE }, { "arn": STAGE }]);
     let (_, answer) = world.seed(&document("stages", twice)).await;
     assert_eq!(answer["at"], "stages[1].arn");
