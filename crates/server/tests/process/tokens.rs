@@ -268,3 +268,79 @@ fn a_token_of_ones_own_opens_the_stage_until_its_key_is_deleted() {
     assert_eq!(status, 200);
     assert_eq!(studio.publish(&token), 401);
 }
+
+#[test]
+fn a_server_says_whether_a_token_would_be_let_in_and_every_reason_why_not() {
+    let studio = Studio::new();
+    let url = studio.url();
+    let ask = |token: &str| studio.explain(token, &["--server", &url]);
+    let token = studio.mint(&["--stage", &studio.stage]);
+    let (code, text) = ask(&token);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(
+        text.ends_with("signature    verified by the server\n\nwould be let in\n"),
+        "{text}"
+    );
+
+    let connection = studio.mint(&["--connection", "--jti", "c-1"]);
+    assert_eq!(ask(&connection).0, Some(0));
+    call(
+        studio.server.http,
+        "RevokeConnectionToken",
+        &json!({ "tokenId": "c-1" }),
+    );
+    let (code, text) = ask(&connection);
+    assert_eq!(code, Some(1));
+    assert!(
+        text.contains("would be refused because the connection token has been revoked"),
+        "{text}"
+    );
+
+    call(
+        studio.server.http,
+        "DeleteStage",
+        &json!({ "arn": studio.stage }),
+    );
+    call(
+        studio.server.http,
+        "DeletePublicKey",
+        &json!({ "arn": studio.kid }),
+    );
+    let (code, text) = ask(&token);
+    assert_eq!(code, Some(1));
+    let reasons: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("would be refused because "))
+        .collect();
+    assert_eq!(reasons.len(), 2, "{text}");
+    assert!(
+        reasons[0].contains("key") && reasons[1].contains("stage"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_server_is_not_asked_without_its_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::dev(
+        folder.path(),
+        &["--admin-key", "0123456789abcdef0123456789abcdef"],
+    );
+    let url = format!("http://{}", server.http);
+    fs::write(
+        folder.path().join("key"),
+        "0123456789abcdef0123456789abcdef\n",
+    )
+    .unwrap();
+    let ask = |words: &[&str]| {
+        let output = run(
+            folder.path(),
+            &[&["token", "explain", "a.b.c", "--server", &url], words].concat(),
+        );
+        String::from_utf8(output.stderr).unwrap() + &String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(ask(&[]).contains("the server has another key"));
+    let text = ask(&["--admin-key-file", "key"]);
+    assert!(text.contains("would be refused because"), "{text}");
+    assert!(ask(&["--admin-key-file", "absent"]).contains("--admin-key-file: cannot read absent"));
+}
