@@ -233,6 +233,8 @@ def any_input(operation: str):
     return st.fixed_dictionaries(required, optional=optional)
 
 
+# A failure is made smaller for up to five minutes before it is told.
+@pytest.mark.timeout(400)
 @settings(
     max_examples=400, deadline=None, derandomize=True, database=None, phases=[Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),

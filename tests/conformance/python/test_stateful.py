@@ -419,6 +419,8 @@ def lived_in(tmp_path_factory):
     assert "ERROR" not in log and "panicked" not in log, log[-4000:]
 
 
+# A failure is made smaller for up to five minutes before it is told.
+@pytest.mark.timeout(400)
 def test_random_lives_of_resources_are_those_of_a_dictionary(lived_in):
     Service.server = lived_in
     chosen = int(os.environ.get("DOWNSTAGE_SEED", "20200714"))
