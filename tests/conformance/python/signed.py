@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import urllib.request
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
@@ -118,3 +119,10 @@ class Caller:
 
     def listed(self, operation: str, **arguments) -> list[dict]:
         return [item for page in self.pages(operation, **arguments) for item in page]
+
+
+def exported(url: str) -> dict:
+    """Everything that a `dev` server keeps, as its administration prints it."""
+    request = urllib.request.Request(f"{url}/_downstage/state", headers={"Authorization": "Bearer test"})
+    with urllib.request.urlopen(request, timeout=30) as response:
+        return json.load(response)

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from downstage import Stage, until
 from ffmpeg import Publisher
 from ledger import Ledger
-from signed import Caller
+from signed import Caller, exported
 
 BUCKET = "crash"
 WRITERS, ROUNDS = 4, 6
@@ -71,6 +71,8 @@ def test_t58_every_acknowledged_write_survives_kill_9(own_server):
     server.start()
     for ledger in ledgers:
         ledger.settle(Caller(server.http, ledger.region))
+    kept = {resource["arn"] for kind in exported(server.http).values() if isinstance(kind, list) for resource in kind}
+    assert kept == {arn for ledger in ledgers for arn in ledger.there}
     assert server.stop() == 0
     log = server.log.read_text()
     assert "ERROR" not in log and "panicked" not in log, log[-4000:]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from contract import AVAILABLE, OPERATIONS, SHAPES, UNAVAILABLE, check_reply, members
 from downstage import Server, until
 from keys import public_key
-from signed import Caller, Reply
+from signed import Caller, Reply, exported
 from values import Case, input_cases, put, text
 
 BUCKET = "model-driven"
@@ -114,8 +114,9 @@ class World:
             self.api.ok(f"Delete{CREATED[reply.operation]}", arn=created(reply))
 
     def state(self) -> dict:
-        """All that reads can tell."""
+        """All that reads can tell, and what only the administration does: bans and revocations."""
         state = {name: self.api.listed(name) for name in LISTS}
+        state["exported"] = exported(self.api.url)
         for shape, arn in self.resources.items():
             state[arn] = self.api.ok(f"Get{shape.removesuffix('Arn')}", arn=arn), self.api.ok("ListTagsForResource", resourceArn=arn)
         return state
