@@ -118,10 +118,13 @@ fn pool(size: u32, settings: &Settings) -> SqlitePoolOptions {
         .max_lifetime(None)
         .test_before_acquire(false)
         // A full disk or an IO error makes SQLite roll back by itself. The driver's own rollback then fails, and it would believe
-        // for ever that the connection is in a transaction. Such a connection is replaced. The ping waits for a rollback under way.
+        // for ever that the connection is in a transaction. Such a connection is replaced. The ping waits for a rollback under way;
+        // a connection that is in no transaction has none, and is spared the trip to its thread.
         .after_release(|connection, _| {
             Box::pin(async move {
-                connection.ping().await?;
+                if connection.is_in_transaction() {
+                    connection.ping().await?;
+                }
                 Ok(!connection.is_in_transaction())
             })
         })

@@ -36,6 +36,39 @@ async fn queued(store: &Sqlite, count: usize) {
     }
 }
 
+/// Writes one row, then fails.
+async fn fail_halfway(store: &Sqlite) -> Result<(), StoreError> {
+    insert_half(store, || Err(StoreError::NotFound)).await
+}
+
+/// Writes one row, then panics.
+async fn panic_halfway(store: &Sqlite) -> Result<(), StoreError> {
+    insert_half(store, || panic!("in the midst of a write")).await
+}
+
+async fn insert_half(
+    store: &Sqlite,
+    end: impl FnOnce() -> Result<(), StoreError> + Send + 'static,
+) -> Result<(), StoreError> {
+    let work = store.writer.write(Span::none(), move |connection| {
+        Box::pin(async move {
+            query("INSERT INTO secret (name, value) VALUES ('half', x'00')")
+                .execute(connection)
+                .await?;
+            end()
+        })
+    });
+    work.await
+}
+
+/// How many rows such writes have left.
+async fn halves(store: &Sqlite) -> i64 {
+    query_scalar("SELECT count(*) FROM secret")
+        .fetch_one(&store.db.readers)
+        .await
+        .unwrap()
+}
+
 async fn is_there(store: &Sqlite, id: &str) -> bool {
     store.stage_get(&stage(id).arn).await.unwrap().is_some()
 }
@@ -69,23 +102,11 @@ async fn a_write_that_fails_or_panics_takes_back_its_own_and_nothing_else() {
     let (store, _directory) = open(&Settings::default()).await;
     let [before, taken_back, after] = ["before", "taken", "after"].map(stage);
     let held = hold(&store).await;
-    let insert_and = async |fails: bool| {
-        let work = store.writer.write::<()>(Span::none(), move |connection| {
-            Box::pin(async move {
-                query("INSERT INTO secret (name, value) VALUES ('half', x'00')")
-                    .execute(connection)
-                    .await?;
-                assert!(fails, "a panic in the midst of a write");
-                Err(StoreError::NotFound)
-            })
-        });
-        work.await
-    };
     let writes = async {
         tokio::join!(
             store.stage_insert(&before, 1),
-            insert_and(true),
-            insert_and(false),
+            fail_halfway(&store),
+            panic_halfway(&store),
             store.stage_insert(&taken_back, 1),
             store.heartbeat(Timestamp::UNIX_EPOCH),
             store.stage_insert(&after, 2),
@@ -108,11 +129,39 @@ async fn a_write_that_fails_or_panics_takes_back_its_own_and_nothing_else() {
         is_there(&store, "after").await,
     ];
     assert_eq!(there, [true, false, true]);
-    let secrets: i64 = query_scalar("SELECT count(*) FROM secret")
-        .fetch_one(&store.db.readers)
-        .await
-        .unwrap();
-    assert_eq!(secrets, 0);
+    assert_eq!(halves(&store).await, 0);
+}
+
+#[tokio::test]
+async fn writes_behind_one_that_fails_or_panics_first_are_done_and_it_is_not() {
+    let (store, _directory) = open(&Settings::default()).await;
+    let [first, second] = ["first", "second"].map(stage);
+    let held = hold(&store).await;
+    let writes = async {
+        tokio::join!(
+            fail_halfway(&store),
+            panic_halfway(&store),
+            fail_halfway(&store),
+            store.stage_insert(&first, 2),
+            panic_halfway(&store),
+            store.stage_insert(&second, 2),
+        )
+    };
+    let release = async {
+        queued(&store, 5).await;
+        held.rollback().await.unwrap();
+    };
+    let ((failed, panicked, again, inserted, later, last), ()) = join(writes, release).await;
+    for refused in [failed, again] {
+        assert!(matches!(refused, Err(StoreError::NotFound)));
+    }
+    for panicked in [panicked, later] {
+        assert!(matches!(panicked, Err(StoreError::Unavailable(_))));
+    }
+    inserted.unwrap();
+    last.unwrap();
+    assert_eq!(store.stage_all().await.unwrap().len(), 2);
+    assert_eq!(halves(&store).await, 0);
 }
 
 #[tokio::test]
