@@ -49,8 +49,8 @@ def test_what_was_live_at_a_crash_is_closed_at_the_next_start(own_server, browse
 
 def test_t58_every_acknowledged_write_survives_kill_9(own_server):
     """Several writers of all kinds of resources, cut off at a moment that chance picks, and again on the same data folder."""
-    chosen = int(os.environ.get("DOWNSTAGE_SEED", "1"))
-    print(f"DOWNSTAGE_SEED={chosen}")
+    chosen = int(os.environ.get("TEST_SEED", "1"))
+    print(f"TEST_SEED={chosen}")
     chance = random.Random(chosen)
     server = own_server()
     server.bucket(BUCKET)

@@ -2,7 +2,7 @@
 what it says.
 
 Read your writes, deletes are final, tags equal, references hold, quotas count, a list is complete under paging and under concurrent
-change. The run is the same each time; DOWNSTAGE_SEED asks for another one.
+change. The run is the same each time; TEST_SEED asks for another one.
 """
 
 import os
@@ -423,8 +423,8 @@ def lived_in(tmp_path_factory):
 @pytest.mark.timeout(400)
 def test_random_lives_of_resources_are_those_of_a_dictionary(lived_in):
     Service.server = lived_in
-    chosen = int(os.environ.get("DOWNSTAGE_SEED", "20200714"))
-    print(f"DOWNSTAGE_SEED={chosen}")
+    chosen = int(os.environ.get("TEST_SEED", "20200714"))
+    print(f"TEST_SEED={chosen}")
     run_state_machine_as_test(
         seed(chosen)(Service),
         settings=settings(
