@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from contract import AVAILABLE, OPERATIONS, check_reply, members
 from downstage import Server
 from keys import public_key
+from ledger import recording_of
 from signed import Caller, Reply
 
 BUCKET = "stateful"
@@ -398,10 +399,6 @@ def kind_of(arn: str) -> str:
 
 def recording(storage: str) -> dict:
     return {"autoParticipantRecordingConfiguration": {"storageConfigurationArn": storage}}
-
-
-def recording_of(holder: dict) -> str:
-    return holder.get("autoParticipantRecordingConfiguration", {}).get("storageConfigurationArn", "")
 
 
 @pytest.fixture(scope="module")
