@@ -47,6 +47,9 @@ pub(crate) trait Declared: OperationError + Sized {
     fn conflict(_message: String) -> Option<Self> {
         None
     }
+    fn access_denied(_message: String) -> Option<Self> {
+        None
+    }
 }
 
 macro_rules! declared {
@@ -87,7 +90,8 @@ declared! {
     DeleteIngestConfigurationError { resource_not_found => ResourceNotFound }
     CreateStorageConfigurationError {
         resource_not_found => ResourceNotFound,
-        quota_exceeded => ServiceQuotaExceeded
+        quota_exceeded => ServiceQuotaExceeded,
+        access_denied => AccessDenied
     }
     GetStorageConfigurationError { resource_not_found => ResourceNotFound }
     ListStorageConfigurationsError {}
@@ -142,7 +146,7 @@ pub(crate) enum ServerFault {
     #[error("the store gave an answer that the operation cannot cause")]
     StoreUnexpected(#[source] StoreError),
     #[error("the object store does not answer")]
-    BucketsUnavailable(#[source] BucketFault),
+    BucketsUnavailable(#[source] Box<dyn Error + Send + Sync>),
     #[error("the stages cannot be reached: their queue is full or closed")]
     StagesUnreachable,
     #[error("the operation was cut short")]
@@ -188,6 +192,21 @@ impl<E: Declared> From<Duplicate> for Failure<E> {
     fn from(duplicate: Duplicate) -> Self {
         let message = duplicate.to_string();
         E::conflict(message.clone()).map_or_else(|| Self::invalid(message), Self::Declared)
+    }
+}
+
+impl<E: Declared> From<BucketFault> for Failure<E> {
+    fn from(fault: BucketFault) -> Self {
+        let message = fault.to_string();
+        match fault {
+            BucketFault::Denied(source) => E::access_denied(message).map_or_else(
+                || Self::Server(ServerFault::BucketsUnavailable(source)),
+                Self::Declared,
+            ),
+            BucketFault::Unavailable(source) => {
+                Self::Server(ServerFault::BucketsUnavailable(source))
+            }
+        }
     }
 }
 

@@ -97,8 +97,16 @@ impl Default for Quotas {
     }
 }
 
-/// Why the object store could not say whether a bucket is there.
-pub type BucketFault = Box<dyn std::error::Error + Send + Sync>;
+/// Why a bucket cannot be used that may well be there.
+#[derive(Debug, thiserror::Error)]
+pub enum BucketFault {
+    /// It is another's, or its policy keeps this server out: who named it acts.
+    #[error("the bucket does not let this server in")]
+    Denied(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The object store does not answer, or does not know this server: the operator acts.
+    #[error("the object store does not answer")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
 
 /// The buckets of the object store to which recordings go.
 #[async_trait]

@@ -28,7 +28,7 @@ impl Buckets for LocalBuckets {
         match tokio::fs::metadata(folder.join(name)).await {
             Ok(metadata) => Ok(metadata.is_dir()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(BucketFault::Unavailable(error.into())),
         }
     }
 }

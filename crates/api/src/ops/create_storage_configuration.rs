@@ -1,6 +1,6 @@
 //! CreateStorageConfiguration: names a bucket of the object store to which recordings may go.
 //!
-//! The bucket has to be there; nothing is changed in it. Names are not unique.
+//! The bucket has to be there and to let this server write. Names are not unique.
 
 use model::{ResourceId, StorageConfiguration, StorageConfigurationArn};
 use wire::error::CreateStorageConfigurationError;
@@ -11,7 +11,7 @@ use wire::{Invalid, Operation, RequestParts};
 use crate::access::Subject;
 use crate::app::{Call, Caller};
 use crate::constraints::check_tags;
-use crate::error::{Absent, Failure, ServerFault};
+use crate::error::{Absent, Failure};
 use crate::ops::Op;
 use crate::shape;
 
@@ -53,8 +53,7 @@ pub(crate) async fn new(
     let tags = input.tags.unwrap_or_default();
     check_tags(&tags)?;
     let bucket = input.s3.bucket_name;
-    let exists = call.app.settings.buckets.exists(&bucket).await;
-    if !exists.map_err(ServerFault::BucketsUnavailable)? {
+    if !call.app.settings.buckets.exists(&bucket).await? {
         return Err(Absent::Bucket.into());
     }
     Ok(StorageConfiguration {
@@ -117,6 +116,15 @@ mod tests {
         assert_eq!(
             answer.json()["exceptionMessage"],
             "the bucket does not exist"
+        );
+        s3["s3"]["bucketName"] = json!("foreign");
+        let answer = world
+            .call(ANA, "CreateStorageConfiguration", s3.clone())
+            .await;
+        assert_eq!(answer.verdict(), (403, "AccessDeniedException"));
+        assert_eq!(
+            answer.json()["exceptionMessage"],
+            "the bucket does not let this server in"
         );
         s3["s3"]["bucketName"] = json!("out-of-reach");
         let answer = world.call(ANA, "CreateStorageConfiguration", s3).await;

@@ -78,14 +78,15 @@ pub(crate) const SECURITY_HEADERS: [&str; 7] = [
     "x-frame-options",
 ];
 
-/// The buckets of a world: one is there, one cannot be looked up.
+/// The buckets of a world: one is there, one belongs to others, one cannot be looked up.
 pub(crate) struct Shelf;
 
 #[async_trait]
 impl Buckets for Shelf {
     async fn exists(&self, name: &str) -> Result<bool, BucketFault> {
         match name {
-            "out-of-reach" => Err("the object store does not answer".into()),
+            "foreign" => Err(BucketFault::Denied("status 403".into())),
+            "out-of-reach" => Err(BucketFault::Unavailable("no route".into())),
             name => Ok(name == "recordings"),
         }
     }
