@@ -485,8 +485,12 @@ mod tests {
         assert_eq!(get(&StoreError::NotFound.into()), not_found);
         assert_eq!(get(&StoreError::TooManyTags { max: 50 }.into()), validation);
         // A quota that the operation cannot reach is our own mistake.
-        assert_eq!(get(&StoreError::QuotaExceeded { max: 1 }.into()).0, 500);
-        let made: Failure<CreateStageError> = StoreError::QuotaExceeded { max: 1 }.into();
+        let full = || StoreError::QuotaExceeded {
+            kinds: "stages",
+            max: 1,
+        };
+        assert_eq!(get(&full().into()).0, 500);
+        let made: Failure<CreateStageError> = full().into();
         assert_eq!(verdict(made.reply()).0, 402);
     }
 }

@@ -35,8 +35,10 @@ pub type SharedStore = Arc<dyn Store>;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The account has as many resources of the kind in the region as it may.
-    #[error("the quota of {max} is reached")]
+    #[error("the quota of {kinds} is reached: {max} in an account and region")]
     QuotaExceeded {
+        /// Their kind in the plural, e.g. `public keys`.
+        kinds: &'static str,
         /// The quota.
         max: u32,
     },

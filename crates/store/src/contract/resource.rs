@@ -167,7 +167,7 @@ async fn quota_holds<R: Resource>(store: &dyn Store) {
     assert_eq!(inserted, 7);
     for result in results.into_iter().filter_map(Result::err) {
         assert!(
-            matches!(result, StoreError::QuotaExceeded { max: 7 }),
+            matches!(result, StoreError::QuotaExceeded { max: 7, .. }),
             "{result}"
         );
     }
@@ -186,8 +186,12 @@ async fn quota_counts<R: Resource>(store: &dyn Store) {
             .insert(store, 1)
             .await
             .unwrap();
-        let refused = R::sample(account, region, "two").insert(store, 1).await;
-        assert!(matches!(refused, Err(StoreError::QuotaExceeded { max: 1 })));
+        let two = R::sample(account, region, "two");
+        let refused = two.insert(store, 1).await.unwrap_err();
+        assert!(matches!(refused, StoreError::QuotaExceeded { max: 1, .. }));
+        let kinds = two.arn().kind.replace('-', " ") + "s";
+        let said = format!("the quota of {kinds} is reached: 1 in an account and region");
+        assert_eq!(refused.to_string(), said);
     }
     R::here("one").delete(store).await.unwrap();
     R::here("two").insert(store, 1).await.unwrap();

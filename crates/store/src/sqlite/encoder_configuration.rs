@@ -24,6 +24,7 @@ pub(super) struct Row {
 
 impl Resource for Row {
     type Model = EncoderConfiguration;
+    const KINDS: &'static str = "encoder configurations";
     const SQL: resource::Sql = resource::sql!(
         "encoder_configuration",
         "account, region, id, name, width, height, framerate, bitrate, tags, created"

@@ -61,6 +61,7 @@ pub(super) struct Row {
 
 impl Resource for Row {
     type Model = IngestConfiguration;
+    const KINDS: &'static str = "ingest configurations";
     const SQL: resource::Sql = resource::sql!("ingest_configuration", columns!());
     const LIST: List = List::IngestConfigurations;
 

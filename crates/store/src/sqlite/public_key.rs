@@ -24,6 +24,7 @@ pub(super) struct Row {
 
 impl Resource for Row {
     type Model = PublicKey;
+    const KINDS: &'static str = "public keys";
     const SQL: resource::Sql = resource::sql!(
         "public_key",
         "account, region, id, name, material, spki, fingerprint, tags, created"

@@ -79,6 +79,8 @@ pub(super) use sql;
 pub(super) trait Resource: for<'r> FromRow<'r, SqliteRow> + Send + Unpin {
     /// What the row says.
     type Model: Send;
+    /// The kind in the plural, as people read it.
+    const KINDS: &'static str;
     const SQL: Sql;
     const LIST: List;
 
@@ -165,7 +167,10 @@ pub(super) trait Resource: for<'r> FromRow<'r, SqliteRow> + Send + Unpin {
             .fetch_one(connection)
             .await?;
         if count > i64::from(quota) {
-            return Err(StoreError::QuotaExceeded { max: quota });
+            return Err(StoreError::QuotaExceeded {
+                kinds: Self::KINDS,
+                max: quota,
+            });
         }
         Ok(())
     }

@@ -30,6 +30,7 @@ pub(super) struct Row {
 
 impl Resource for Row {
     type Model = Stage;
+    const KINDS: &'static str = "stages";
     // A stage and its storage configuration are of one account and region.
     const SQL: resource::Sql = resource::sql!(
         "stage",

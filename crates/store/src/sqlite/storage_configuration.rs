@@ -22,6 +22,7 @@ pub(super) struct Row {
 
 impl Resource for Row {
     type Model = StorageConfiguration;
+    const KINDS: &'static str = "storage configurations";
     const SQL: resource::Sql = resource::sql!(
         "storage_configuration",
         "account, region, id, name, bucket, tags, created"

@@ -120,7 +120,10 @@ async fn a_write_that_fails_or_panics_takes_back_its_own_and_nothing_else() {
     first.unwrap();
     assert!(matches!(failed, Err(StoreError::NotFound)));
     assert!(matches!(panicked, Err(StoreError::Unavailable(_))));
-    assert!(matches!(second, Err(StoreError::QuotaExceeded { max: 1 })));
+    assert!(matches!(
+        second,
+        Err(StoreError::QuotaExceeded { max: 1, .. })
+    ));
     beat.unwrap();
     third.unwrap();
     let there = [
