@@ -66,7 +66,25 @@ pub(super) fn identify(entry: &Entry<'_>, one: &mut IngestConfiguration) -> Resu
     } else {
         Vec::new()
     };
-    Ok(())
+    match shared_participant(one) {
+        None => Ok(()),
+        Some(at) => {
+            let place = entry.place.member("redundantIngestCredentials").item(at);
+            let message = "must be another than that of the configuration and of the other stream";
+            Err(place.member("participantId").problem(message))
+        }
+    }
+}
+
+/// The first credential whose participant is one of the configuration already: the streams and what is made of them are
+/// participants of their own.
+fn shared_participant(one: &IngestConfiguration) -> Option<usize> {
+    let mut known = vec![&one.participant];
+    one.credentials.iter().position(|credential| {
+        let is_known = known.contains(&&credential.participant);
+        known.push(&credential.participant);
+        is_known
+    })
 }
 
 fn credential(given: Given, stream_key: StreamKey, app: &App) -> IngestCredential {

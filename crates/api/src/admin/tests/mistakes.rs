@@ -111,15 +111,17 @@ fn others() -> Vec<Wrong> {
     ]
 }
 
-fn ingest_configurations() -> Vec<Wrong> {
-    let rtmps = |more: Value| {
-        let mut entry = json!({ "ingestProtocol": "RTMPS", "arn": STUDIO });
-        entry
-            .as_object_mut()
-            .unwrap()
-            .extend(more.as_object().unwrap().clone());
-        entry
+/// An ingest configuration with an ARN and these members.
+fn rtmps(more: Value) -> Value {
+    let Value::Object(more) = more else {
+        panic!("members are an object");
     };
+    let mut entry = json!({ "ingestProtocol": "RTMPS", "arn": STUDIO });
+    entry.as_object_mut().unwrap().extend(more);
+    entry
+}
+
+fn ingest_configurations() -> Vec<Wrong> {
     vec![
         (
             "ingestConfigurations",
@@ -153,6 +155,29 @@ fn ingest_configurations() -> Vec<Wrong> {
         ),
         (
             "ingestConfigurations",
+            rtmps(json!({ "attributes": { "k": "v".repeat(1_024) } })),
+            "",
+            "1024 bytes",
+        ),
+        (
+            "revokedConnectionTokens",
+            json!({ "tokenId": "" }),
+            ".tokenId",
+            "",
+        ),
+        (
+            "revokedConnectionTokens",
+            json!({ "tokenId": "a", "arn": STAGE }),
+            "",
+            "no member",
+        ),
+    ]
+}
+
+fn redundant_credentials() -> Vec<Wrong> {
+    vec![
+        (
+            "ingestConfigurations",
             rtmps(json!({ "redundantIngestCredentials": [{}] })),
             ".redundantIngestCredentials",
             "two",
@@ -174,28 +199,34 @@ fn ingest_configurations() -> Vec<Wrong> {
         ),
         (
             "ingestConfigurations",
-            rtmps(json!({ "attributes": { "k": "v".repeat(1_024) } })),
-            "",
-            "1024 bytes",
+            rtmps(json!({
+                "redundantIngestCredentials": [{ "participantId": "p" }, { "participantId": "p" }],
+            })),
+            ".redundantIngestCredentials[1].participantId",
+            "another",
         ),
         (
-            "revokedConnectionTokens",
-            json!({ "tokenId": "" }),
-            ".tokenId",
-            "",
-        ),
-        (
-            "revokedConnectionTokens",
-            json!({ "tokenId": "a", "arn": STAGE }),
-            "",
-            "no member",
+            "ingestConfigurations",
+            rtmps(json!({
+                "participantId": "p",
+                "redundantIngestCredentials": [{ "participantId": "p" }, {}],
+            })),
+            ".redundantIngestCredentials[0].participantId",
+            "another",
         ),
     ]
 }
 
 #[tokio::test]
 async fn what_is_wrong_is_named_by_its_place_and_nothing_of_the_document_is_kept() {
-    for (list, entry, place, part) in [stages(), others(), ingest_configurations()].concat() {
+    for (list, entry, place, part) in [
+        stages(),
+        others(),
+        ingest_configurations(),
+        redundant_credentials(),
+    ]
+    .concat()
+    {
         let world = World::new().await;
         let mut document = json!({
             "version": 1,
