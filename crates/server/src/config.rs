@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Deserialize;
 
-pub(crate) use admin::AdminSettings;
+pub(crate) use admin::{AdminSettings, DEV_KEY};
 pub(crate) use quotas::{QuotaSettings, Quotas};
 pub(crate) use reference::{reference, sample};
 pub(crate) use resolve::{Config, Mode};

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::Serialize;
 
-use crate::config::Redacted;
+use crate::config::{DEV_KEY, Redacted};
 use crate::endpoints::PublicUrl;
 
 /// The actual addresses.
@@ -44,7 +44,7 @@ pub(crate) fn banner(
     let http = url.http();
     let whip = url.endpoints().whip;
     let admin_key = match admin_key.map(Redacted::expose) {
-        Some("test") => "test",
+        Some(DEV_KEY) => DEV_KEY,
         _ => "$KEY",
     };
     let media: Vec<String> = media.iter().map(ToString::to_string).collect();

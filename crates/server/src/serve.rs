@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use crate::buckets::LocalBuckets;
 use crate::census::{Census, Gauges};
 use crate::clock::{self, Clock, Random};
-use crate::config::{Config, Mode, Redacted};
+use crate::config::{Config, DEV_KEY, Mode, Redacted};
 use crate::endpoints::PublicUrl;
 use crate::housekeeping::{self, StoreHealth};
 use crate::metrics::{Metrics, Sources};
@@ -159,6 +159,7 @@ async fn start(config: Config) -> anyhow::Result<(Running, PublicUrl, Addresses)
     let administration = config.admin_key.as_ref().map(|key| {
         api.administration(api::AdminSettings {
             key: key_of(key),
+            is_key_public: key.expose() == DEV_KEY,
             token_skew: config.token_clock_skew,
         })
     });

@@ -8,32 +8,40 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header;
+use http::uri::Authority;
 use model::Now;
 
+use super::AdminSettings;
 use super::attempts::Attempts;
 use super::problem::Problem;
 
 /// What decides who comes in.
 pub(super) struct Gate {
     key: Key,
+    is_key_public: bool,
     clock: Arc<dyn Fn() -> Now + Send + Sync>,
     attempts: Attempts,
 }
 
 impl Gate {
-    pub(super) fn new(key: Key, clock: Arc<dyn Fn() -> Now + Send + Sync>) -> Self {
+    pub(super) fn new(settings: AdminSettings, clock: Arc<dyn Fn() -> Now + Send + Sync>) -> Self {
         Self {
-            key,
+            key: settings.key,
+            is_key_public: settings.is_key_public,
             clock,
             attempts: Attempts::default(),
         }
     }
 
     fn admit(&self, request: &Request) -> Result<(), Problem> {
-        // Browsers name the page that sends; no page has a reason to. That holds for the public key of `dev` too, should a
-        // page make a name of its own point to this machine.
+        // Browsers name the page that sends; no page has a reason to.
         if request.headers().contains_key(header::ORIGIN) {
             return Err(Problem::Browser);
+        }
+        // They do not where a page reads from its own origin, which is this server if the page made its name point here. Such
+        // a page knows a public key, and cannot hide the name.
+        if self.is_key_public && !names_this_machine(request) {
+            return Err(Problem::Host);
         }
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
@@ -53,10 +61,83 @@ impl Gate {
     }
 }
 
+/// Whether the request is sent to an IP address or to `localhost`: names that no name server on the way can have given.
+fn names_this_machine(request: &Request) -> bool {
+    let mut named = request.headers().get_all(header::HOST).iter();
+    let named = match (request.uri().authority(), named.next(), named.next()) {
+        (Some(authority), _, _) => Some(authority.clone()),
+        (None, Some(host), None) => Authority::try_from(host.as_bytes()).ok(),
+        (None, _, _) => None,
+    };
+    named.is_some_and(|named| {
+        let host = named.host();
+        let address = host.trim_start_matches('[').trim_end_matches(']');
+        host.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok()
+    })
+}
+
 /// Lets a request pass that bears the key.
 pub(super) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     match gate.admit(&request) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use axum::body::Body;
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn t22_a_key_that_everybody_knows_opens_nothing_under_a_name_that_a_page_may_have_made() {
+        let names: [(&str, &[&str], bool); 12] = [
+            ("/", &["localhost"], true),
+            ("/", &["LOCALHOST:7400"], true),
+            ("/", &["127.0.0.1:7400"], true),
+            ("/", &["[::1]:7400"], true),
+            ("http://127.0.0.1/", &["127.0.0.1"], true),
+            ("/", &["evil.example:7400"], false),
+            ("/", &["localhost.evil.example"], false),
+            ("/", &["127.0.0.1.evil.example"], false),
+            ("/", &["evil.example@127.0.0.1.evil.example"], false),
+            ("/", &["localhost", "evil.example"], false),
+            ("/", &[], false),
+            ("http://evil.example/", &["localhost"], false),
+        ];
+        for is_key_public in [false, true] {
+            let gate = Gate::new(
+                AdminSettings {
+                    key: Key::new("key"),
+                    is_key_public,
+                    token_skew: std::time::Duration::ZERO,
+                },
+                Arc::new(now),
+            );
+            for (target, hosts, is_here) in names {
+                let mut request = Request::builder().uri(target);
+                for host in hosts {
+                    request = request.header(header::HOST, *host);
+                }
+                let request = request.header(header::AUTHORIZATION, "Bearer key");
+                let admitted = gate.admit(&request.body(Body::empty()).unwrap());
+                assert_eq!(
+                    admitted.is_ok(),
+                    is_here || !is_key_public,
+                    "{target} {hosts:?}"
+                );
+            }
+        }
+    }
+
+    fn now() -> Now {
+        #[expect(clippy::disallowed_methods, reason = "any time will do")]
+        let mono = Instant::now();
+        let wall = Timestamp::UNIX_EPOCH;
+        Now { mono, wall }
     }
 }

@@ -40,6 +40,9 @@ pub use seed::{SeedError, Seeded};
 pub struct AdminSettings {
     /// Opens every route.
     pub key: Key,
+    /// Whether everybody knows the key, as that of `dev`. Then it opens nothing to who asks for this machine by a name that
+    /// anybody could have given to it.
+    pub is_key_public: bool,
     /// How far the issue time of a token may lie in the future where it is used.
     pub token_skew: Duration,
 }
@@ -52,11 +55,9 @@ pub(crate) struct Admin {
 
 /// The routes, all behind the key.
 pub(crate) fn router(app: Arc<App>, settings: AdminSettings) -> Router {
-    let gate = Gate::new(settings.key, Arc::clone(&app.settings.clock));
-    let admin = Admin {
-        app,
-        token_skew: settings.token_skew,
-    };
+    let token_skew = settings.token_skew;
+    let gate = Gate::new(settings, Arc::clone(&app.settings.clock));
+    let admin = Admin { app, token_skew };
     let routes = Router::new()
         .route("/reset", post(reset::serve))
         .route("/state", get(export::serve))

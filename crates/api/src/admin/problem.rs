@@ -18,6 +18,10 @@ pub(super) enum Problem {
     TooManyAttempts,
     #[error("the administration is not for pages of a browser")]
     Browser,
+    #[error(
+        "with the key that everybody knows, the administration is at localhost or an IP address only; set admin.key for other names"
+    )]
+    Host,
     #[error("there is no such path under /_downstage/")]
     NoRoute,
     #[error("the path does not take this method")]
@@ -59,7 +63,7 @@ impl Problem {
         match self {
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
-            Self::Browser => StatusCode::FORBIDDEN,
+            Self::Browser | Self::Host => StatusCode::FORBIDDEN,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge | Self::HistoryTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,

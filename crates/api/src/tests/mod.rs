@@ -185,6 +185,7 @@ impl World {
         Self {
             admin: api.administration(AdminSettings {
                 key: Key::new(ADMIN),
+                is_key_public: false,
                 token_skew: Duration::from_mins(1),
             }),
             router: api.router(),

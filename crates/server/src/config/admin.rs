@@ -8,6 +8,9 @@ use serde::Deserialize;
 use super::resolve::{ConfigError, invalid, long_enough};
 use super::{Mode, Redacted};
 
+/// The key of `dev`, which everybody knows. It is too short for `serve`.
+pub(crate) const DEV_KEY: &str = "test";
+
 /// `[admin]`.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -12,10 +12,8 @@ use jiff::Timestamp;
 
 use super::ask::{self, AdminUrl};
 use super::{says, token_of, unknown};
-use crate::config::Redacted;
+use crate::config::{DEV_KEY, Redacted};
 
-/// What `downstage dev` takes as its administrator's key.
-const DEV_ADMIN_KEY: &str = "test";
 /// Keys are one line; a file that is longer holds something else.
 const ADMIN_KEY_BYTES_MAX: usize = 4 * 1_024;
 
@@ -157,7 +155,7 @@ fn admin_key(args: &ExplainArgs, server: &AdminUrl) -> anyhow::Result<Redacted> 
         (None, Some(path)) => path,
         (Some(key), None) => return Ok(key.clone()),
         (Some(_), Some(_)) => bail!("--admin-key and --admin-key-file: only one of them"),
-        (None, None) if server.is_loopback() => return Ok(redacted(DEV_ADMIN_KEY)),
+        (None, None) if server.is_loopback() => return Ok(redacted(DEV_KEY)),
         (None, None) => bail!("--admin-key-file must be given, or DOWNSTAGE_ADMIN_KEY"),
     };
     let text = std::fs::read_to_string(path)
