@@ -155,8 +155,13 @@ def world(tmp_path_factory):
     # The session stays open while the tests run.
     server = Server(tmp_path_factory.mktemp("server"), "--session-grace", "1h")
     server.bucket(BUCKET)
-    yield World(server.start())
-    assert server.stop() == 0
+    server.start()
+    try:
+        yield World(server)
+        assert server.stop() == 0
+    finally:
+        if server.process.poll() is None:
+            server.kill()
     log = server.log.read_text()
     assert "ERROR" not in log and "panicked" not in log, log[-4000:]
 
