@@ -148,6 +148,7 @@ mod tests {
         tasks.shutdown().await;
         assert_eq!(Arc::strong_count(&store), 1, "both loops have ended");
     }
+
     #[tokio::test]
     async fn a_revocation_outlives_every_token_that_it_can_concern() {
         let store = Sqlite::open_memory(Arc::new(Latency::default()))
