@@ -114,6 +114,7 @@ const IMPURE: &[&str] = &[
     "hyper-util",
     "if-addrs",
     "mio",
+    "object_store",
     "quinn-udp",
     "rand",
     "reqwest",
@@ -136,6 +137,7 @@ const BEHIND: &[(&str, &[&str])] = &[
         &["server", "bench", "conformance", "sim", "xtask"],
     ),
     ("aws-sigv4", &["auth", "bench"]),
+    ("object_store", &["record", "server"]),
     ("sqlx", &["store"]),
     ("str0m", &["sfu", "bench"]),
 ];

@@ -8,6 +8,7 @@
 
 mod admin;
 mod file;
+mod object_store;
 mod quotas;
 mod reference;
 mod resolve;
@@ -20,6 +21,7 @@ use clap::Args;
 use serde::Deserialize;
 
 pub(crate) use admin::{AdminSettings, DEV_KEY};
+pub(crate) use object_store::{BucketName, ObjectStore, ObjectStoreSettings, S3};
 pub(crate) use quotas::{QuotaSettings, Quotas};
 pub(crate) use reference::{reference, sample};
 pub(crate) use resolve::{Config, Mode};
@@ -48,6 +50,9 @@ subscribers_per_stage = 10000
 publishers_per_region = 1000
 subscriptions_per_region = 20000
 
+[object_store]
+buckets = []
+
 [media]
 listen = "0.0.0.0:7401"
 
@@ -62,6 +67,9 @@ level = "info"
 /// Where `downstage dev` differs: this machine only, one worker, no request rates, keys that everybody knows.
 pub(crate) const DEV_DEFAULTS: &str = r#"
 rates = false
+
+[object_store]
+buckets = ["recordings"]
 
 [media]
 listen = "127.0.0.1:7401"
@@ -177,6 +185,10 @@ pub(crate) struct Settings {
     /// How much an account may have.
     #[command(flatten)]
     pub(crate) quotas: QuotaSettings,
+
+    /// Where recordings go.
+    #[command(flatten)]
+    pub(crate) object_store: ObjectStoreSettings,
 
     /// Media ports and workers.
     #[command(flatten)]
@@ -305,6 +317,7 @@ impl Settings {
             token_clock_skew: self.token_clock_skew.or(under.token_clock_skew),
             rates: self.rates.or(under.rates),
             quotas: self.quotas.over(under.quotas),
+            object_store: self.object_store.over(under.object_store),
             media: MediaSettings {
                 listen: self.media.listen.or(under.media.listen),
                 workers: self.media.workers.or(under.media.workers),

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 
-use crate::config::Config;
+use crate::buckets;
+use crate::config::{Config, ObjectStore};
 use crate::endpoints::PublicUrl;
 
 /// What was found.
@@ -16,7 +17,7 @@ pub(crate) struct Report {
 }
 
 /// Checks a configuration against this machine, and leaves no trace.
-pub(crate) fn examine(config: &Config) -> Report {
+pub(crate) async fn examine(config: &Config) -> Report {
     let mut report = Report {
         text: String::new(),
         is_well: true,
@@ -38,6 +39,7 @@ pub(crate) fn examine(config: &Config) -> Report {
         Some(folder) => writable(folder),
     };
     report.add("data folder", data);
+    report.add("object store", objects(config).await);
     let url = config
         .public_url
         .clone()
@@ -64,6 +66,15 @@ impl Report {
             }
         };
         let _ = writeln!(self.text, "{mark}  {what:<14} {text}");
+    }
+}
+
+/// Whether buckets can be made or reached. An S3 server is asked; a folder is looked at only.
+async fn objects(config: &Config) -> Result<String, String> {
+    match &config.object_store {
+        ObjectStore::Memory { .. } => Ok("in memory; nothing is kept".to_owned()),
+        ObjectStore::Folder { folder, .. } => writable(folder),
+        ObjectStore::S3(s3) => buckets::reach(s3).await,
     }
 }
 
@@ -142,25 +153,26 @@ mod tests {
         Config::load(Mode::Dev, settings, None).unwrap()
     }
 
-    #[test]
-    fn a_free_machine_is_well_and_stays_as_it_was() {
+    #[tokio::test]
+    async fn a_free_machine_is_well_and_stays_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let report = examine(&config(
             "127.0.0.1:0".parse().unwrap(),
             &folder.path().join("data"),
-        ));
+        ))
+        .await;
         assert!(report.is_well, "{}", report.text);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
-    #[test]
-    fn a_taken_port_and_a_folder_that_is_a_file_are_found() {
+    #[tokio::test]
+    async fn a_taken_port_and_a_folder_that_is_a_file_are_found() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         std::fs::write(&file, "").unwrap();
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-        let report = examine(&config(taken.local_addr().unwrap(), &file));
+        let report = examine(&config(taken.local_addr().unwrap(), &file)).await;
         assert!(!report.is_well);
-        assert_eq!(report.text.matches("BAD").count(), 2, "{}", report.text);
+        assert_eq!(report.text.matches("BAD").count(), 3, "{}", report.text);
     }
 }

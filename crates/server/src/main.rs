@@ -36,6 +36,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser as _;
+use tokio::runtime::Runtime;
 
 use crate::cli::{Cli, Command, ConfigCommand, KeygenCommand};
 use crate::config::{Config, Mode};
@@ -66,7 +67,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             } else {
                 Mode::Dev
             };
-            let report = doctor::examine(&Config::load(mode, *settings, config.as_deref())?);
+            let config = Config::load(mode, *settings, config.as_deref())?;
+            let report = runtime()?.block_on(doctor::examine(&config));
             terminal::print(&report.text);
             Ok(if report.is_well {
                 ExitCode::SUCCESS
@@ -93,13 +95,17 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
+fn runtime() -> anyhow::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}
+
 /// Runs the server. The first signal drains it, the second ends it where it stands.
 fn serve(config: Config) -> anyhow::Result<ExitCode> {
     log::start(config.log_format, config.log_level).context("cannot start the log")?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
+    let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         let mut first = Signals::listen().context("cannot listen for signals")?;
         let mut second = Signals::listen().context("cannot listen for signals")?;

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use crate::buckets::LocalBuckets;
+use crate::buckets::Buckets;
 use crate::census::{Census, Gauges};
 use crate::clock::{self, Clock, Random};
 use crate::config::{Config, DEV_KEY, Mode, Redacted};
@@ -78,6 +78,7 @@ struct Kept {
     random: Random,
     store: Arc<Sqlite>,
     latency: Arc<Latency>,
+    buckets: Arc<Buckets>,
     secrets: Secrets,
     stages: Stages,
     census: Census,
@@ -89,6 +90,7 @@ async fn open(config: &Config) -> anyhow::Result<Kept> {
     let random = clock::system_random();
     let latency = Arc::new(Latency::new());
     let store = open_store(config.data.as_deref(), Arc::clone(&latency)).await?;
+    let buckets = Arc::new(Buckets::open(&config.object_store)?);
     let secrets = secrets::load(&*store, &random).await?;
     let mut stages = Stages::new(stage_settings(config), clock::random_bytes(&random));
     let census = run::restore(&mut stages, &*store, clock()).await?;
@@ -99,6 +101,7 @@ async fn open(config: &Config) -> anyhow::Result<Kept> {
         random,
         store,
         latency,
+        buckets,
         secrets,
         stages,
         census,
@@ -227,7 +230,7 @@ fn api_settings(
             encoder_configurations: config.quotas.encoder_configurations,
             storage_configurations: config.quotas.storage_configurations,
         },
-        buckets: Arc::new(LocalBuckets::new(config.data.clone())),
+        buckets: Arc::clone(&kept.buckets) as Arc<dyn api::Buckets>,
         rates: config.rates,
         token_key: kept.secrets.token.clone(),
         participant_key: kept.secrets.participant,

@@ -26,7 +26,8 @@ pub(crate) struct AdminSettings {
     )]
     pub(crate) key: Option<Redacted>,
 
-    /// A file that holds the secret instead, with or without a newline at its end.
+    /// A file that holds the secret instead, with or without a newline at its end. In the configuration file, relative to
+    /// that file.
     #[arg(
         id = "admin.key_file",
         long = "admin-key-file",

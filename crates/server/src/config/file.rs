@@ -24,6 +24,13 @@ pub(crate) fn parse(text: &str, folder: &Path) -> Result<Settings, FileError> {
     for key in settings.access_keys.iter_mut().flatten() {
         key.place = AccessKeyPlace::Folder(folder.to_owned());
     }
+    let secrets = [
+        &mut settings.admin.key_file,
+        &mut settings.object_store.secret_access_key_file,
+    ];
+    for secret in secrets.into_iter().flatten() {
+        *secret = folder.join(&*secret);
+    }
     Ok(settings)
 }
 
@@ -187,6 +194,21 @@ mod tests {
             assert_eq!(error, expected, "{text}");
             assert!(!error.contains("hunter2") && !error.contains("1234567890123"));
         }
+    }
+
+    #[test]
+    fn files_with_secrets_count_from_the_configuration_file() {
+        let text =
+            "admin.key_file = \"key\"\nobject_store.secret_access_key_file = \"/run/secret\"";
+        let settings = parse(text, Path::new("/etc/downstage")).unwrap();
+        assert_eq!(
+            settings.admin.key_file.unwrap(),
+            Path::new("/etc/downstage/key")
+        );
+        assert_eq!(
+            settings.object_store.secret_access_key_file.unwrap(),
+            Path::new("/run/secret")
+        );
     }
 
     #[test]

@@ -12,8 +12,8 @@ use model::AccountId;
 
 use super::file::{self, FileError};
 use super::{
-    AccessKeyEntry, AccessKeyPlace, ExternalAddress, LogFormat, LogLevel, MetricsAccess, Quotas,
-    Redacted, Settings,
+    AccessKeyEntry, AccessKeyPlace, ExternalAddress, LogFormat, LogLevel, MetricsAccess,
+    ObjectStore, Quotas, Redacted, Settings,
 };
 use crate::endpoints::PublicUrl;
 
@@ -48,6 +48,7 @@ pub(crate) struct Config {
     pub(crate) token_clock_skew: Duration,
     pub(crate) rates: bool,
     pub(crate) quotas: Quotas,
+    pub(crate) object_store: ObjectStore,
     pub(crate) media_listen: SocketAddr,
     pub(crate) media_workers: usize,
     pub(crate) external_addresses: Vec<IpAddr>,
@@ -158,6 +159,8 @@ impl Config {
         if let Some(token) = &settings.metrics.token {
             long_enough("metrics.token", token)?;
         }
+        let data = (!ephemeral).then(|| settings.data.expect(in_defaults));
+        let object_store = settings.object_store.check(data.as_deref())?;
         let external = settings.media.external_ip.unwrap_or_default();
         let keys = settings.access_keys.unwrap_or_default();
 
@@ -168,7 +171,7 @@ impl Config {
                 .public_url
                 .map(|text| PublicUrl::parse(&text).map_err(|what| invalid("public_url", what)))
                 .transpose()?,
-            data: (!ephemeral).then(|| settings.data.expect(in_defaults)),
+            data,
             ready_file: settings.ready_file,
             seed: settings.seed,
             session_grace,
@@ -177,6 +180,7 @@ impl Config {
             token_clock_skew,
             rates: settings.rates.expect(in_defaults),
             quotas: settings.quotas.check()?,
+            object_store,
             media_listen,
             media_workers: workers,
             external_addresses: external_addresses(media_listen, &external)?,

@@ -123,7 +123,7 @@ impl<'de> Deserialize<'de> for ExternalAddress {
 }
 
 /// Reads a value by its `FromStr`; the error never repeats the text.
-fn from_text<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+pub(super) fn from_text<'de, T, D>(deserializer: D) -> Result<T, D::Error>
 where
     T: FromStr<Err: fmt::Display>,
     D: serde::Deserializer<'de>,
