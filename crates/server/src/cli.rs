@@ -10,7 +10,7 @@ use crate::token::{ExplainArgs, MintArgs};
 
 /// A self-hosted server for the stages of Amazon IVS Real-Time Streaming.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(name = "downstage", version, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -106,6 +106,12 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn the_version_is_that_of_downstage() {
+        let told = Cli::try_parse_from(["downstage", "--version"]).unwrap_err();
+        assert!(told.to_string().starts_with("downstage 0"), "{told}");
     }
 
     #[test]

@@ -102,10 +102,11 @@ pub(super) fn ask(server: &AdminUrl, key: &Redacted, token: &str) -> anyhow::Res
     match status {
         StatusCode::OK => serde_json::from_slice(&body).context("--server: not a downstage server"),
         StatusCode::UNAUTHORIZED => bail!("--admin-key-file: the server has another key"),
-        // The API's own answer to a path that it does not have.
-        StatusCode::FORBIDDEN => {
-            bail!("--server: it has no administration; that needs a key there")
-        }
+        // The API's own answer to a path that it does not have; and that of `dev` under a name.
+        StatusCode::FORBIDDEN => bail!(
+            "--server: it has no administration at this address: that needs `admin.key` there, for `dev` as soon as \
+             it is not asked at localhost or an IP address"
+        ),
         status => bail!("--server: answered {status}"),
     }
 }
