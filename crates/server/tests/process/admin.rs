@@ -1,16 +1,15 @@
 //! The administration of the real binary: its key, resets under load, documents, and the seed at the start.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::http::{self, Response, get, send};
-use crate::server::{Server, command, until};
-use crate::signing::call;
+use crate::http::{Response, get, is_let_in, join, send};
+use crate::server::{Server, command, serve, until};
+use crate::signing::{call, stage};
 
 const KEY: &str = "the-key-of-an-operator";
 const ROUTES: [(&str, &str); 4] = [
@@ -20,17 +19,6 @@ const ROUTES: [(&str, &str); 4] = [
     ("POST", "/_downstage/token"),
 ];
 const DEMO: &str = "arn:aws:ivs:us-east-1:000000000000:stage/demo";
-
-/// `downstage serve` with an access key of its own and nothing else.
-fn serve() -> Command {
-    let mut command = command();
-    command.args(["serve", "--ephemeral", "--http", "127.0.0.1:0"]);
-    command.args(["--media", "127.0.0.1:0", "--media-workers", "1"]);
-    command.args(["--external-ip", "127.0.0.1"]);
-    let access_key = "AKID:0123456789abcdef:123456789012";
-    command.env("DOWNSTAGE_ACCESS_KEYS", access_key);
-    command
-}
 
 fn ask(server: SocketAddr, key: &str, method: &str, path: &str, body: &str) -> Response {
     let bearer = format!("Bearer {key}");
@@ -50,42 +38,6 @@ fn export(server: SocketAddr) -> Value {
 
 fn reset(server: SocketAddr) {
     assert_eq!(administer(server, "POST", "reset", "").status, 204);
-}
-
-/// A stage and a token for it.
-fn stage(server: SocketAddr) -> (String, String) {
-    let input = json!({ "participantTokenConfigurations": [{}] });
-    let (status, output) = call(server, "CreateStage", &input);
-    assert_eq!(status, 200, "{output}");
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let token = text(&output["participantTokens"][0]["token"]);
-    (text(&output["stage"]["arn"]), token)
-}
-
-/// Whether an events socket gets in.
-fn is_let_in(server: SocketAddr, arn: &str, token: &str) -> bool {
-    let topic = arn.rsplit('/').next().unwrap();
-    let mut stream = http::connect(server);
-    let request = format!(
-        "GET /events/{topic} HTTP/1.1\r\nHost: {server}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: {token}\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut seen = Vec::new();
-    loop {
-        let text = String::from_utf8_lossy(&seen);
-        if text.contains("STAGE_STATE") {
-            return true;
-        }
-        if text.contains("JOIN_ERROR") {
-            return false;
-        }
-        let mut chunk = [0; 4096];
-        match stream.read(&mut chunk).unwrap() {
-            0 => return false,
-            count => seen.extend_from_slice(&chunk[..count]),
-        }
-    }
 }
 
 #[test]
@@ -158,8 +110,7 @@ fn a_reset_sends_everybody_home_and_a_seed_brings_back_what_was_exported() {
         call(server.http, "CreateEncoderConfiguration", &json!({})).0,
         200
     );
-    let topic = arn.rsplit('/').next().unwrap();
-    let mut socket = http::join(server.http, &token, topic);
+    let mut socket = join(server.http, &arn, &token);
     let document = export(server.http);
 
     reset(server.http);

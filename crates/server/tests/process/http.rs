@@ -4,6 +4,9 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+/// What an events socket that is let in hears first.
+const FIRST_STATE: &str = "STAGE_STATE";
+
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) head: String,
@@ -69,25 +72,35 @@ pub(crate) fn get(server: SocketAddr, path: &str) -> Response {
     send(server, "GET", path, &[], "")
 }
 
-/// Opens an events socket and reads the first frame.
-pub(crate) fn join(server: SocketAddr, token: &str, topic: &str) -> TcpStream {
-    let mut stream = connect(server);
+/// Opens an events socket, which must be let in.
+pub(crate) fn join(server: SocketAddr, arn: &str, token: &str) -> TcpStream {
+    let (socket, seen) = knock(server, arn, token);
+    assert!(seen.contains(FIRST_STATE), "not let in: {seen}");
+    socket
+}
+
+/// Whether an events socket is let in.
+pub(crate) fn is_let_in(server: SocketAddr, arn: &str, token: &str) -> bool {
+    knock(server, arn, token).1.contains(FIRST_STATE)
+}
+
+/// Opens an events socket and reads until it is let in, told why not, or closed.
+fn knock(server: SocketAddr, arn: &str, token: &str) -> (TcpStream, String) {
+    let topic = arn.rsplit('/').next().unwrap();
+    let mut socket = connect(server);
     let request = format!(
         "GET /events/{topic} HTTP/1.1\r\nHost: {server}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: {token}\r\n\r\n"
     );
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut seen = Vec::new();
-    while !String::from_utf8_lossy(&seen).contains("STAGE_STATE") {
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut seen = String::new();
+    while !seen.contains(FIRST_STATE) && !seen.contains("JOIN_ERROR") {
         let mut chunk = [0; 4096];
-        let count = stream.read(&mut chunk).unwrap();
-        assert_ne!(
-            count,
-            0,
-            "the socket was closed: {}",
-            String::from_utf8_lossy(&seen)
-        );
-        seen.extend_from_slice(&chunk[..count]);
+        let count = socket.read(&mut chunk).unwrap();
+        if count == 0 {
+            break;
+        }
+        seen += &String::from_utf8_lossy(&chunk[..count]);
     }
-    stream
+    (socket, seen)
 }

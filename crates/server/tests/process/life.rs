@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::http::{self, get};
 use crate::server::{Server, command, now, until};
-use crate::signing::call;
+use crate::signing::{call, stage};
 
 #[test]
 fn dev_is_ready_at_the_addresses_that_its_ready_file_and_banner_name() {
@@ -77,15 +77,7 @@ fn t58_what_was_acknowledged_survives_kill_9() {
 fn a_token_is_still_good_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::dev(folder.path(), &[]);
-    let (_, output) = call(
-        server.http,
-        "CreateStage",
-        &json!({ "participantTokenConfigurations": [{}] }),
-    );
-    let token = output["participantTokens"][0]["token"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let (_, token) = stage(server.http);
     server.kill();
 
     let server = Server::dev(folder.path(), &[]);

@@ -85,10 +85,9 @@ fn t61_no_secret_and_nothing_that_customers_say_of_users_is_logged_even_at_trace
         .unwrap()
         .to_owned();
     let arn = output["stage"]["arn"].as_str().unwrap().to_owned();
-    let topic = arn.rsplit('/').next().unwrap();
 
     knock_at_every_door(&server, &token);
-    drop(join(server.http, &token, topic));
+    drop(join(server.http, &arn, &token));
     let (status, _) = call(
         server.http,
         "ListStageSessions",

@@ -6,37 +6,22 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::http::{self, exchange, get, send};
-use crate::server::{Server, command};
+use crate::server::{Server, serve};
 use crate::signing::call;
 
 const METRICS_TOKEN: &str = "a-bearer-of-metrics";
 
-/// `downstage serve` with a key of its own.
-fn serve(folder: &Path) -> Server {
-    let mut command = command();
-    command
-        .args([
-            "serve",
-            "--ephemeral",
-            "--http",
-            "127.0.0.1:0",
-            "--media",
-            "127.0.0.1:0",
-            "--media-workers",
-            "1",
-        ])
-        .env(
-            "DOWNSTAGE_ACCESS_KEYS",
-            "AKID:0123456789abcdef:123456789012",
-        )
-        .env("DOWNSTAGE_METRICS_TOKEN", METRICS_TOKEN);
+/// A server whose metrics a bearer may read.
+fn measured(folder: &Path) -> Server {
+    let mut command = serve();
+    command.env("DOWNSTAGE_METRICS_TOKEN", METRICS_TOKEN);
     Server::start(command, folder)
 }
 
 #[test]
 fn t21_metrics_of_serve_are_for_direct_clients_of_this_machine_and_for_bearers() {
     let folder = tempfile::tempdir().unwrap();
-    let server = serve(folder.path());
+    let server = measured(folder.path());
     let bearer = format!("Bearer {METRICS_TOKEN}");
     let cases: [(&[(&str, &str)], u16); 6] = [
         (&[], 200),
@@ -64,7 +49,7 @@ fn t21_metrics_of_serve_are_for_direct_clients_of_this_machine_and_for_bearers()
 #[test]
 fn t21_an_unauthenticated_client_reads_nothing_but_health() {
     let folder = tempfile::tempdir().unwrap();
-    let server = serve(folder.path());
+    let server = measured(folder.path());
     for path in [
         "/debug",
         "/debug/pprof",
@@ -215,7 +200,7 @@ fn connections_are_kept_and_pipelined_requests_are_answered_in_order() {
 #[test]
 fn the_description_of_the_api_is_for_anybody() {
     let folder = tempfile::tempdir().unwrap();
-    let server = serve(folder.path());
+    let server = measured(folder.path());
     let got = get(server.http, "/_downstage/openapi.json");
     assert_eq!(got.status, 200);
     assert_eq!(got.header("content-type"), Some("application/json"));

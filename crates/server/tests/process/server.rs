@@ -19,6 +19,16 @@ pub(crate) fn command() -> Command {
     command
 }
 
+/// `downstage serve` with an access key of its own and nothing else.
+pub(crate) fn serve() -> Command {
+    let mut command = command();
+    command.args(["serve", "--ephemeral", "--http", "127.0.0.1:0"]);
+    command.args(["--media", "127.0.0.1:0", "--media-workers", "1"]);
+    let access_key = "AKID:0123456789abcdef:123456789012";
+    command.env("DOWNSTAGE_ACCESS_KEYS", access_key);
+    command
+}
+
 pub(crate) struct Server {
     child: Child,
     folder: PathBuf,

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::http;
 
@@ -44,6 +44,16 @@ pub(crate) fn call(server: SocketAddr, operation: &str, input: &Value) -> (u16, 
         response.status,
         serde_json::from_str(&response.body).unwrap_or(Value::Null),
     )
+}
+
+/// A new stage and a token for it.
+pub(crate) fn stage(server: SocketAddr) -> (String, String) {
+    let input = json!({ "participantTokenConfigurations": [{}] });
+    let (status, output) = call(server, "CreateStage", &input);
+    assert_eq!(status, 200, "{output}");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let token = text(&output["participantTokens"][0]["token"]);
+    (text(&output["stage"]["arn"]), token)
 }
 
 #[expect(

@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 
 use crate::http::{get, join};
 use crate::server::{Server, now, until};
-use crate::signing::call;
+use crate::signing::{call, stage};
 
 /// Holds the write lock of a server's database.
 struct Lock {
@@ -43,31 +43,14 @@ impl Lock {
     }
 }
 
-/// A stage and a token for it.
-fn stage(server: &Server) -> (String, String, String) {
-    let (status, output) = call(
-        server.http,
-        "CreateStage",
-        &json!({ "participantTokenConfigurations": [{}] }),
-    );
-    assert_eq!(status, 200, "{output}");
-    let arn = output["stage"]["arn"].as_str().unwrap().to_owned();
-    let topic = arn.rsplit('/').next().unwrap().to_owned();
-    let token = output["participantTokens"][0]["token"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    (arn, topic, token)
-}
-
 #[test]
 fn t59_people_join_while_the_store_is_away_and_what_happened_is_written_when_it_is_back() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::dev(folder.path(), &[]);
-    let (arn, topic, token) = stage(&server);
+    let (arn, token) = stage(server.http);
     let lock = Lock::take(folder.path());
 
-    let socket = join(server.http, &token, &topic);
+    let socket = join(server.http, &arn, &token);
     until("the server says that it is not ready", || {
         (get(server.http, "/readyz").status == 503).then_some(())
     });
@@ -101,9 +84,9 @@ fn t59_people_join_while_the_store_is_away_and_what_happened_is_written_when_it_
 fn t59_a_drain_ends_in_time_while_the_store_is_away_and_the_loss_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::dev(folder.path(), &[]);
-    let (_, topic, token) = stage(&server);
+    let (arn, token) = stage(server.http);
     let lock = Lock::take(folder.path());
-    let socket = join(server.http, &token, &topic);
+    let socket = join(server.http, &arn, &token);
 
     let began = now();
     server.signal("TERM");
@@ -122,9 +105,9 @@ fn t59_a_drain_ends_in_time_while_the_store_is_away_and_the_loss_is_said() {
 fn a_second_signal_ends_a_drain_that_takes_long() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::dev(folder.path(), &[]);
-    let (_, topic, token) = stage(&server);
+    let (arn, token) = stage(server.http);
     let lock = Lock::take(folder.path());
-    let socket = join(server.http, &token, &topic);
+    let socket = join(server.http, &arn, &token);
 
     server.signal("TERM");
     until("the drain begins", || {

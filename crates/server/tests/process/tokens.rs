@@ -248,6 +248,7 @@ fn piped(folder: &Path, words: &[&str], input: &[u8]) -> String {
     assert!(output.status.success(), "{words:?}: {output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
+
 #[test]
 fn a_token_of_ones_own_opens_the_stage_until_its_key_is_deleted() {
     let studio = Studio::new();
