@@ -5,8 +5,6 @@ Every reply holds what the model says and nothing else.
 """
 
 import itertools
-import socket
-from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -15,6 +13,7 @@ from hypothesis import strategies as st
 from contract import AVAILABLE, OPERATIONS, SHAPES, UNAVAILABLE, check_reply, members
 from downstage import Server, until
 from keys import public_key
+from presence import Presence
 from signed import Caller, Reply, exported
 from values import Case, input_cases, put, text
 
@@ -132,18 +131,8 @@ def created(reply: Reply) -> str:
 def join(api: Caller, stage: str) -> tuple[str, str]:
     """A session, and a participant who has been in it: opens an events socket and closes it."""
     token = api.ok("CreateParticipantToken", stageArn=stage, userId="ana", attributes={"seat": "1"})["participantToken"]
-    host = urlsplit(api.url)
-    with socket.create_connection((host.hostname, host.port), timeout=20) as connection:
-        connection.sendall(
-            f"GET /events/{stage.rsplit('/', 1)[1]} HTTP/1.1\r\nHost: {host.netloc}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-            f"Sec-WebSocket-Protocol: {token['token']}\r\n\r\n".encode()
-        )
-        seen = b""
-        while b"STAGE_STATE" not in seen:
-            chunk = connection.recv(4096)
-            assert chunk, f"the socket was closed: {seen!r}"
-            seen += chunk
+    with Presence(api.ok("GetStage", arn=stage)["stage"], token["token"]):
+        pass
     sessions = until("the session", lambda: api.listed("ListStageSessions", stageArn=stage))
     who = {"stageArn": stage, "sessionId": sessions[0]["sessionId"], "participantId": token["participantId"]}
     until("the participant has left", lambda: len(api.listed("ListParticipantEvents", **who)) == 2)
