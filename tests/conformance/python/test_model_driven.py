@@ -25,12 +25,8 @@ NAMES = {"PaginationToken", "ResourceArn", "StageSessionId", "ParticipantId", "P
 
 # What creates a resource: the kind's name in the operations and in the reply.
 CREATED = {
-    name: kind
-    for name, kind in {
-        "CreateStage": "Stage", "ImportPublicKey": "PublicKey", "CreateStorageConfiguration": "StorageConfiguration",
-        "CreateEncoderConfiguration": "EncoderConfiguration", "CreateIngestConfiguration": "IngestConfiguration",
-    }.items()
-    if name in AVAILABLE
+    "CreateStage": "Stage", "ImportPublicKey": "PublicKey", "CreateStorageConfiguration": "StorageConfiguration",
+    "CreateEncoderConfiguration": "EncoderConfiguration", "CreateIngestConfiguration": "IngestConfiguration",
 }
 
 LISTS = [
@@ -40,7 +36,7 @@ LISTS = [
 
 
 class World:
-    """One resource of each kind that this build knows, and what a caller has to name."""
+    """One resource of each kind, and what a caller has to name."""
 
     def __init__(self, server: Server):
         self.api = Caller(server.http)
