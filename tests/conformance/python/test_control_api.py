@@ -1,26 +1,14 @@
-"""The control API as boto3 sees it: what stages, tokens and tags do, their errors and pages, and what is absent."""
+"""The control API as boto3 sees it: what stages, tokens and tags do, their errors and pages."""
 
 import datetime
 import re
+import urllib.request
 import uuid
 
 import pytest
 from botocore.exceptions import ClientError
 
 from downstage import Stage, until
-
-STAGE = "arn:aws:ivs:us-west-2:000000000000:stage/abcdABCDefgh"
-COMPOSITION = "arn:aws:ivs:us-west-2:000000000000:composition/abcdABCDefgh"
-REPLICATION = {"sourceStageArn": STAGE, "destinationStageArn": STAGE, "participantId": "abc"}
-UNAVAILABLE = {
-    "get_composition": {"arn": COMPOSITION},
-    "list_compositions": {},
-    "list_participant_replicas": {"sourceStageArn": STAGE, "participantId": "abc"},
-    "start_composition": {"stageArn": STAGE, "destinations": [{}]},
-    "start_participant_replication": REPLICATION,
-    "stop_composition": {"arn": COMPOSITION},
-    "stop_participant_replication": REPLICATION,
-}
 
 
 def code(error) -> str:
@@ -205,20 +193,7 @@ def test_wrong_keys_are_refused(server, access_key, secret_key, expected):
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
 
 
-@pytest.mark.parametrize(("operation", "arguments"), UNAVAILABLE.items())
-def test_an_operation_that_is_absent_says_so_by_name(client, operation, arguments):
-    with pytest.raises(ClientError) as error:
-        getattr(client, operation)(**arguments)
-    name = "".join(part.capitalize() for part in operation.split("_"))
-    response = error.value.response
-    assert response["ResponseMetadata"]["HTTPStatusCode"] == 501
-    text = response["Error"].get("Message", "") + response.get("exceptionMessage", "") + response.get("message", "")
-    assert name in text
-
-
 def test_health_readiness_and_metrics_answer(server, client, stage):
-    import urllib.request
-
     def get(path):
         with urllib.request.urlopen(server.http + path, timeout=5) as response:
             assert response.status == 200
