@@ -34,8 +34,8 @@ use auth::policy::Policy;
 use auth::sigv4::Secret;
 use auth::token::TokenKey;
 use axum::extract::Request;
-use model::{AccountId, Now, limits};
-use std::collections::BTreeMap;
+use model::{AccountId, Now, Region, limits};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::SharedStore;
 use tokio::sync::{mpsc, oneshot};
@@ -104,7 +104,7 @@ pub enum BucketFault {
     #[error("the bucket does not let this server in")]
     Denied(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The object store does not answer, or does not know this server: the operator acts.
-    #[error("the object store does not answer")]
+    #[error("the object store cannot be used")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -119,6 +119,9 @@ pub trait Buckets: Send + Sync {
 pub struct Settings {
     /// Access keys by id.
     pub access_keys: BTreeMap<String, AccessKey>,
+    /// The regions that are served; empty serves every one. A region is the caller's word, and each has quotas and rates of its
+    /// own, so without an end to them neither holds.
+    pub regions: BTreeSet<Region>,
     /// What stages advertise.
     pub endpoints: Endpoints,
     /// Resources per account and region.

@@ -114,6 +114,11 @@ async fn admit(
     };
     let secret_of = |id: &str| app.keys.get(id).map(|key| key.secret.clone());
     let signer = sigv4::verify(&sent, &secret_of, now.wall).map_err(Refusal::Signature)?;
+    let regions = &app.settings.regions;
+    if !regions.is_empty() && !regions.contains(&signer.region) {
+        let what = "the credential scope's region";
+        return Err(Refusal::Signature(SignatureError::Invalid { what }));
+    }
     let key = app
         .keys
         .get(&signer.access_key)

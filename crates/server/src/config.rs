@@ -40,6 +40,9 @@ liveness_timeout = "10s"
 retention = "60d"
 token_clock_skew = "60s"
 rates = true
+regions = [
+    "ap-northeast-1", "ap-northeast-2", "ap-south-1", "eu-central-1", "eu-west-1", "us-east-1", "us-west-2",
+]
 
 [quotas]
 stages = 1000
@@ -64,9 +67,10 @@ format = "human"
 level = "info"
 "#;
 
-/// Where `downstage dev` differs: this machine only, one worker, no request rates, keys that everybody knows.
+/// Where `downstage dev` differs: this machine only, one worker, no request rates, any region, keys that everybody knows.
 pub(crate) const DEV_DEFAULTS: &str = r#"
 rates = false
+regions = []
 
 [object_store]
 buckets = ["recordings"]
@@ -181,6 +185,18 @@ pub(crate) struct Settings {
         default_missing_value = "true"
     )]
     pub(crate) rates: Option<bool>,
+
+    /// Regions that the control API serves; a request that is signed for another one is refused (403). Each account has its
+    /// quotas and rates in each of them. An empty list serves every region, so that neither holds: a region is the caller's
+    /// word.
+    #[arg(
+        id = "regions",
+        long,
+        env = "DOWNSTAGE_REGIONS",
+        value_name = "REGION",
+        value_delimiter = ','
+    )]
+    pub(crate) regions: Option<Vec<String>>,
 
     /// How much an account may have.
     #[command(flatten)]
@@ -316,6 +332,7 @@ impl Settings {
             retention: self.retention.or(under.retention),
             token_clock_skew: self.token_clock_skew.or(under.token_clock_skew),
             rates: self.rates.or(under.rates),
+            regions: self.regions.or(under.regions),
             quotas: self.quotas.over(under.quotas),
             object_store: self.object_store.over(under.object_store),
             media: MediaSettings {

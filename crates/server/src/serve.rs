@@ -232,6 +232,7 @@ fn api_settings(
         },
         buckets: Arc::clone(&kept.buckets) as Arc<dyn api::Buckets>,
         rates: config.rates,
+        regions: config.regions.clone(),
         token_key: kept.secrets.token.clone(),
         participant_key: kept.secrets.participant,
         cursor_key: kept.secrets.cursor,

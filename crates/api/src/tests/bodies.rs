@@ -203,7 +203,7 @@ async fn t11_t67_no_operation_reads_a_body_that_is_too_large_encoded_or_of_anoth
 #[tokio::test]
 async fn every_reply_carries_the_security_headers_and_a_request_id_of_its_own() {
     let world = World::new().await;
-    let mut ids = std::collections::BTreeSet::new();
+    let mut ids = BTreeSet::new();
     let answers = [
         world.call(ANA, "ListStages", json!({})).await,
         world

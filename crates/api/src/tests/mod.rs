@@ -22,7 +22,7 @@ mod tenancy;
 mod text;
 mod unclear;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -168,6 +168,7 @@ impl World {
                 rtmp: "rtmp://media.example:1935/app/".to_owned(),
                 rtmps: "rtmps://media.example:1936/app/".to_owned(),
             },
+            regions: BTreeSet::new(),
             quotas: crate::Quotas::default(),
             buckets: Arc::new(Shelf),
             rates: false,

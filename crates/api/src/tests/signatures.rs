@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::{HeaderValue, Request, header};
+use model::Region;
 
 use super::*;
 
@@ -162,6 +163,20 @@ async fn t4_t6_stale_requests_wrong_secrets_and_unknown_keys_are_refused() {
         world.advance(Duration::from_secs(late));
         assert_eq!(world.send(request).await.status, status, "{late} s late");
     }
+}
+
+#[tokio::test]
+async fn t6_a_region_that_is_not_served_is_no_place_to_sign_for() {
+    let served = Region::parse(ANA.region).unwrap();
+    let world = World::with(|settings| settings.regions = [served].into()).await;
+    for (who, verdict) in [
+        (ANA, (200, "")),
+        (ANA_ABROAD, (403, "InvalidSignatureException")),
+    ] {
+        let answer = world.call(who, "CreateStage", json!({})).await;
+        assert_eq!(answer.verdict(), verdict, "{who:?}");
+    }
+    assert_eq!(world.store.stage_all().await.unwrap().len(), 1);
 }
 
 #[tokio::test]

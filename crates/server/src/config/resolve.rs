@@ -1,6 +1,6 @@
 //! From layers of settings to one configuration that holds together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use api::AccessKey;
 use auth::policy::{Policy, PolicyError};
 use auth::sigv4::Secret;
-use model::AccountId;
+use model::{AccountId, Region};
 
 use super::file::{self, FileError};
 use super::{
@@ -47,6 +47,8 @@ pub(crate) struct Config {
     pub(crate) retention: Duration,
     pub(crate) token_clock_skew: Duration,
     pub(crate) rates: bool,
+    /// Those that are served; empty serves every one.
+    pub(crate) regions: BTreeSet<Region>,
     pub(crate) quotas: Quotas,
     pub(crate) object_store: ObjectStore,
     pub(crate) media_listen: SocketAddr,
@@ -179,6 +181,7 @@ impl Config {
             retention,
             token_clock_skew,
             rates: settings.rates.expect(in_defaults),
+            regions: regions(&settings.regions.unwrap_or_default())?,
             quotas: settings.quotas.check()?,
             object_store,
             media_listen,
@@ -204,6 +207,15 @@ fn read(path: &Path) -> Result<Settings, ConfigError> {
         path: path.to_owned(),
         source,
     })
+}
+
+fn regions(names: &[String]) -> Result<BTreeSet<Region>, ConfigError> {
+    names
+        .iter()
+        .map(|name| {
+            Region::parse(name).map_err(|_| invalid("regions", "must be regions such as us-east-1"))
+        })
+        .collect()
 }
 
 fn cores() -> usize {
@@ -383,6 +395,7 @@ mod tests {
         assert_eq!(config.http.to_string(), "127.0.0.1:7400");
         assert_eq!(config.retention, Duration::from_hours(60 * 24));
         assert!(config.rates);
+        assert_eq!(config.regions.len(), 7);
         assert_eq!(config.metrics_access, MetricsAccess::Loopback);
         assert_eq!(config.external_addresses, [IpAddr::from([203, 0, 113, 7])]);
     }
@@ -392,6 +405,7 @@ mod tests {
         let config = load(Mode::Dev, "").unwrap();
         assert_eq!(config.media_workers, 1);
         assert!(!config.rates);
+        assert!(config.regions.is_empty());
         assert_eq!(config.access_keys["test"].account.as_str(), "000000000000");
     }
 
@@ -411,6 +425,10 @@ mod tests {
                 "media.workers: must lie between 1 and 256",
             ),
             ("quotas.stages = 0", "quotas.stages: must be at least 1"),
+            (
+                "regions = [\"us-east-1\", \"US EAST\"]",
+                "regions: must be regions such as us-east-1",
+            ),
             (
                 "metrics.token = \"short\"",
                 "metrics.token: must have at least 16 characters",
