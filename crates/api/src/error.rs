@@ -145,7 +145,7 @@ pub(crate) enum ServerFault {
     StoreUnavailable(#[source] Box<dyn Error + Send + Sync>),
     #[error("the store gave an answer that the operation cannot cause")]
     StoreUnexpected(#[source] StoreError),
-    #[error("the object store does not answer")]
+    #[error("the object store cannot be used")]
     BucketsUnavailable(#[source] Box<dyn Error + Send + Sync>),
     #[error("the stages cannot be reached: their queue is full or closed")]
     StagesUnreachable,

@@ -42,7 +42,7 @@ async fn t61_no_canary_is_found_in_the_log_at_trace() {
         "111111111111",
         "outcome=\"ok\"",
         "the store does not answer",
-        "the object store does not answer",
+        "the object store cannot be used",
     ] {
         assert!(text.contains(expected), "{expected} is missing in the log");
     }

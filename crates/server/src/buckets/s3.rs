@@ -164,3 +164,239 @@ fn no_status(error: &object_store::Error) -> String {
     "an answer that cannot be read: is there an S3 server at the endpoint, and is the region right?"
         .to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+    use std::sync::{Arc, Mutex};
+
+    use api::Buckets as _;
+    use axum::extract::Request;
+    use axum::http::header::{AUTHORIZATION, ETAG};
+    use axum::http::{Method, StatusCode};
+    use axum::response::IntoResponse;
+    use tokio::net::TcpListener;
+    use tokio::task::JoinSet;
+
+    use super::super::{Buckets, reach};
+    use super::*;
+    use crate::config::Redacted;
+
+    /// What S3 repeats in a refusal.
+    const REPEATED: &str =
+        "<AWSAccessKeyId>AKID</AWSAccessKeyId><SignatureProvided>c0ffee</SignatureProvided>";
+
+    /// An S3 server that says what it is told to, by the name of the bucket, and notes what it was asked.
+    struct Server {
+        config: config::S3,
+        asked: Arc<Mutex<Vec<String>>>,
+        _task: JoinSet<()>,
+    }
+
+    impl Server {
+        async fn start() -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let asked = Arc::new(Mutex::new(Vec::new()));
+            let noted = Arc::clone(&asked);
+            let router = axum::Router::new().fallback(move |request: Request| {
+                let asked = Arc::clone(&noted);
+                async move { answer(&request, &asked) }
+            });
+            let mut task = JoinSet::new();
+            task.spawn(async move { axum::serve(listener, router).await.unwrap() });
+            Self {
+                config: config(port),
+                asked,
+                _task: task,
+            }
+        }
+
+        fn buckets(&self) -> Buckets {
+            open(&self.config)
+        }
+    }
+
+    fn config(port: u16) -> config::S3 {
+        config::S3 {
+            endpoint: format!("http://127.0.0.1:{port}"),
+            region: "us-east-1".to_owned(),
+            access_key_id: "AKID".to_owned(),
+            secret_access_key: Redacted::new("hunter2"),
+            allow_http: true,
+        }
+    }
+
+    fn open(server: &config::S3) -> Buckets {
+        Buckets::open(&config::ObjectStore::S3(server.clone())).unwrap()
+    }
+
+    fn answer(request: &Request, asked: &Mutex<Vec<String>>) -> impl IntoResponse + use<> {
+        let etag = [(ETAG, "\"d41d8cd98f00b204e9800998ecf8427e\"")];
+        let (status, body) = status_and_body(request, asked);
+        (status, etag, body)
+    }
+
+    fn status_and_body(request: &Request, asked: &Mutex<Vec<String>>) -> (StatusCode, String) {
+        let signed = request.headers()[AUTHORIZATION].to_str().unwrap();
+        assert!(signed.starts_with("AWS4-HMAC-SHA256 Credential=AKID/"));
+        assert!(signed.contains("/us-east-1/s3/aws4_request"));
+        let path = request.uri().path();
+        let line = format!("{} {path}", request.method());
+        asked.lock().unwrap().push(line);
+        let bucket = path.split('/').nth(1).unwrap_or_default();
+        let refusal = |status, code: &str| {
+            let body = format!("<Error><Code>{code}</Code>{REPEATED}</Error>");
+            (StatusCode::from_u16(status).unwrap(), body)
+        };
+        match bucket {
+            "recordings" => (StatusCode::OK, String::new()),
+            "undeletable" if request.method() == Method::PUT => (StatusCode::OK, String::new()),
+            "undeletable" | "foreign" => refusal(403, "AccessDenied"),
+            "absent" | NOBODYS => refusal(404, "NoSuchBucket"),
+            "misnamed" => refusal(400, "InvalidBucketName"),
+            "unsigned" => refusal(403, "SignatureDoesNotMatch"),
+            "unknown-key" => refusal(403, "InvalidAccessKeyId"),
+            "unauthenticated" => refusal(401, "AccessDenied"),
+            "busy" => refusal(503, "SlowDown"),
+            "elsewhere" => refusal(301, "PermanentRedirect"),
+            "a-web-page" => (StatusCode::NOT_FOUND, format!("<html>{REPEATED}</html>")),
+            "a-long-code" => refusal(404, &"x".repeat(CODE_CHARS_MAX + 1)),
+            "an-odd-code" => refusal(404, "a\nb"),
+            other => panic!("nobody asks for {other}"),
+        }
+    }
+
+    /// A verdict in words, with all that the log would have.
+    async fn verdict(buckets: &Buckets, name: &str) -> String {
+        match buckets.exists(name).await {
+            Ok(is_there) => format!("{is_there}"),
+            Err(fault) => {
+                let source = fault.source().unwrap();
+                assert!(source.source().is_none());
+                match fault {
+                    BucketFault::Denied(_) => format!("denied: {source}"),
+                    BucketFault::Unavailable(_) => format!("unavailable: {source}"),
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_bucket_is_there_if_it_takes_an_object() {
+        let server = Server::start().await;
+        assert_eq!(verdict(&server.buckets(), "recordings").await, "true");
+        let probe = "/recordings/.downstage-write-check";
+        assert_eq!(
+            *server.asked.lock().unwrap(),
+            [format!("PUT {probe}"), format!("DELETE {probe}")]
+        );
+        // What cannot be taken away stays where it is.
+        assert_eq!(verdict(&server.buckets(), "undeletable").await, "true");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_told_by_status_and_code_and_whoever_can_act_on_it() {
+        let server = Server::start().await;
+        let buckets = server.buckets();
+        for (bucket, expected) in [
+            ("absent", "false"),
+            ("misnamed", "false"),
+            ("foreign", "denied: status 403, AccessDenied"),
+            ("unsigned", "unavailable: status 403, SignatureDoesNotMatch"),
+            ("unknown-key", "unavailable: status 403, InvalidAccessKeyId"),
+            ("unauthenticated", "unavailable: status 401, AccessDenied"),
+            ("busy", "unavailable: status 503, SlowDown"),
+            (
+                "elsewhere",
+                "unavailable: an answer that cannot be read: is there an S3 server at the endpoint, and is the region right?",
+            ),
+            (
+                "a-web-page",
+                "unavailable: status 404, which is no answer of S3",
+            ),
+            (
+                "a-long-code",
+                "unavailable: status 404, which is no answer of S3",
+            ),
+            (
+                "an-odd-code",
+                "unavailable: status 404, which is no answer of S3",
+            ),
+        ] {
+            assert_eq!(verdict(&buckets, bucket).await, expected, "{bucket}");
+        }
+        // Nothing was asked twice.
+        assert_eq!(server.asked.lock().unwrap().len(), 11);
+    }
+
+    #[tokio::test]
+    async fn names_that_no_bucket_has_are_not_asked_for() {
+        let server = Server::start().await;
+        for name in [
+            "..",
+            "...",
+            "a..b",
+            "../recordings",
+            "recordings/x",
+            "x?acl",
+        ] {
+            assert_eq!(verdict(&server.buckets(), name).await, "false", "{name}");
+        }
+        assert_eq!(server.asked.lock().unwrap().len(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_hangs_is_waited_for_five_seconds() {
+        // Nobody accepts: the system takes the connection and the request, and no answer comes.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = config(listener.local_addr().unwrap().port());
+        let began = tokio::time::Instant::now();
+        assert_eq!(
+            verdict(&open(&server), "recordings").await,
+            "unavailable: no answer within 5 seconds"
+        );
+        assert_eq!(began.elapsed().as_secs(), 5);
+        let endpoint = &server.endpoint;
+        let reached = reach(&server).await;
+        assert_eq!(
+            reached,
+            Err(format!("{endpoint}: no answer within 5 seconds"))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_is_told_by_the_innermost_cause() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = config(listener.local_addr().unwrap().port());
+        drop(listener);
+        let said = verdict(&open(&server), "recordings").await;
+        assert!(
+            said.starts_with("unavailable: Connection refused"),
+            "{said}"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_operator_learns_whether_the_server_knows_the_key() {
+        let server = Server::start().await;
+        let endpoint = &server.config.endpoint;
+        let reached = reach(&server.config).await;
+        assert_eq!(
+            reached,
+            Ok(format!("{endpoint} answers and knows the access key"))
+        );
+        assert_eq!(
+            *server.asked.lock().unwrap(),
+            [format!("GET /{NOBODYS}/.downstage-write-check")]
+        );
+    }
+
+    #[test]
+    fn the_secret_is_not_in_what_can_be_printed_of_the_client() {
+        let s3 = S3::open(&config(9)).unwrap();
+        let bucket = s3.bucket(&"recordings".parse().unwrap()).unwrap();
+        let text = format!("{:?} {bucket:?} {bucket}", s3.server);
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}

@@ -6,6 +6,7 @@
 )]
 
 mod admin;
+mod buckets;
 mod http;
 mod life;
 mod log;
