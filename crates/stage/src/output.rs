@@ -75,7 +75,7 @@ pub enum Refusal {
     #[error("the token does not have the capability for this")]
     InsufficientCapabilities,
     /// The stage is full, or all that its account has in the region.
-    #[error("the stage is at capacity")]
+    #[error("the stage or its account is at capacity")]
     QuotaExceeded,
     /// The offer cannot be accepted.
     #[error("the offer is not acceptable: {}", .0.as_str())]
