@@ -58,7 +58,7 @@ A stage with a participant token, to paste into the page:
   aws ivs-realtime create-stage --name demo --participant-token-configurations userId=ana
 
 A file as a publisher (FFmpeg 8 or newer):
-  ffmpeg -re -i file.mp4 -c:v libx264 -profile:v baseline -bf 0 -g 60 -b:v 2M -c:a libopus -ar 48000 -ac 2 -f whip -authorization $TOKEN {whip}
+  ffmpeg -re -i file.mp4 -c:v libx264 -profile:v baseline -bf 0 -g 60 -pix_fmt yuv420p -b:v 2M -c:a libopus -ar 48000 -ac 2 -f whip -authorization $TOKEN {whip}
 
 Everything in it, to keep and to seed another with (docs/admin.md has reset and seed):
   curl -H 'Authorization: Bearer {admin_key}' {http}/_downstage/state

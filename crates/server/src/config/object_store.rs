@@ -60,7 +60,8 @@ pub(crate) struct ObjectStoreSettings {
     )]
     pub(crate) region: Option<String>,
 
-    /// Id of the access key that signs requests to the S3 server. It needs `s3:PutObject` and `s3:DeleteObject` on the buckets.
+    /// Id of the access key that signs requests to the S3 server. It needs `s3:PutObject` on the buckets, and `s3:DeleteObject` to
+    /// take its probe away again.
     #[arg(
         id = "object_store.access_key_id",
         long = "object-store-access-key-id",
