@@ -3,7 +3,7 @@
 //! It has a bearer key of its own and exists only where one is configured. It is not part of the service's API: no
 //! signatures, no access policies, no quotas, no CORS. `docs/admin.md` is the reference.
 //!
-//! A *document* is all resources as JSON: [`export`] prints it, [`seed`] reads it.
+//! A *document* is all resources as JSON: [`export`] prints it, [`mod@seed`] reads it.
 
 mod attempts;
 mod body;
