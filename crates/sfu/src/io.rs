@@ -70,7 +70,8 @@ pub enum Input<'a> {
         /// Its offer.
         offer: Offer,
     },
-    /// A subscriber's offer; answered by [`Output::Answer`].
+    /// A subscriber's offer; answered by [`Output::Answer`]. It gets all that the publisher sends, as far as it offers to
+    /// receive it; [`Input::Want`] changes that.
     Subscribe {
         /// The new peer.
         connection: ConnectionId,
@@ -78,6 +79,29 @@ pub enum Input<'a> {
         publisher: ConnectionId,
         /// Its offer.
         offer: Offer,
+    },
+    /// The offer of a subscriber with a pool of slots; answered by [`Output::Answer`]. It gets nothing before [`Input::Want`].
+    Feed {
+        /// The new peer.
+        connection: ConnectionId,
+        /// Its offer.
+        offer: Offer,
+    },
+    /// Another offer of a feed: with further sections, or with other ICE credentials (a restart). Answered by
+    /// [`Output::Answer`]; after an error the feed is as it was.
+    Reoffer {
+        /// Which peer.
+        connection: ConnectionId,
+        /// The new offer.
+        offer: Offer,
+    },
+    /// All that a subscriber is to get; takes the place of what it wanted before. A publisher that is not there is not an
+    /// error: it may have gone a moment ago.
+    Want {
+        /// Which peer.
+        connection: ConnectionId,
+        /// From whom, and what; one entry for each publisher.
+        wants: Vec<Want>,
     },
     /// An `application/trickle-ice-sdpfrag` body (RFC 8840, RFC 9725 section 4.3); answered by [`Output::Patched`].
     Patch {
@@ -100,6 +124,151 @@ pub enum Input<'a> {
         /// Its remote address.
         source: SocketAddr,
     },
+}
+
+/// What a subscriber wants of one publisher.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Want {
+    /// Of whom.
+    pub publisher: ConnectionId,
+    /// Whether its audio is wanted.
+    pub audio: bool,
+    /// What is wanted of its video, if anything.
+    pub video: Option<VideoWant>,
+}
+
+/// How a publisher's video is wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VideoWant {
+    /// The layer that is to be kept while it is there; without one the server chooses.
+    pub layer: Option<LayerLabel>,
+    /// Where to begin while the server chooses.
+    pub start: Start,
+    /// Largest picture that is of use, in pixels of width times height; a layer above is not chosen where one below is there.
+    pub pixels_max: Option<u32>,
+    /// Who is upgraded first when there is not enough for all; higher comes first.
+    pub priority: u8,
+}
+
+/// Where automatic choice of a layer begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// With the lowest, then up.
+    #[default]
+    Lowest,
+    /// With the highest, then down if need be.
+    Highest,
+}
+
+/// The name of a simulcast layer: its RID (RFC 8851), or [`LayerLabel::ONLY`] where there is one encoding without a name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LayerLabel(Box<str>);
+
+impl LayerLabel {
+    /// What the only encoding of a publisher without simulcast is called.
+    pub const ONLY: &'static str = "default";
+    /// Longest name: what a one-byte header extension carries (RFC 8285 section 4.2).
+    pub const BYTES_MAX: usize = 16;
+
+    /// A name; `None` unless it is 1 to 16 letters, digits, `-` or `_`. RFC 8851 section 10 has letters and digits only;
+    /// clients in use write the other two.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_sound = (1..=Self::BYTES_MAX).contains(&text.len())
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+        is_sound.then(|| Self(text.into()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What carries a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Medium {
+    /// Opus.
+    Audio,
+    /// H.264 or VP8.
+    Video,
+}
+
+/// One section of a feed, in which the server puts one publisher's medium at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// The section's `mid`.
+    pub mid: String,
+    /// What it can carry.
+    pub medium: Medium,
+}
+
+/// What a slot carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// The slot's `mid`.
+    pub mid: String,
+    /// What it carries.
+    pub medium: Medium,
+    /// Whose media.
+    pub publisher: ConnectionId,
+    /// Whether nothing is sent for want of bandwidth.
+    pub is_paused: bool,
+}
+
+/// One layer of a publisher's video, as it arrives here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// Its name.
+    pub label: LayerLabel,
+    /// Width of the picture, pixels; 0 before the first key frame.
+    pub width: u32,
+    /// Height of the picture, pixels; 0 before the first key frame.
+    pub height: u32,
+    /// Pictures in a second.
+    pub frames_per_second: u32,
+    /// Measured bitrate, bits per second.
+    pub bitrate_bps: u64,
+}
+
+/// A publisher's layers as one subscriber gets them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layers {
+    /// Whose.
+    pub publisher: ConnectionId,
+    /// Those that are there, lowest first.
+    pub layers: Vec<Layer>,
+    /// The one that is being sent; `None` while video is paused or has not begun.
+    pub selected: Option<LayerLabel>,
+    /// Why it is that one.
+    pub reason: LayerReason,
+}
+
+/// Why a subscriber gets the layer that it gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayerReason {
+    /// The server chooses.
+    Automatic,
+    /// It was asked for.
+    Selected,
+    /// The one that was asked for is not there.
+    Unavailable,
+    /// The one that was asked for does not fit the bandwidth.
+    Bandwidth,
+}
+
+/// How a subscriber is served at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quality {
+    /// Estimated bandwidth to it, bits per second.
+    pub estimate_bps: u64,
+    /// What is sent to it, bits per second.
+    pub sent_bps: u64,
+    /// Lost packets of the last reports, in 1/256.
+    pub loss: u8,
+    /// Round trip, if known.
+    pub round_trip: Option<Duration>,
 }
 
 /// One effect.
@@ -126,6 +295,45 @@ pub enum Output {
         /// Which peer.
         connection: ConnectionId,
     },
+    /// What the slots of a feed carry; all of them that carry something. Put out at each change.
+    Bound {
+        /// Which peer.
+        connection: ConnectionId,
+        /// Slots in use, by `mid`.
+        bindings: Vec<Binding>,
+    },
+    /// A feed has too few slots for what it wants; so many are needed in all.
+    Need {
+        /// Which peer.
+        connection: ConnectionId,
+        /// Slots for audio.
+        audio: usize,
+        /// Slots for video.
+        video: usize,
+    },
+    /// Layers, or which of them a subscriber gets, have changed.
+    Layers {
+        /// Which peer.
+        connection: ConnectionId,
+        /// What there is now.
+        layers: Layers,
+    },
+    /// A publisher has begun or stopped to speak, by the audio levels that it sends (RFC 6464).
+    Voice {
+        /// Which publisher.
+        connection: ConnectionId,
+        /// Whether it speaks now.
+        is_speaking: bool,
+        /// Its level, in -dBov: 0 is loudest, 127 silence.
+        level: u8,
+    },
+    /// How a subscriber is served, every few seconds while it changes.
+    Quality {
+        /// Which peer.
+        connection: ConnectionId,
+        /// The figures.
+        quality: Quality,
+    },
     /// A peer is gone on its own account; it is forgotten already.
     Closed {
         /// Which peer.
@@ -140,6 +348,8 @@ pub enum Output {
 pub struct Answer {
     /// The SDP answer, complete with candidates in every section.
     pub sdp: String,
+    /// The slots of a feed, in the order of the sections; empty for other peers.
+    pub slots: Vec<Slot>,
 }
 
 /// An accepted patch.
@@ -221,6 +431,14 @@ pub struct Counters {
     pub packets_dropped: u64,
     /// Key frame requests sent to publishers.
     pub key_frame_requests: u64,
+    /// RTP packets sent again because a subscriber has asked for them.
+    pub packets_retransmitted: u64,
+    /// Packets that were asked for and are not kept any more, or were too many.
+    pub retransmissions_refused: u64,
+    /// Changes from one layer to another that subscribers have seen.
+    pub layer_switches: u64,
+    /// Times that a video was paused for want of bandwidth.
+    pub pauses: u64,
     /// Peers that ended by a panic inside their connection.
     pub panics: u64,
 }

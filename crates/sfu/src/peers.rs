@@ -90,6 +90,12 @@ impl Sfu {
                 self.outputs
                     .push_back(Output::Answer { connection, result });
             }
+            Input::Feed { connection, .. } | Input::Reoffer { connection, .. } => {
+                let result = Err(PeerFault::Offer);
+                self.outputs
+                    .push_back(Output::Answer { connection, result });
+            }
+            Input::Want { .. } => {}
             Input::Patch {
                 connection,
                 fragment,

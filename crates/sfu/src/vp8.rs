@@ -2,6 +2,24 @@
 
 use crate::payload::{Facts, Malformed};
 
+/// Where a payload descriptor numbers its picture (RFC 7741 section 4.2), and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Picture {
+    /// Offset in the payload and value of a picture id of 7 bits (one byte) or 15 bits (two bytes, the first with its top bit).
+    pub(crate) id: Option<PictureId>,
+    /// Offset in the payload and value of TL0PICIDX.
+    pub(crate) tl0: Option<(usize, u8)>,
+}
+
+/// A picture id and where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PictureId {
+    pub(crate) offset: usize,
+    pub(crate) value: u16,
+    /// Whether it has 15 bits, not 7.
+    pub(crate) is_long: bool,
+}
+
 /// Reads one payload: the descriptor (section 4.2), then the frame header where a frame begins.
 pub(crate) fn inspect(payload: &[u8]) -> Result<Facts, Malformed> {
     let (first, mut rest) = payload.split_first().ok_or(Malformed)?;

@@ -300,6 +300,11 @@ impl Worker {
                     self.facts.push(stage::Input::Connected { connection });
                 }
                 Output::Closed { connection, fault } => self.ended(connection, cause_of(fault)),
+                Output::Bound { .. }
+                | Output::Need { .. }
+                | Output::Layers { .. }
+                | Output::Voice { .. }
+                | Output::Quality { .. } => {}
             }
         }
     }

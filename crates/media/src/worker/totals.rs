@@ -18,6 +18,10 @@ pub(crate) struct Totals {
     datagrams_unknown: AtomicU64,
     packets_dropped: AtomicU64,
     key_frame_requests: AtomicU64,
+    packets_retransmitted: AtomicU64,
+    retransmissions_refused: AtomicU64,
+    layer_switches: AtomicU64,
+    pauses: AtomicU64,
     panics: AtomicU64,
 }
 
@@ -32,6 +36,10 @@ impl Totals {
             (&self.datagrams_unknown, counters.datagrams_unknown),
             (&self.packets_dropped, counters.packets_dropped),
             (&self.key_frame_requests, counters.key_frame_requests),
+            (&self.packets_retransmitted, counters.packets_retransmitted),
+            (&self.retransmissions_refused, counters.retransmissions_refused),
+            (&self.layer_switches, counters.layer_switches),
+            (&self.pauses, counters.pauses),
             (&self.panics, counters.panics),
         ] {
             total.store(count, Ordering::Relaxed);
@@ -49,6 +57,10 @@ impl Totals {
             datagrams_unknown: read(&self.datagrams_unknown),
             packets_dropped: read(&self.packets_dropped),
             key_frame_requests: read(&self.key_frame_requests),
+            packets_retransmitted: read(&self.packets_retransmitted),
+            retransmissions_refused: read(&self.retransmissions_refused),
+            layer_switches: read(&self.layer_switches),
+            pauses: read(&self.pauses),
             panics: read(&self.panics),
         }
     }
@@ -64,6 +76,10 @@ pub(crate) fn sum(all: impl Iterator<Item = Counters>) -> Counters {
         datagrams_unknown: sum.datagrams_unknown + next.datagrams_unknown,
         packets_dropped: sum.packets_dropped + next.packets_dropped,
         key_frame_requests: sum.key_frame_requests + next.key_frame_requests,
+        packets_retransmitted: sum.packets_retransmitted + next.packets_retransmitted,
+        retransmissions_refused: sum.retransmissions_refused + next.retransmissions_refused,
+        layer_switches: sum.layer_switches + next.layer_switches,
+        pauses: sum.pauses + next.pauses,
         panics: sum.panics + next.panics,
     })
 }

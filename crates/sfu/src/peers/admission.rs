@@ -104,7 +104,10 @@ impl Sfu {
         self.drive(connection, now, |rtc, _, _| {
             rtc.handle_input(RtcInput::Timeout(now))
         });
-        Ok(Answer { sdp })
+        Ok(Answer {
+            sdp,
+            slots: Vec::new(),
+        })
     }
 
     pub(super) fn patch(

@@ -1,0 +1,65 @@
+//! One packet of a publisher, as all its subscribers share it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::codec::Codec;
+use crate::vp8::Picture;
+
+/// Which of a publisher's streams: its audio, or one encoding of its video in the order of the offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Track(u8);
+
+impl Track {
+    /// The audio.
+    pub(crate) const AUDIO: Self = Self(0);
+    /// Most encodings of one video.
+    pub(crate) const LAYERS_MAX: usize = 3;
+
+    /// The encoding of that place in the offer, from 0 on; `None` beyond [`Track::LAYERS_MAX`].
+    pub(crate) fn video(place: usize) -> Option<Self> {
+        let number = u8::try_from(place).ok()?.checked_add(1)?;
+        (place < Self::LAYERS_MAX).then_some(Self(number))
+    }
+
+    /// The encoding's place in the offer; `None` for audio.
+    pub(crate) fn place(self) -> Option<usize> {
+        usize::from(self.0).checked_sub(1)
+    }
+}
+
+/// One packet; never changed once it is shared.
+#[derive(Clone, Debug)]
+pub(crate) struct Packet {
+    pub(crate) track: Track,
+    pub(crate) codec: Codec,
+    /// Changes with each new source of the track; sequence numbers and timestamps run on within one.
+    pub(crate) epoch: u32,
+    /// Without gaps, but for packets that are lost or late.
+    pub(crate) sequence: u64,
+    pub(crate) timestamp: u32,
+    pub(crate) marker: bool,
+    /// A decoder can start here.
+    pub(crate) is_start: bool,
+    /// VP8: where its descriptor numbers the picture.
+    pub(crate) picture: Option<Picture>,
+    pub(crate) extensions: Passed,
+    /// When it was captured, on our clock.
+    pub(crate) captured: Instant,
+    /// When it came in.
+    pub(crate) arrived: Instant,
+    pub(crate) payload: Arc<[u8]>,
+}
+
+/// Header extensions that mean the same on the next hop, as their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Passed {
+    /// Voice activity and level (RFC 6464 section 3).
+    pub(crate) audio_level: Option<u8>,
+    /// Coordination of video orientation (3GPP TS 26.114 section 7.4.5).
+    pub(crate) orientation: Option<u8>,
+    /// Playout delay (webrtc.org experiments): 12 bits each of least and most, 10 ms.
+    pub(crate) playout_delay: Option<[u8; 3]>,
+    /// Absolute capture time (webrtc.org experiments): NTP format, without the clock offset.
+    pub(crate) capture_time: Option<[u8; 8]>,
+}
