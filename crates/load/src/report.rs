@@ -1,0 +1,118 @@
+//! What came of a load.
+
+use serde::Serialize;
+
+/// What came of a load. All counts are of the measured time unless they say otherwise.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// How long was counted, in seconds.
+    pub seconds: f64,
+    /// What the publishers sent.
+    pub sent: Sent,
+    /// Connections that viewers asked for.
+    pub connections: usize,
+    /// Those that were connected at the end of counting.
+    pub connected: usize,
+    /// All viewers together.
+    pub sum: Counts,
+    /// From the making of a packet to its decryption, of all viewers together.
+    pub latency: Latency,
+    /// From the making of a picture to the decryption of the packet that makes it whole.
+    pub picture_latency: Latency,
+    /// From the first offer until the viewer is connected; of every viewer of the load.
+    pub join: Latency,
+    /// From the first offer until a key frame is whole; of every viewer that got one.
+    pub first_key_frame: Latency,
+    /// The slowest viewer's median latency less the fastest's, in milliseconds.
+    pub unfairness_ms: f64,
+    /// What SRTP was used, as the first connection that named one has it, such as `AEAD_AES_128_GCM`.
+    pub srtp_profile: Option<String>,
+    /// Each viewer.
+    pub viewers: Vec<ViewerReport>,
+}
+
+/// What the publishers sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Sent {
+    /// RTP packets, retransmissions not counted.
+    pub packets: u64,
+    /// Bytes of their payloads.
+    pub bytes: u64,
+    /// Pictures, of all layers.
+    pub pictures: u64,
+    /// Key frames among them.
+    pub key_frames: u64,
+    /// Requests for a key frame that came.
+    pub key_frame_requests: u64,
+}
+
+/// What viewers saw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Packets that were decrypted and not seen before, those that came by retransmission included.
+    pub packets: u64,
+    /// Bytes of their payloads.
+    pub bytes: u64,
+    /// Gaps in sequence numbers that nothing filled.
+    pub lost: u64,
+    /// Packets that came after one with a higher sequence number.
+    pub late: u64,
+    /// NACK messages sent.
+    pub nacks: u64,
+    /// Picture loss indications sent.
+    pub plis: u64,
+    /// Packets that came by a retransmission stream (RFC 4588) and filled a gap.
+    pub retransmissions: u64,
+    /// RTP datagrams that gave no new packet: repeated ones, padding and what could not be read.
+    pub discarded: u64,
+    /// Whole pictures.
+    pub pictures: u64,
+    /// Key frames among them.
+    pub key_frames: u64,
+    /// Times without a new picture for more than 150 ms and three times the mean.
+    pub freezes: u64,
+    /// How long these were together, in milliseconds.
+    pub frozen_ms: u64,
+    /// Changes from one layer of a publisher to another.
+    pub layer_switches: u64,
+    /// Datagrams that were dropped between server and viewer on purpose.
+    pub impaired: u64,
+}
+
+/// Times in milliseconds, with an error of at most 2 %.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Latency {
+    /// How many were measured; all others are zero if none was.
+    pub count: u64,
+    /// Half took no longer.
+    pub p50: f64,
+    /// 90 % took no longer.
+    pub p90: f64,
+    /// 99 % took no longer.
+    pub p99: f64,
+    /// 99.9 % took no longer.
+    pub p999: f64,
+    /// The longest.
+    pub max: f64,
+}
+
+/// One viewer.
+#[derive(Clone, Debug, Serialize)]
+pub struct ViewerReport {
+    /// Its number, from 0; those of a storm come last.
+    pub viewer: usize,
+    /// From its first offer until all its connections stood, in milliseconds.
+    pub join_ms: Option<f64>,
+    /// Of that, the wait for answers to its offers, in milliseconds.
+    pub http_ms: Option<f64>,
+    /// From its first offer until it had a whole key frame of any publisher, in milliseconds.
+    pub first_key_frame_ms: Option<f64>,
+    /// Bits of payload per second.
+    pub bitrate_bps: u64,
+    /// What it saw.
+    pub counts: Counts,
+    /// From the making of a packet to its decryption.
+    pub latency: Latency,
+    /// Why it has fewer connections than it asked for.
+    pub fault: Option<String>,
+}
