@@ -14,6 +14,11 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
 
 mod answer;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "reports of subscribers are read next")
+)]
+mod arrival;
 mod clock;
 mod codec;
 mod demux;
