@@ -1,5 +1,5 @@
 //! Who is calling, and what they may do: SigV4 verification, access policies, participant and connection tokens with the keys
-//! that sign them, and seals for what clients carry back to us. Pure functions over bytes and `Now`.
+//! that sign them, credentials of relays, and seals for what clients carry back to us. Pure functions over bytes and `Now`.
 //!
 //! What is absent: the lists of access keys, imported keys and revoked tokens (the caller looks one up), bans and stages
 //! (`stage`), HTTP replies (`api`).
@@ -22,6 +22,7 @@ pub mod participant_id;
 mod pem;
 pub mod policy;
 pub mod public_key;
+pub mod relay;
 pub mod seal;
 pub mod sigv4;
 pub mod token;

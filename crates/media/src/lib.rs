@@ -18,6 +18,7 @@ mod client_info;
 mod connections;
 mod events;
 mod facts;
+mod ice;
 mod plane;
 mod problem;
 mod rate;
@@ -36,6 +37,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 pub use connections::Gauges;
+pub use ice::{IceAccess, IceServerSettings, IceUrl, IceUrlError};
 pub use settings::{Clock, KeyLookup, KeysUnavailable, PublicKeys, Random, Settings};
 
 use plane::Plane;

@@ -10,12 +10,14 @@ use auth::bearer;
 use auth::public_key::PublicKey;
 use auth::token::{Signer, TokenError, TokenKey, Unverified};
 use axum::extract::ConnectInfo;
-use model::{Grant, Now, PublicKeyArn, StageArn};
+use jiff::Timestamp;
+use model::{Grant, Now, ParticipantId, PublicKeyArn, StageArn};
 use stage::{LeftReason, Reply};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::connections::Connections;
 use crate::facts::Facts;
+use crate::ice::{IceServer, IceServerSettings};
 use crate::problem::Problem;
 use crate::rate::Attempts;
 use crate::settings::{Clock, KeysUnavailable, PublicKeys, Random, Settings};
@@ -54,6 +56,7 @@ pub(crate) struct Plane {
     public_keys: PublicKeys,
     key_lookups: Semaphore,
     token_skew: Duration,
+    ice_servers: Vec<IceServerSettings>,
     attempts: Attempts,
     closing: AtomicBool,
 }
@@ -115,6 +118,7 @@ impl Plane {
             public_keys: settings.public_keys,
             key_lookups: Semaphore::new(KEY_LOOKUPS_MAX),
             token_skew: settings.token_skew,
+            ice_servers: settings.ice_servers,
             attempts: Attempts::default(),
             closing: AtomicBool::new(false),
         };
@@ -131,6 +135,18 @@ impl Plane {
         let mut bytes = [0; N];
         (self.random)(&mut bytes);
         bytes
+    }
+
+    /// The ICE servers that a participant is told of, with credentials that are good from `now` on.
+    pub(crate) fn ice_servers(
+        &self,
+        participant: &ParticipantId,
+        now: Timestamp,
+    ) -> Vec<IceServer> {
+        self.ice_servers
+            .iter()
+            .map(|settings| IceServer::told(settings, participant, now))
+            .collect()
     }
 
     /// The worker that owns a stage: always the same, wherever and whenever it is asked.

@@ -10,6 +10,7 @@ use auth::token::TokenKey;
 use model::{Now, PublicKeyArn};
 
 use crate::StageSender;
+use crate::ice::IceServerSettings;
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Now + Send + Sync>;
@@ -36,6 +37,8 @@ pub struct Settings {
     pub workers: usize,
     /// Addresses that candidates advertise instead of the listening one.
     pub external_addresses: Vec<IpAddr>,
+    /// STUN servers and relays that clients are told of.
+    pub ice_servers: Vec<IceServerSettings>,
     /// Base of resource URLs in `Location`, e.g. `http://127.0.0.1:7400`.
     pub public_url: String,
     /// Forwarding settings; `addresses` is filled in for each worker.

@@ -8,6 +8,7 @@
 
 mod admin;
 mod file;
+mod ice_servers;
 mod object_store;
 mod quotas;
 mod reference;
@@ -21,6 +22,7 @@ use clap::Args;
 use serde::Deserialize;
 
 pub(crate) use admin::{AdminSettings, DEV_KEY};
+pub(crate) use ice_servers::IceServerEntry;
 pub(crate) use object_store::{BucketName, ObjectStore, ObjectStoreSettings, S3};
 pub(crate) use quotas::{QuotaSettings, Quotas};
 pub(crate) use reference::{reference, sample};
@@ -233,6 +235,19 @@ pub(crate) struct Settings {
         hide_env_values = true
     )]
     pub(crate) access_keys: Option<Vec<AccessKeyEntry>>,
+
+    /// STUN servers and relays (TURN) that clients are told of, for networks that let nothing through to the media ports. As a
+    /// flag or in the environment: `URL`, `URL;SECRET` or `URL;USERNAME;CREDENTIAL`, several separated by commas. Flags can be
+    /// read by everybody on the machine: prefer the file or the environment.
+    #[arg(
+        id = "ice_servers",
+        long = "ice-server",
+        env = "DOWNSTAGE_ICE_SERVERS",
+        value_name = "URL[;SECRET]",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub(crate) ice_servers: Option<Vec<IceServerEntry>>,
 }
 
 /// `[media]`.
@@ -350,6 +365,7 @@ impl Settings {
                 level: self.log.level.or(under.log.level),
             },
             access_keys: self.access_keys.or(under.access_keys),
+            ice_servers: self.ice_servers.or(under.ice_servers),
         }
     }
 

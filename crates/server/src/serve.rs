@@ -254,6 +254,7 @@ fn start_media(
         listen: config.media_listen,
         workers: config.media_workers,
         external_addresses: config.external_addresses.clone(),
+        ice_servers: config.ice_servers.clone(),
         public_url: url.http(),
         sfu: sfu::Settings {
             liveness_timeout: config.liveness_timeout,

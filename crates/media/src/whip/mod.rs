@@ -7,8 +7,7 @@
 //! | `/whip/session/{name}` | PATCH a trickle fragment, DELETE |
 //!
 //! Each also answers GET, HEAD and OPTIONS. Every reply can be read by a page of any origin: what gives access is the
-//! token in the request, never a cookie. What is absent: `Link: rel="ice-server"` (candidates are reachable without a
-//! relay, over TCP where UDP is blocked) and WHEP counter-offers.
+//! token in the request, never a cookie. What is absent: WHEP counter-offers.
 
 mod offer;
 mod request;
@@ -17,16 +16,22 @@ mod session;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_TYPE,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ALLOW,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, LINK,
 };
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, Request, StatusCode};
+use model::ParticipantId;
+use stage::Refusal;
 
 use crate::plane::Plane;
+use crate::problem::Problem;
 
 /// Media type of offers and answers.
 const SDP: &str = "application/sdp";
@@ -87,8 +92,33 @@ fn empty_sdp() -> Response {
     (StatusCode::OK, [(CONTENT_TYPE, SDP)]).into_response()
 }
 
-async fn endpoint_options() -> Response {
-    options(ENDPOINT_METHODS, ACCEPT_POST, SDP)
+/// OPTIONS of an endpoint. To a client that shows its token it names the ICE servers too (RFC 9725 section 4.6); a preflight
+/// never has one.
+async fn endpoint_options(
+    State(plane): State<Arc<Plane>>,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let mut response = options(ENDPOINT_METHODS, ACCEPT_POST, SDP);
+    let headers = request.headers();
+    if headers.contains_key(AUTHORIZATION) && !headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
+        let caller = plane.verify(request::token(&plane, &request)?).await?;
+        // Who is inside already may go on with a token that has ended; whether that is so, only `stage` knows, and an answer
+        // names the servers anyway.
+        if caller.grant.expires <= plane.now().wall {
+            return Err(Refusal::TokenExpired.into());
+        }
+        link_ice_servers(&plane, &caller.grant.participant, &mut response);
+    }
+    Ok(response)
+}
+
+/// Adds a `Link` header for each URL of each ICE server.
+fn link_ice_servers(plane: &Plane, participant: &ParticipantId, response: &mut Response) {
+    for server in plane.ice_servers(participant, plane.now().wall) {
+        for link in server.links() {
+            response.headers_mut().append(LINK, link);
+        }
+    }
 }
 
 async fn session_options() -> Response {

@@ -11,7 +11,7 @@ use model::{ErrorCode, ParticipantId};
 use sfu::{Direction, Offer};
 use stage::Input;
 
-use super::{SDP, request};
+use super::{SDP, link_ice_servers, request};
 use crate::admission::{Admission, Established};
 use crate::client_info;
 use crate::connections::Kind;
@@ -59,7 +59,7 @@ async fn publish_offer(
     };
     admission.ask(input).await?;
     let established = admission.establish(&caller, offer, None).await?;
-    Ok(created(plane, established))
+    Ok(created(plane, &grant.participant, established))
 }
 
 /// POST to receive a participant.
@@ -87,15 +87,17 @@ pub(super) async fn subscribe(
     };
     let publish = admission.ask(input).await?.ok_or_else(Problem::internal)?;
     let established = admission.establish(&caller, offer, Some(publish)).await?;
-    Ok(created(&plane, established))
+    Ok(created(&plane, &caller.grant.participant, established))
 }
 
-fn created(plane: &Plane, established: Established) -> Response {
+fn created(plane: &Plane, participant: &ParticipantId, established: Established) -> Response {
     let location = format!("{}/whip/session/{}", plane.public_url, established.key);
     let headers = [
         (CONTENT_TYPE, SDP.to_owned()),
         (LOCATION, location),
         (ETAG, established.etag),
     ];
-    (StatusCode::CREATED, headers, established.answer.sdp).into_response()
+    let mut response = (StatusCode::CREATED, headers, established.answer.sdp).into_response();
+    link_ice_servers(plane, participant, &mut response);
+    response
 }

@@ -389,6 +389,7 @@ mod tests {
             listen: "127.0.0.1:0".parse().unwrap(),
             workers: 1,
             external_addresses: Vec::new(),
+            ice_servers: Vec::new(),
             public_url: String::new(),
             sfu: sfu::Settings::default(),
             token_key: TokenKey::from_pkcs8(&TokenKey::generate_pkcs8()).unwrap(),

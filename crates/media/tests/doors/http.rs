@@ -22,6 +22,15 @@ impl Reply {
         value
     }
 
+    /// Every value of a header that may stand more than once.
+    pub(crate) fn headers_of(&self, name: &str) -> Vec<&str> {
+        let values = self
+            .headers
+            .iter()
+            .filter(|(header, _)| header.eq_ignore_ascii_case(name));
+        values.map(|(_, value)| value.as_str()).collect()
+    }
+
     pub(crate) fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.body);
         self

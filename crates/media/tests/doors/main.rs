@@ -8,6 +8,7 @@
 
 mod events;
 mod http;
+mod ice_servers;
 mod keys;
 mod media;
 mod peer;

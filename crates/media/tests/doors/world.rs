@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use auth::token::{TokenKey, TokenRequest};
-use media::{Command, Media};
+use media::{Command, IceServerSettings, Media};
 use model::{Capabilities, Event, EventName, Now, ParticipantId, Record, StageArn};
 use stage::{Input, Output, Reply, Stages};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -49,6 +49,7 @@ pub(crate) struct Options {
     pub(crate) publishers_per_stage_max: u32,
     /// Whether the media plane's clock stands still.
     pub(crate) frozen: bool,
+    pub(crate) ice_servers: Vec<IceServerSettings>,
 }
 
 impl Default for Options {
@@ -59,6 +60,7 @@ impl Default for Options {
             liveness_timeout: Duration::from_secs(10),
             publishers_per_stage_max: stage.publishers_per_stage_max,
             frozen: false,
+            ice_servers: Vec::new(),
         }
     }
 }
@@ -129,6 +131,7 @@ impl World {
             listen: "127.0.0.1:0".parse().unwrap(),
             workers: options.workers,
             external_addresses: Vec::new(),
+            ice_servers: options.ice_servers,
             public_url: "http://media.test".to_owned(),
             sfu: sfu::Settings {
                 liveness_timeout: options.liveness_timeout,

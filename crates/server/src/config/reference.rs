@@ -24,6 +24,13 @@ const SAMPLE_ACCESS_KEYS: &str = r#"#
 # policy_file = "reader.json"
 "#;
 
+const SAMPLE_ICE_SERVERS: &str = r#"#
+# [[ice_servers]]
+# urls = ["turn:turn.example.com:3478?transport=udp", "turns:turn.example.com:443?transport=tcp"]
+# secret = ""
+# lifetime = "24h"
+"#;
+
 const REFERENCE_HEAD: &str = "\
 # Configuration
 
@@ -33,8 +40,10 @@ unknown key is an error. This page is printed by `downstage config reference`, t
 by `downstage config sample`.
 ";
 
-const REFERENCE_ACCESS_KEYS: &str = "
-In the file each access key is a table:
+const REFERENCE_TABLES: &str = "
+## Tables of the file
+
+Each access key is a table:
 
 ```toml
 [[access_keys]]
@@ -46,6 +55,28 @@ policy_file = \"reader.json\"  # optional: what the key may do, as an IAM policy
 
 `downstage keygen` prints one. Without a policy a key may do everything in its account. `serve` refuses to start without
 a key, with the public key of `dev`, and with secrets that can be guessed.
+
+Each ICE server is a table too:
+
+```toml
+[[ice_servers]]
+urls = [\"stun:stun.example.com\"]
+
+[[ice_servers]]
+urls = [\"turn:turn.example.com:3478?transport=udp\", \"turns:turn.example.com:443?transport=tcp\"]
+secret = \"…\"                 # 16 characters at least, shared with the relay
+lifetime = \"24h\"             # optional: how long credentials are good for, 1m to 30d
+
+[[ice_servers]]
+urls = [\"turn:relay.example.com\"]
+username = \"…\"               # or one user name and one password for everybody
+credential = \"…\"
+```
+
+With `secret` each participant gets a user name, `expiry:participant`, and its HMAC-SHA1 as password, which relays check that share
+the secret (coturn: `use-auth-secret` and `static-auth-secret`). Prefer it: a fixed password is in the hands of every
+participant for good. There is no relay in this server. Most networks need none, because the media ports take TCP too.
+At most 8 servers with 8 URLs each; a STUN server takes no credentials, and a relay must have them.
 
 ## Behind a proxy
 
@@ -79,6 +110,7 @@ pub(crate) fn sample() -> String {
                 let _ = writeln!(text, "{name} = {value}");
             }
             None if id == "access_keys" => text.push_str(SAMPLE_ACCESS_KEYS),
+            None if id == "ice_servers" => text.push_str(SAMPLE_ICE_SERVERS),
             None => {
                 let _ = writeln!(text, "# {name} = {}", example(id));
             }
@@ -113,16 +145,16 @@ pub(crate) fn reference() -> String {
             _ => writeln!(text, "Default: {}; in `dev` {}.", shown(serve), shown(dev)),
         };
     }
-    text.push_str(REFERENCE_ACCESS_KEYS);
+    text.push_str(REFERENCE_TABLES);
     text
 }
 
-/// Every key, those without a table first, as a TOML file needs it; `access_keys` are tables themselves and come last.
+/// Every key, those without a table first, as a TOML file needs it; `access_keys` and `ice_servers` are tables themselves and come last.
 fn keys() -> Vec<Arg> {
     let command = Settings::augment_args(Command::new("keys"));
     let mut keys: Vec<Arg> = command.get_arguments().cloned().collect();
     keys.sort_by_key(|key| match key.get_id().as_str() {
-        "access_keys" => 2,
+        "access_keys" | "ice_servers" => 2,
         id => u8::from(id.contains('.')),
     });
     keys

@@ -8,9 +8,11 @@ use std::time::Duration;
 use api::AccessKey;
 use auth::policy::{Policy, PolicyError};
 use auth::sigv4::Secret;
+use media::IceServerSettings;
 use model::{AccountId, Region};
 
 use super::file::{self, FileError};
+use super::ice_servers;
 use super::{
     AccessKeyEntry, AccessKeyPlace, ExternalAddress, LogFormat, LogLevel, MetricsAccess,
     ObjectStore, Quotas, Redacted, Settings,
@@ -54,6 +56,7 @@ pub(crate) struct Config {
     pub(crate) media_listen: SocketAddr,
     pub(crate) media_workers: usize,
     pub(crate) external_addresses: Vec<IpAddr>,
+    pub(crate) ice_servers: Vec<IceServerSettings>,
     pub(crate) metrics_access: MetricsAccess,
     pub(crate) metrics_token: Option<Redacted>,
     /// `None` is no administration.
@@ -187,6 +190,7 @@ impl Config {
             media_listen,
             media_workers: workers,
             external_addresses: external_addresses(media_listen, &external)?,
+            ice_servers: ice_servers::check(settings.ice_servers.unwrap_or_default())?,
             metrics_access: settings.metrics.access.expect(in_defaults),
             metrics_token: settings.metrics.token,
             admin_key: settings.admin.check(mode)?,
