@@ -13,6 +13,11 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
 
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "subscribers' streams are chosen by it next")
+)]
+mod allocate;
 mod answer;
 #[cfg_attr(
     not(test),
