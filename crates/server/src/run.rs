@@ -130,6 +130,7 @@ impl StageLoop {
             | Input::Disconnect { .. }
             | Input::Connected { .. }
             | Input::Closed { .. }
+            | Input::Mute { .. }
             | Input::Shutdown => {}
         }
         let asker = if matches!(input, Input::AllStagesDeleted) {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use model::{ConnectionId, ParticipantId, ParticipantState};
 
-use crate::Stages;
 use crate::connections::{Connections, Role};
 use crate::session::Session;
 use crate::timers::Alarm;
+use crate::{Mute, Stages};
 
 /// The check looks at everything; beyond this many connections it would turn debug builds quadratic.
 const CONNECTIONS_CHECKED_MAX: usize = 256;
@@ -97,6 +97,10 @@ impl Session {
             let is_publishing = self.publishes.get(id).is_some_and(|publish| publish.is_up);
             assert_eq!(participant.publishing, is_publishing, "{id} publishes");
             assert!(participant.published || !participant.publishing);
+        }
+        for (id, mute) in &self.mutes {
+            assert!(self.is_connected(id), "{id} is gone and muted");
+            assert_ne!(*mute, Mute::default());
         }
         assert_eq!(self.connected, connected, "the count of the connected");
         let absent = self.participants.len() - connected;

@@ -112,8 +112,24 @@ pub enum Input {
         /// Why.
         cause: CloseCause,
     },
+    /// A participant says by its events socket what it has muted, for all of its publishes until it leaves.
+    Mute {
+        /// Its socket.
+        connection: ConnectionId,
+        /// What is muted.
+        mute: Mute,
+    },
     /// The process shuts down: everybody leaves, every session ends.
     Shutdown,
+}
+
+/// What a publisher has muted. It is told to others and changes nothing about media.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mute {
+    /// Its audio.
+    pub audio: bool,
+    /// Its video.
+    pub video: bool,
 }
 
 /// Why a connection ended.

@@ -30,6 +30,6 @@ mod timers;
 mod turn;
 
 pub use absentees::Absentees;
-pub use input::{CloseCause, Input, Settings};
+pub use input::{CloseCause, Input, Mute, Settings};
 pub use machine::Stages;
 pub use output::{LeftReason, Output, Refusal, Reply, Roster, RosterEntry};

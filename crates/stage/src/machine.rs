@@ -13,7 +13,7 @@ use crate::door::{Knock, Stage};
 use crate::session::Session;
 use crate::timers::{Alarm, Timers};
 use crate::turn::{Effects, Turn};
-use crate::{CloseCause, Input, LeftReason, Output, Refusal, Reply, Settings, restore};
+use crate::{CloseCause, Input, LeftReason, Mute, Output, Refusal, Reply, Settings, restore};
 
 /// Every stage of the process.
 #[derive(Debug)]
@@ -105,6 +105,7 @@ impl Stages {
             Input::Disconnect { stage, participant } => self.disconnect(&stage, participant, now),
             Input::Connected { connection } => self.media_up(connection, now),
             Input::Closed { connection, cause } => self.closed(connection, cause, now),
+            Input::Mute { connection, mute } => self.mute(connection, mute, now),
             Input::Shutdown => self.shut_down(now),
         }
         Reply::Done
@@ -195,6 +196,15 @@ impl Stages {
             Role::Subscription { publisher } => {
                 session.subscription_up(&place.participant, &publisher, &mut turn);
             }
+        }
+    }
+
+    /// What media has no socket for, nobody has said.
+    fn mute(&mut self, connection: ConnectionId, mute: Mute, now: Now) {
+        if let Some((session, place, mut turn)) = self.at(connection, now)
+            && place.role == Role::Socket
+        {
+            session.mute(&place.participant, mute, &mut turn);
         }
     }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use model::{ConnectionId, ErrorCode, ParticipantId, Record, SessionId, StageId};
 
+use crate::Mute;
+
 /// One effect. The shell carries them out in order.
 ///
 /// What one call causes comes in the order records, reply, closes, rosters: the client of an older connection and the
@@ -26,7 +28,7 @@ pub enum Output {
         /// What its client is told.
         reason: LeftReason,
     },
-    /// The publishing participants of a stage changed; every events socket named gets the whole roster. A socket that
+    /// The publishing participants of a stage changed, or what they have muted; every events socket named gets the whole roster. A socket that
     /// joins in the same call is not among them: its [`Reply::Joined`] has the roster.
     Roster {
         /// The sockets.
@@ -143,4 +145,8 @@ pub struct RosterEntry {
     pub user_id: String,
     /// The customer's attributes.
     pub attributes: BTreeMap<String, String>,
+    /// By which publish; another one where it has published anew.
+    pub publish: ConnectionId,
+    /// What it says it has muted.
+    pub mute: Mute,
 }

@@ -127,6 +127,7 @@ impl Session {
             return;
         };
         participant.state = ParticipantState::Disconnected;
+        self.mutes.remove(id);
         turn.record(Record::Participant(participant.clone()));
         self.connected = self.connected.saturating_sub(1);
         self.chronicle.write(id, Entry::Left, turn);

@@ -10,7 +10,7 @@ use crate::door::Knock;
 use crate::participant::is_full;
 use crate::session::Session;
 use crate::turn::Turn;
-use crate::{LeftReason, Refusal, Reply};
+use crate::{LeftReason, Mute, Refusal, Reply};
 
 /// One publish that has been let in.
 #[derive(Debug)]
@@ -102,6 +102,19 @@ impl Session {
         turn.record(Record::Participant(participant.clone()));
         self.chronicle.write(id, Entry::PublishStarted, turn);
         turn.roster_changed(&self.chronicle.stage);
+    }
+
+    /// A participant says what it has muted. Peers hear of it while it publishes.
+    pub(crate) fn mute(&mut self, id: &ParticipantId, mute: Mute, turn: &mut Turn<'_>) {
+        let older = if mute == Mute::default() {
+            self.mutes.remove(id)
+        } else {
+            self.mutes.insert(id.clone(), mute)
+        };
+        let is_publishing = self.publishes.get(id).is_some_and(|publish| publish.is_up);
+        if is_publishing && older.unwrap_or_default() != mute {
+            turn.roster_changed(&self.chronicle.stage);
+        }
     }
 
     /// Takes a publish out, if there is one, and all subscriptions to it. The caller closes the connection that is

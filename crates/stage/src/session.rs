@@ -13,9 +13,10 @@ use crate::publish::Publish;
 use crate::subscribe::Subscription;
 use crate::timers::Alarm;
 use crate::turn::Turn;
-use crate::{LeftReason, Roster, RosterEntry};
+use crate::{LeftReason, Mute, Roster, RosterEntry};
 
-/// The tables of a session. A participant is in at most one row of each, and connected while it is in one of the last three.
+/// The tables of a session. A participant is in at most one row of each, and connected while it has a socket,
+/// a publish or a subscription.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) chronicle: Chronicle,
@@ -29,6 +30,8 @@ pub(crate) struct Session {
     pub(crate) publishes: BTreeMap<ParticipantId, Publish>,
     /// By subscriber, then by publisher; no inner map is empty.
     pub(crate) subscriptions: BTreeMap<ParticipantId, BTreeMap<ParticipantId, Subscription>>,
+    /// What those who are connected have muted; who has muted nothing is not here.
+    pub(crate) mutes: BTreeMap<ParticipantId, Mute>,
 }
 
 impl Session {
@@ -52,6 +55,7 @@ impl Session {
             sockets: BTreeMap::new(),
             publishes: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
+            mutes: BTreeMap::new(),
         }
     }
 
@@ -95,11 +99,13 @@ impl Session {
             .publishes
             .iter()
             .filter(|(_, publish)| publish.is_up)
-            .filter_map(|(id, _)| self.participants.get(id))
-            .map(|participant| RosterEntry {
+            .filter_map(|(id, publish)| Some((self.participants.get(id)?, publish)))
+            .map(|(participant, publish)| RosterEntry {
                 id: participant.id.clone(),
                 user_id: participant.user_id.clone(),
                 attributes: participant.attributes.clone(),
+                publish: publish.connection,
+                mute: self.mutes.get(&participant.id).copied().unwrap_or_default(),
             })
             .collect();
         Roster {

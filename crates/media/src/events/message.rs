@@ -129,8 +129,8 @@ pub(super) const FAILED: Goodbye = Goodbye {
 mod tests {
     use std::collections::BTreeMap;
 
-    use model::{ParticipantId, StageId};
-    use stage::RosterEntry;
+    use model::{ConnectionId, ParticipantId, StageId};
+    use stage::{Mute, RosterEntry};
 
     use super::*;
 
@@ -142,6 +142,8 @@ mod tests {
                 id: ParticipantId::parse("ana").unwrap(),
                 user_id: "A \"quote\"".to_owned(),
                 attributes: BTreeMap::from([("role".to_owned(), "host".to_owned())]),
+                publish: ConnectionId(1),
+                mute: Mute::default(),
             }],
         };
         let value: serde_json::Value = serde_json::from_str(&stage_state(&roster)).unwrap();

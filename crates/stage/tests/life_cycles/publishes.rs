@@ -6,8 +6,8 @@ use model::ErrorCode;
 use stage::Settings;
 
 use crate::steps::{
-    Run, after, check, check_with, closed, fault, faulty_publish, join, open, publish, record,
-    sleep, subscribe, up, who,
+    Run, after, check, check_with, closed, fault, faulty_publish, join, mute, open, publish,
+    record, sleep, subscribe, up, who,
 };
 
 #[test]
@@ -341,4 +341,67 @@ fn limits_of_time_can_be_set() {
             (after(2), "ana LEFT; close c2 unknown"),
         ],
     );
+}
+
+#[test]
+fn what_a_publisher_mutes_is_on_the_roster_from_its_first_publish_until_it_leaves() {
+    check(&[
+        (open(), ""),
+        (
+            join(1, who("ben")),
+            "session 1 starts; ben JOINED; joined 1 []",
+        ),
+        (join(2, who("ana")), "ana JOINED; joined 1 []"),
+        (mute(2, true, false), ""),
+        (publish(3, who("ana")), "admitted 1"),
+        (
+            up(3),
+            "ana PUBLISH_STARTED; roster [ana without audio] to c2 c1",
+        ),
+        (mute(2, true, false), ""),
+        (
+            mute(2, true, true),
+            "roster [ana without anything] to c2 c1",
+        ),
+        (
+            join(4, who("cat")),
+            "cat JOINED; joined 1 [ana without anything]",
+        ),
+        (closed(3), "ana PUBLISH_STOPPED; roster [] to c2 c1 c4"),
+        (mute(2, false, true), ""),
+        (publish(5, who("ana")), "admitted 1"),
+        (
+            up(5),
+            "ana PUBLISH_STARTED; roster [ana without video] to c2 c1 c4",
+        ),
+        (mute(2, false, false), "roster [ana] to c2 c1 c4"),
+        (
+            mute(2, true, false),
+            "roster [ana without audio] to c2 c1 c4",
+        ),
+        (closed(2), ""),
+        (
+            closed(5),
+            "ana PUBLISH_STOPPED; ana LEFT; roster [] to c1 c4",
+        ),
+        (publish(6, who("ana")), "ana JOINED; admitted 1"),
+        (up(6), "ana PUBLISH_STARTED; roster [ana] to c1 c4"),
+    ]);
+}
+
+#[test]
+fn only_a_socket_that_is_there_mutes() {
+    check(&[
+        (open(), ""),
+        (
+            join(1, who("ben")),
+            "session 1 starts; ben JOINED; joined 1 []",
+        ),
+        (publish(2, who("ana")), "ana JOINED; admitted 1"),
+        (up(2), "ana PUBLISH_STARTED; roster [ana] to c1"),
+        (mute(2, true, true), ""),
+        (mute(9, true, true), ""),
+        (mute(1, true, true), ""),
+        (join(3, who("cat")), "cat JOINED; joined 1 [ana]"),
+    ]);
 }

@@ -2,7 +2,7 @@
 //!
 //! Words: `session 1 starts`, `session 1 ends`, `ana JOINED`, `ben SUBSCRIBE_ERROR ana PUBLISHER_NOT_FOUND`,
 //! `admitted 1` (the session), `admitted 1 from c2` (the publish), `joined 1 [ana]` (the roster), `refused TokenExpired`,
-//! `close c1 token-reused`, `roster [ana ben] to c3 c4`. A time is told (` at 12`, in seconds since the start) where it
+//! `close c1 token-reused`, `roster [ana ben] to c3 c4`, `roster [ana without audio] to c3`. A time is told (` at 12`, in seconds since the start) where it
 //! is not the wall clock's. The reply `Done` is not told. Participant records are not told; `record` asks for them.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use model::{
     Capabilities, ClientInfo, ConnectionId, ErrorCode, Event, Grant, LiveSession, Now, Participant,
     ParticipantId, ParticipantState, Protocol, Record, SessionId, StageArn,
 };
-use stage::{CloseCause, Input, Output, Reply, Roster, Settings, Stages};
+use stage::{CloseCause, Input, Mute, Output, Reply, Roster, Settings, Stages};
 
 /// Seconds since the Unix epoch at which every table begins.
 const START_SECOND: i64 = 1_800_000_000;
@@ -30,6 +30,8 @@ pub(crate) enum Act {
     Publish(u64, Token, Option<ErrorCode>),
     Subscribe(u64, Token, &'static str),
     Up(u64),
+    /// The socket says that audio and video are muted.
+    Mute(u64, bool, bool),
     Closed(u64, CloseCause),
     Disconnect(&'static str),
     Restore(Box<LiveSession>),
@@ -130,6 +132,10 @@ pub(crate) fn subscribe(connection: u64, token: Token, publisher: &'static str) 
 
 pub(crate) fn up(connection: u64) -> Act {
     Act::Up(connection)
+}
+
+pub(crate) fn mute(connection: u64, audio: bool, video: bool) -> Act {
+    Act::Mute(connection, audio, video)
 }
 
 pub(crate) fn closed(connection: u64) -> Act {
@@ -261,6 +267,10 @@ impl Run {
             },
             Act::Up(connection) => Input::Connected {
                 connection: ConnectionId(connection),
+            },
+            Act::Mute(connection, audio, video) => Input::Mute {
+                connection: ConnectionId(connection),
+                mute: Mute { audio, video },
             },
             Act::Closed(connection, cause) => Input::Closed {
                 connection: ConnectionId(connection),
@@ -422,13 +432,31 @@ impl Run {
 
 fn names(roster: &Roster) -> String {
     assert_eq!(roster.stage, arn("first").id);
-    let names: Vec<&str> = roster
+    let names: Vec<String> = roster
         .participants
         .iter()
         .map(|entry| {
             assert_eq!(entry.user_id, format!("user of {}", entry.id));
             assert_eq!(entry.attributes["name"], entry.id.as_str());
-            entry.id.as_str()
+            let muted = match entry.mute {
+                Mute {
+                    audio: false,
+                    video: false,
+                } => "",
+                Mute {
+                    audio: true,
+                    video: false,
+                } => " without audio",
+                Mute {
+                    audio: false,
+                    video: true,
+                } => " without video",
+                Mute {
+                    audio: true,
+                    video: true,
+                } => " without anything",
+            };
+            format!("{}{muted}", entry.id)
         })
         .collect();
     format!("[{}]", names.join(" "))
