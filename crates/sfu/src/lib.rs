@@ -32,6 +32,11 @@ mod engine;
 mod forward;
 mod fragment;
 mod h264;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "subscribers' packets are sealed by it next")
+)]
+mod handshake;
 mod io;
 mod keyframe;
 mod meter;
@@ -46,6 +51,11 @@ mod peer;
 mod peers;
 mod publish;
 mod sdp;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "subscribers' packets are sealed by it next")
+)]
+mod srtp;
 mod timers;
 mod vp8;
 
