@@ -4,7 +4,9 @@
 use std::fmt::Write as _;
 
 use crate::codec::{self, Codec, Kind, Payload};
+use crate::io::LayerLabel;
 use crate::offer::{Credentials, Direction, Section, Setup, TRANSPORT_CC, Terms};
+use crate::simulcast;
 
 /// One section of the offer with the payload types that were chosen for it.
 #[derive(Clone, Debug)]
@@ -35,7 +37,7 @@ pub(crate) fn normalised_offer(
     };
     let flow = match direction {
         Direction::Publish => "sendonly",
-        Direction::Subscribe => "recvonly",
+        Direction::Subscribe | Direction::Feed => "recvonly",
     };
     for Agreed { section, payloads } in agreed {
         sdp.push_str(match section.kind {
@@ -62,7 +64,11 @@ pub(crate) fn normalised_offer(
         for payload in payloads {
             push_payload(&mut sdp, payload, direction);
         }
-        if let (Direction::Publish, Some(source)) = (direction, section.source) {
+        if !section.layers.is_empty() {
+            push_layers(&mut sdp, section, "send", |label| {
+                simulcast::rid(label).to_string()
+            });
+        } else if let (Direction::Publish, Some(source)) = (direction, section.source) {
             let ssrc = source.ssrc;
             if let Some(rtx) = source.rtx {
                 push(
@@ -74,6 +80,23 @@ pub(crate) fn normalised_offer(
         }
     }
     sdp
+}
+
+/// `a=rid` and `a=simulcast`, with the names as they are to be written.
+fn push_layers(
+    sdp: &mut String,
+    section: &Section,
+    way: &str,
+    name: impl Fn(&LayerLabel) -> String,
+) {
+    let names: Vec<_> = section.layers.iter().map(name).collect();
+    for name in &names {
+        push(sdp, format_args!("a=rid:{name} {way}\r\n"));
+    }
+    push(
+        sdp,
+        format_args!("a=simulcast:{way} {}\r\n", names.join(";")),
+    );
 }
 
 fn numbers(payload: &Payload) -> impl Iterator<Item = u8> {
@@ -137,7 +160,7 @@ fn push_line(
     stream: &str,
 ) {
     let is_candidate = line.starts_with("a=candidate:") || line == "a=end-of-candidates";
-    let is_sent = direction == Direction::Subscribe;
+    let is_sent = direction != Direction::Publish;
     let kind = current.map(|agreed| agreed.section.kind);
     let track = match kind {
         Some(Kind::Audio) => "audio",
@@ -175,6 +198,14 @@ fn push_line(
         if is_agreed(feedback, current, direction) {
             push(sdp, format_args!("{line}\r\n"));
         }
+    } else if line.starts_with("a=rid:") {
+        // Printed with the names as they were offered, below.
+    } else if line.starts_with("a=simulcast:") {
+        if let Some(Agreed { section, .. }) = current
+            && !section.layers.is_empty()
+        {
+            push_layers(sdp, section, "recv", |label| label.as_str().to_owned());
+        }
     } else if line == "a=rtcp-mux" {
         sdp.push_str("a=rtcp-mux\r\na=rtcp-mux-only\r\n");
     } else if let Some(number) = opus_format(line, current) {
@@ -199,10 +230,12 @@ fn is_agreed(feedback: &str, current: Option<&Agreed>, direction: Direction) -> 
         .any(|payload| used_feedback(payload, direction).any(|used| used == name))
 }
 
-/// Without bandwidth estimation towards subscribers their transport-wide feedback would be read for nothing.
+/// Publishers get transport-wide feedback and no estimate of ours; without bandwidth estimation towards subscribers their
+/// transport-wide feedback would be read for nothing.
 fn used_feedback(payload: &Payload, direction: Direction) -> impl Iterator<Item = &'static str> {
-    let is_used =
-        move |name: &&'static str| direction == Direction::Publish || *name != codec::TRANSPORT_CC;
+    let is_used = move |name: &&'static str| {
+        *name != codec::REMB && (direction == Direction::Publish || *name != codec::TRANSPORT_CC)
+    };
     payload.feedback.iter().copied().filter(is_used)
 }
 
@@ -230,7 +263,9 @@ fn opus_answer(current: Option<&Agreed>, direction: Direction) -> &'static str {
     let is_stereo = params.stereo == Some(true) || params.sprop_stereo == Some(true);
     match (direction, is_stereo) {
         (Direction::Publish, true) => "minptime=10;useinbandfec=1;stereo=1",
-        (Direction::Subscribe, true) => "minptime=10;useinbandfec=1;sprop-stereo=1",
+        (Direction::Subscribe | Direction::Feed, true) => {
+            "minptime=10;useinbandfec=1;sprop-stereo=1"
+        }
         (_, false) => "minptime=10;useinbandfec=1",
     }
 }

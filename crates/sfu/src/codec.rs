@@ -53,8 +53,10 @@ impl Codec {
 
 /// Transport-wide congestion feedback, as `a=rtcp-fb` names it.
 pub(crate) const TRANSPORT_CC: &str = "transport-cc";
+/// A receiver's estimate of its bandwidth (draft-alvestrand-rmcat-remb-03).
+pub(crate) const REMB: &str = "goog-remb";
 /// The feedback that is used (RFC 4585, RFC 5104).
-const FEEDBACK: [&str; 4] = [TRANSPORT_CC, "ccm fir", "nack", "nack pli"];
+const FEEDBACK: [&str; 5] = [TRANSPORT_CC, "ccm fir", "nack", "nack pli", REMB];
 
 /// One payload type of an offer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -263,7 +263,11 @@ fn configure(
         .set_extension(5, Extension::PlayoutDelay)
         .set_extension(13, Extension::VideoOrientation);
     if direction == Direction::Publish {
-        config = config.set_extension(3, Extension::TransportSequenceNumber);
+        config = config
+            .set_extension(3, Extension::TransportSequenceNumber)
+            .set_extension(8, Extension::AbsoluteCaptureTime)
+            .set_extension(10, Extension::RtpStreamId)
+            .set_extension(11, Extension::RepairedRtpStreamId);
     }
     if let Some(certificate) = &common.certificate {
         config = config.set_dtls_cert(certificate.clone());

@@ -1,15 +1,16 @@
 //! A subscriber: the publisher's packets, rewritten to one continuous stream for each medium.
 
 use model::ConnectionId;
+use std::sync::Arc;
 use std::time::Instant;
 use str0m::Rtc;
-use str0m::media::{Mid, Pt};
-use str0m::rtp::RtpWrite;
+use str0m::media::{MediaTime, Mid, Pt};
+use str0m::rtp::{ExtensionValues, RtpWrite, VideoOrientation};
 
 use crate::answer::Agreed;
 use crate::codec::{Codec, Kind};
 use crate::io::Counters;
-use crate::publish::Packet;
+use crate::packet::{Packet, Passed, Track};
 
 /// A subscribing peer.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ impl Subscriber {
     }
 
     /// Writes a burst into the connection; the caller drains it after.
-    pub(crate) fn write(&mut self, rtc: &mut Rtc, burst: &[Packet], counters: &mut Counters) {
+    pub(crate) fn write(&mut self, rtc: &mut Rtc, burst: &[Arc<Packet>], counters: &mut Counters) {
         for packet in burst {
             let stream = match packet.codec.kind() {
                 Kind::Audio => &mut self.audio,
@@ -73,11 +74,30 @@ impl Subscriber {
                 write
                     .marker(packet.marker)
                     .nackable(packet.codec.kind() == Kind::Video)
-                    .ext_vals(packet.extensions.clone()),
+                    .ext_vals(values(packet.extensions)),
             );
             counters.packets_out += 1;
             counters.bytes_out += u64::try_from(packet.payload.len()).unwrap_or(0);
         }
+    }
+}
+
+/// The extensions as str0m writes them.
+fn values(passed: Passed) -> ExtensionValues {
+    let time = |hundredths: u32| MediaTime::from_hundredths(hundredths.into());
+    let delays = passed.playout_delay.map(|[high, middle, low]| {
+        let bits = u32::from_be_bytes([0, high, middle, low]);
+        (time(bits >> 12), time(bits & 0xfff))
+    });
+    ExtensionValues {
+        audio_level: passed
+            .audio_level
+            .map(|level| -(level & 0x7f).cast_signed()),
+        voice_activity: passed.audio_level.map(|level| level & 0x80 != 0),
+        video_orientation: passed.orientation.map(VideoOrientation::from),
+        play_delay_min: delays.map(|(least, _)| least),
+        play_delay_max: delays.map(|(_, most)| most),
+        ..ExtensionValues::default()
     }
 }
 
@@ -87,7 +107,8 @@ struct Stream {
     mid: Mid,
     codec: Codec,
     number: Pt,
-    /// The source that is being forwarded.
+    /// The track and source that are being forwarded.
+    track: Option<Track>,
     epoch: Option<u32>,
     /// The source's number that became `first_out`.
     first_in: u64,
@@ -104,6 +125,7 @@ impl Stream {
             mid,
             codec,
             number,
+            track: None,
             epoch: None,
             first_in: 0,
             first_out: 1,
@@ -114,7 +136,8 @@ impl Stream {
 
     /// Sequence number and timestamp for the subscriber; `None` for a packet it does not get.
     fn rewrite(&mut self, packet: &Packet) -> Option<(u64, u32)> {
-        if packet.codec != self.codec {
+        let is_other = self.track.is_some_and(|track| track != packet.track);
+        if packet.codec != self.codec || is_other {
             return None;
         }
         if self.epoch != Some(packet.epoch) {
@@ -145,6 +168,7 @@ impl Stream {
             self.shift = timestamp.wrapping_add(ticks).wrapping_sub(packet.timestamp);
         }
         self.first_in = packet.sequence;
+        self.track = Some(packet.track);
         self.epoch = Some(packet.epoch);
         Some(())
     }

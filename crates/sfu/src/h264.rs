@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use h264_reader::nal::sps::SeqParameterSet;
 use h264_reader::rbsp::{BitReader, decode_nal};
 
-use crate::payload::{Facts, Malformed};
+use crate::payload::{Facts, Malformed, Size};
 
 /// NAL unit types (ITU-T H.264 table 7-1), then those that RFC 6184 section 5.2 adds.
 const SLICE: u8 = 1;
@@ -35,6 +35,24 @@ pub(crate) fn inspect(payload: &[u8]) -> Result<Facts, Malformed> {
     }
 }
 
+/// Whether a sound payload holds a sequence parameter set. It is never in fragments: see [`inspect`].
+pub(crate) fn has_parameters(payload: &[u8]) -> bool {
+    let Some((first, mut rest)) = payload.split_first() else {
+        return false;
+    };
+    if first & 0x1f != STAP_A {
+        return first & 0x1f == SPS;
+    }
+    while let Some((length, after)) = rest.split_first_chunk::<2>() {
+        if after.first().is_some_and(|header| header & 0x1f == SPS) {
+            return true;
+        }
+        let length = usize::from(u16::from_be_bytes(*length));
+        rest = after.get(length..).unwrap_or_default();
+    }
+    false
+}
+
 /// The type of a NAL unit header whose forbidden bit is clear.
 fn nal_type(header: u8) -> Result<u8, Malformed> {
     if header & 0x80 == 0 {
@@ -61,7 +79,10 @@ fn aggregate(mut rest: &[u8]) -> Result<Facts, Malformed> {
         let inner = unit(nal)?;
         facts.is_start |= inner.is_start;
         facts.is_b_slice |= inner.is_b_slice;
-        facts.pixels = facts.pixels.max(inner.pixels);
+        facts.size = [facts.size, inner.size]
+            .into_iter()
+            .flatten()
+            .max_by_key(|size| size.area());
         rest = after.get(length..).ok_or(Malformed)?;
     }
     Ok(facts)
@@ -86,7 +107,7 @@ fn fragment(rest: &[u8]) -> Result<Facts, Malformed> {
     Ok(Facts {
         is_start: slice.begins_key_frame,
         is_b_slice: slice.is_b,
-        pixels: None,
+        ..Facts::default()
     })
 }
 
@@ -97,11 +118,8 @@ fn unit(nal: &[u8]) -> Result<Facts, Malformed> {
     Ok(Facts {
         is_start: kind == SPS || slice.begins_key_frame,
         is_b_slice: slice.is_b,
-        pixels: if kind == SPS {
-            Some(pixels(nal)?)
-        } else {
-            None
-        },
+        size: if kind == SPS { Some(size(nal)?) } else { None },
+        picture: None,
     })
 }
 
@@ -131,7 +149,7 @@ impl Slice {
 /// Picture size after cropping.
 ///
 /// The reader runs under `catch_unwind`: it is handed whatever a publisher writes, and a parser's bug is worth one packet.
-fn pixels(nal: &[u8]) -> Result<u64, Malformed> {
+fn size(nal: &[u8]) -> Result<Size, Malformed> {
     let end = nal.iter().rposition(|byte| *byte != 0).ok_or(Malformed)?;
     let nal = nal.get(..=end).ok_or(Malformed)?;
     if nal.len() > SPS_BYTES_MAX {
@@ -147,7 +165,7 @@ fn pixels(nal: &[u8]) -> Result<u64, Malformed> {
         .ok()
         .flatten()
         .ok_or(Malformed)?;
-    Ok(u64::from(width) * u64::from(height))
+    Ok(Size { width, height })
 }
 
 /// Bits of a NAL unit's body without its emulation prevention bytes (ITU-T H.264 section 7.4.1).

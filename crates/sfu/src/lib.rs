@@ -8,7 +8,7 @@
 //! Terms: a *peer* is one WebRTC connection, named by its `ConnectionId`: a publish (WHIP) or a subscription (WHEP).
 //! str0m is wrapped here; no other crate of the product names it.
 //!
-//! What is absent: who may do what (`stage`), HTTP, sockets, and simulcast (one layer per publisher).
+//! What is absent: who may do what (`stage`), HTTP, and sockets.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
@@ -39,24 +39,25 @@ mod h264;
 mod handshake;
 mod io;
 mod keyframe;
+mod layer;
 mod meter;
 mod offer;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the next change forwards these")
-)]
 mod packet;
 mod payload;
 mod peer;
 mod peers;
 mod publish;
+mod ring;
 mod sdp;
+mod simulcast;
+mod source;
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "subscribers' packets are sealed by it next")
 )]
 mod srtp;
 mod timers;
+mod voice;
 mod vp8;
 
 pub use io::{

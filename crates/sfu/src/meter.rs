@@ -10,6 +10,8 @@ const PARTS: u32 = 20;
 #[derive(Debug)]
 pub(crate) struct Meter {
     window: Duration,
+    /// When what is counted began, after a window without anything.
+    began: Option<Instant>,
     parts: VecDeque<(Instant, u64)>,
     bytes: u64,
 }
@@ -18,6 +20,7 @@ impl Meter {
     pub(crate) fn new(window: Duration) -> Self {
         Self {
             window: window.max(Duration::from_millis(1)),
+            began: None,
             parts: VecDeque::new(),
             bytes: 0,
         }
@@ -28,6 +31,7 @@ impl Meter {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.slide(now);
         self.bytes = self.bytes.saturating_add(bytes);
+        self.began.get_or_insert(now);
         match self.parts.back_mut() {
             Some((begin, part)) if now.saturating_duration_since(*begin) < self.window / PARTS => {
                 *part = part.saturating_add(bytes);
@@ -48,6 +52,21 @@ impl Meter {
         is_within
     }
 
+    /// The average in bits per second since it began, or over the window if that is shorter: no underestimate at the beginning.
+    /// What has begun less than an eighth of the window ago is averaged over that eighth.
+    pub(crate) fn average(&self, now: Instant) -> u64 {
+        let mut bytes = 0_u64;
+        let is_within = |at: Instant| now.saturating_duration_since(at) < self.window;
+        for (_, part) in self.parts.iter().filter(|(begin, _)| is_within(*begin)) {
+            bytes = bytes.saturating_add(*part);
+        }
+        let Some(began) = self.began else { return 0 };
+        let since = now
+            .saturating_duration_since(began)
+            .clamp(self.window / 8, self.window);
+        rate(bytes, since)
+    }
+
     fn slide(&mut self, now: Instant) {
         while let Some((begin, part)) = self.parts.front().copied() {
             if now.saturating_duration_since(begin) < self.window {
@@ -56,10 +75,17 @@ impl Meter {
             self.bytes = self.bytes.saturating_sub(part);
             self.parts.pop_front();
         }
+        if self.parts.is_empty() {
+            self.began = None;
+        }
     }
 
     fn bps(&self, bytes: u64) -> u64 {
-        let bits = u128::from(bytes) * 8 * 1_000_000_000;
-        u64::try_from(bits / self.window.as_nanos()).unwrap_or(u64::MAX)
+        rate(bytes, self.window)
     }
+}
+
+fn rate(bytes: u64, time: Duration) -> u64 {
+    let bits = u128::from(bytes) * 8 * 1_000_000_000;
+    u64::try_from(bits / time.as_nanos().max(1)).unwrap_or(u64::MAX)
 }

@@ -3,12 +3,14 @@
 //! An offer is read into [`Terms`]: only what is understood and used. What the WebRTC stack gets to see is printed from
 //! those (`answer`), so nothing else that a client writes reaches its parser.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::ErrorCode;
 
 use crate::codec::{self, Codec, Kind, Payload};
+use crate::io::LayerLabel;
 use crate::sdp::{self, Description, MediaSection};
+use crate::simulcast;
 
 /// Which way the media of an offer goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub enum Direction {
     Publish,
     /// From us to the client (WHEP).
     Subscribe,
+    /// From us to the client, many tracks at a time.
+    Feed,
 }
 
 /// What is wrong with an offer as such.
@@ -112,6 +116,10 @@ pub(crate) struct Section {
     pub(crate) extensions: Vec<(u8, &'static str)>,
     /// The sender's SSRC and that of its retransmissions, if announced.
     pub(crate) source: Option<Source>,
+    /// A publisher's simulcast encodings, in the order of the offer; none without simulcast.
+    pub(crate) layers: Vec<LayerLabel>,
+    /// Whether RTCP may be of reduced size (RFC 5506).
+    pub(crate) has_reduced_size: bool,
 }
 
 /// Announced SSRCs.
@@ -125,14 +133,32 @@ pub(crate) struct Source {
 pub(crate) const TRANSPORT_CC: &str =
     "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
-/// The header extensions that are read or passed on. Those that name a simulcast layer are absent: without them and without
-/// `a=simulcast` in the answer a browser sends one encoding only.
-const EXTENSIONS: [&str; 5] = [
-    "urn:ietf:params:rtp-hdrext:sdes:mid",
-    "urn:ietf:params:rtp-hdrext:ssrc-audio-level",
-    "urn:3gpp:video-orientation",
-    "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay",
+/// The section that a packet belongs to (RFC 9143 section 15).
+pub(crate) const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+/// Voice activity and level (RFC 6464).
+pub(crate) const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+/// Coordination of video orientation (3GPP TS 26.114 section 7.4.5).
+pub(crate) const ORIENTATION: &str = "urn:3gpp:video-orientation";
+/// Least and most playout delay (webrtc.org experiments).
+pub(crate) const PLAYOUT_DELAY: &str = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
+/// Absolute capture time (webrtc.org experiments).
+pub(crate) const CAPTURE_TIME: &str =
+    "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time";
+/// The encoding that a packet belongs to, and the one that a retransmission repairs (RFC 8852 section 4).
+pub(crate) const STREAM_ID: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
+pub(crate) const REPAIRED_STREAM_ID: &str =
+    "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
+
+/// The header extensions that are read or passed on.
+const EXTENSIONS: [&str; 8] = [
+    MID,
+    AUDIO_LEVEL,
+    ORIENTATION,
+    PLAYOUT_DELAY,
     TRANSPORT_CC,
+    CAPTURE_TIME,
+    STREAM_ID,
+    REPAIRED_STREAM_ID,
 ];
 
 /// Longest mid: the `mid` header extension of a one-byte header carries 16 bytes (RFC 8285 section 4.2).
@@ -173,7 +199,7 @@ impl Terms {
         for section in &description.sections {
             sections.push(Section::read(section, direction)?);
         }
-        check_together(&sections)?;
+        check_together(&sections, direction)?;
         check_bundle(description, &sections)?;
         if direction == Direction::Publish {
             check_streams(description)?;
@@ -271,13 +297,31 @@ impl Section {
             .into_iter()
             .filter(|payload| payload.codec.kind() == kind)
             .collect();
+        let layers = if direction == Direction::Publish && kind == Kind::Video {
+            simulcast::layers(section).map_err(malformed)?
+        } else {
+            Vec::new()
+        };
+        let mut extensions = extensions(section).map_err(malformed)?;
+        // Without layers nothing is to be called by a name of one, and a browser sends one encoding only.
+        extensions.retain(|(_, uri)| {
+            !layers.is_empty() || ![STREAM_ID, REPAIRED_STREAM_ID].contains(uri)
+        });
         Ok(Self {
             kind,
             mid: mid.to_owned(),
             payloads,
-            extensions: extensions(section).map_err(malformed)?,
+            extensions,
             source: source(section).map_err(malformed)?,
+            layers,
+            has_reduced_size: attributes.has("rtcp-rsize"),
         })
+    }
+
+    /// The id of a header extension.
+    pub(crate) fn extension(&self, uri: &str) -> Option<u8> {
+        let known = self.extensions.iter().find(|(_, name)| *name == uri)?;
+        Some(known.0)
     }
 }
 
@@ -295,11 +339,13 @@ fn check_direction(section: &MediaSection<'_>, direction: Direction) -> Result<(
         _ => return Err(malformed("direction")),
     };
     match (direction, offered) {
-        (_, "sendrecv") | (Direction::Publish, "sendonly") | (Direction::Subscribe, "recvonly") => {
-            Ok(())
-        }
+        (_, "sendrecv")
+        | (Direction::Publish, "sendonly")
+        | (Direction::Subscribe | Direction::Feed, "recvonly") => Ok(()),
         (Direction::Publish, _) => Err(unacceptable("a publisher has to send")),
-        (Direction::Subscribe, _) => Err(unacceptable("a subscriber has to receive")),
+        (Direction::Subscribe | Direction::Feed, _) => {
+            Err(unacceptable("a subscriber has to receive"))
+        }
     }
 }
 
@@ -353,20 +399,27 @@ fn source(section: &MediaSection<'_>) -> Result<Option<Source>, &'static str> {
     }))
 }
 
-/// At most one section of a kind (RFC 9725 section 4.4.3), and nothing named twice.
-fn check_together(sections: &[Section]) -> Result<(), OfferError> {
+/// At most one section of a kind but for feeds (RFC 9725 section 4.4.3), no name twice, and no number with two meanings.
+fn check_together(sections: &[Section], direction: Direction) -> Result<(), OfferError> {
     let mut mids = BTreeSet::new();
-    let mut numbers = BTreeSet::new();
+    let mut meanings = BTreeMap::new();
     let mut ssrcs = BTreeSet::new();
     for section in sections {
         if !mids.insert(&section.mid) {
             return Err(malformed("mid twice"));
         }
+        let mut numbers = BTreeSet::new();
         for payload in &section.payloads {
-            if !numbers.insert(payload.number)
-                || payload.rtx.is_some_and(|rtx| !numbers.insert(rtx))
+            let main = (payload.codec.encoding(), payload.format.as_str(), None);
+            let rtx = ("rtx/90000", "", Some(payload.number));
+            for (number, meaning) in std::iter::once((payload.number, main))
+                .chain(payload.rtx.map(|number| (number, rtx)))
             {
-                return Err(malformed("payload type twice"));
+                // Sections of one bundle may share numbers that mean the same (RFC 9143 section 9.1).
+                let is_same = *meanings.entry(number).or_insert(meaning) == meaning;
+                if !numbers.insert(number) || !is_same {
+                    return Err(malformed("payload type twice"));
+                }
             }
         }
         if let Some(source) = section.source
@@ -376,12 +429,8 @@ fn check_together(sections: &[Section]) -> Result<(), OfferError> {
         }
     }
     for kind in [Kind::Audio, Kind::Video] {
-        if sections
-            .iter()
-            .filter(|section| section.kind == kind)
-            .count()
-            > 1
-        {
+        let of_kind = sections.iter().filter(|section| section.kind == kind);
+        if direction != Direction::Feed && of_kind.count() > 1 {
             return Err(unacceptable("more than one track of a kind"));
         }
     }
@@ -431,20 +480,26 @@ fn check_streams(description: &Description<'_>) -> Result<(), OfferError> {
 
 /// The codec that is missing. Publishing needs H.264 on offer even for audio alone.
 fn fault(terms: &Terms, direction: Direction) -> Option<ErrorCode> {
-    let of = |kind: Kind| terms.sections.iter().find(|section| section.kind == kind);
     let has = |section: &Section, codec: Codec| {
         section
             .payloads
             .iter()
             .any(|payload| payload.codec == codec)
     };
-    let video_is_missing = match (direction, of(Kind::Video)) {
-        (Direction::Publish, Some(video)) => !has(video, Codec::H264),
-        (Direction::Publish, None) => true,
-        (Direction::Subscribe, Some(video)) => !codec::can_receive(&video.payloads),
-        (Direction::Subscribe, None) => false,
+    let mut of_video = terms
+        .sections
+        .iter()
+        .filter(|section| section.kind == Kind::Video);
+    let video_is_missing = match direction {
+        Direction::Publish => !of_video.any(|video| has(video, Codec::H264)),
+        Direction::Subscribe | Direction::Feed => {
+            !of_video.all(|video| codec::can_receive(&video.payloads))
+        }
     };
-    let audio_is_missing = of(Kind::Audio).is_some_and(|audio| !has(audio, Codec::Opus));
+    let audio_is_missing = terms
+        .sections
+        .iter()
+        .any(|section| section.kind == Kind::Audio && !has(section, Codec::Opus));
     if video_is_missing {
         Some(ErrorCode::InvalidVideoCodec)
     } else if audio_is_missing {

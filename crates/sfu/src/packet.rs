@@ -1,7 +1,10 @@
 //! One packet of a publisher, as all its subscribers share it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
+
+use str0m::media::Frequency;
+use str0m::rtp::ExtensionValues;
 
 use crate::codec::Codec;
 use crate::vp8::Picture;
@@ -62,4 +65,47 @@ pub(crate) struct Passed {
     pub(crate) playout_delay: Option<[u8; 3]>,
     /// Absolute capture time (webrtc.org experiments): NTP format, without the clock offset.
     pub(crate) capture_time: Option<[u8; 8]>,
+}
+
+/// Seconds from the beginning of NTP's era to Unix's (RFC 5905 section 6).
+const NTP_TO_UNIX: u64 = 2_208_988_800;
+
+impl Passed {
+    /// What str0m has read, as bytes again.
+    pub(crate) fn read(values: &ExtensionValues) -> Self {
+        let level = |level: i8| {
+            let voice = if values.voice_activity == Some(true) {
+                0x80
+            } else {
+                0
+            };
+            voice | (level.unsigned_abs() & 0x7f)
+        };
+        let delays = values.play_delay_min.zip(values.play_delay_max);
+        Self {
+            audio_level: values.audio_level.map(level),
+            orientation: values
+                .video_orientation
+                .map(|orientation| orientation as u8),
+            playout_delay: delays.map(|(least, most)| {
+                let bits = |time: str0m::media::MediaTime| {
+                    u32::try_from(time.rebase(Frequency::HUNDREDTHS).numer() & 0xfff).unwrap_or(0)
+                };
+                let [_, bytes @ ..] = (bits(least) << 12 | bits(most)).to_be_bytes();
+                bytes
+            }),
+            capture_time: values
+                .abs_capture_time
+                .and_then(|time| ntp(time.capture_time))
+                .map(u64::to_be_bytes),
+        }
+    }
+}
+
+/// NTP format: 32 bits of seconds, 32 of their fraction.
+fn ntp(at: SystemTime) -> Option<u64> {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let seconds = since.as_secs().checked_add(NTP_TO_UNIX)?;
+    let fraction = (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000;
+    Some(seconds << 32 | fraction)
 }

@@ -1,6 +1,7 @@
 //! What limits and forwarding need to know of one RTP payload.
 
 use crate::codec::Codec;
+use crate::vp8::Picture;
 use crate::{h264, vp8};
 
 /// The payload does not follow its payload format.
@@ -12,10 +13,26 @@ pub(crate) struct Malformed;
 pub(crate) struct Facts {
     /// A decoder can start with this packet: it begins a key frame, or the parameter sets before one.
     pub(crate) is_start: bool,
-    /// Picture size in pixels, where the payload declares one.
-    pub(crate) pixels: Option<u64>,
+    /// Picture size, where the payload declares one.
+    pub(crate) size: Option<Size>,
     /// It begins a slice with bidirectional prediction.
     pub(crate) is_b_slice: bool,
+    /// VP8: what the descriptor numbers.
+    pub(crate) picture: Option<Picture>,
+}
+
+/// Width and height of a picture, pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+}
+
+impl Size {
+    /// How many pixels.
+    pub(crate) fn area(self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
 }
 
 /// Reads a payload that is not empty.
@@ -25,6 +42,15 @@ pub(crate) fn inspect(codec: Codec, payload: &[u8]) -> Result<Facts, Malformed> 
         Codec::Opus => Ok(Facts::default()),
         Codec::H264 => h264::inspect(payload),
         Codec::Vp8 => vp8::inspect(payload),
+    }
+}
+
+/// Whether a packet at which a decoder can start brings all that the decoder has to know: for H.264 its parameter sets, which
+/// an encoder may send once and never again.
+pub(crate) fn is_self_contained(codec: Codec, payload: &[u8]) -> bool {
+    match codec {
+        Codec::Opus | Codec::Vp8 => true,
+        Codec::H264 => h264::has_parameters(payload),
     }
 }
 
@@ -42,6 +68,7 @@ mod tests {
         fn t42_arbitrary_payloads_never_panic(payload in prop::collection::vec(any::<u8>(), 0..300)) {
             for codec in [Codec::Opus, Codec::H264, Codec::Vp8] {
                 let _ = inspect(codec, &payload);
+                let _ = is_self_contained(codec, &payload);
             }
         }
 

@@ -71,9 +71,7 @@ impl Peer {
     pub(crate) fn due(&self, settings: &Settings, now: Instant) -> Instant {
         let due = self.engine.due.min(self.expires(settings));
         match &self.role {
-            Role::Publisher(publisher) => publisher
-                .key_frame_due(now)
-                .map_or(due, |key_frame| due.min(key_frame)),
+            Role::Publisher(publisher) => publisher.due(now).map_or(due, |other| due.min(other)),
             Role::Subscriber(_) => due,
         }
     }

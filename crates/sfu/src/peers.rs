@@ -185,12 +185,15 @@ impl Sfu {
             return;
         }
         self.drive(connection, now, |rtc, role, counters| {
-            if let Role::Publisher(publisher) = role
-                && let Some(ssrc) = publisher.take_key_frame_request(now)
-                && let Some(stream) = rtc.direct_api().stream_rx(&ssrc.into())
-            {
-                stream.request_keyframe(KeyframeRequestKind::Pli);
-                counters.key_frame_requests += 1;
+            if let Role::Publisher(publisher) = role {
+                publisher.layers_changed(now);
+                publisher.voice_change(now);
+                for ssrc in publisher.take_key_frame_requests(now) {
+                    if let Some(stream) = rtc.direct_api().stream_rx(&ssrc.into()) {
+                        stream.request_keyframe(KeyframeRequestKind::Pli);
+                        counters.key_frame_requests += 1;
+                    }
+                }
             }
             rtc.handle_input(RtcInput::Timeout(now))
         });
@@ -286,10 +289,13 @@ impl Sfu {
         let Some(source) = self.peers.get_mut(&publisher).and_then(Peer::publisher) else {
             return;
         };
-        if waits {
-            source.key_frames.wait();
-        } else {
-            source.key_frames.want();
+        let tracks: Vec<_> = source.video().iter().map(|layer| layer.track).collect();
+        for track in tracks {
+            if waits {
+                source.wait_key_frame(track);
+            } else {
+                source.want_key_frame(track);
+            }
         }
         self.arm(publisher, now);
     }

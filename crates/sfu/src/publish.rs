@@ -1,19 +1,29 @@
 //! A publisher: what comes in, checked and put in order for all its subscribers at once.
+//!
+//! Each of its streams is a [`Track`]: the audio, and one for each simulcast encoding of the video. Packets of all tracks wait
+//! together in the order of their arrival; each track has its own numbers, its own packets kept, and its own key frame requests.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::{ConnectionId, ErrorCode};
-use str0m::rtp::{ExtensionValues, RtpPacket};
+use str0m::media::Rid;
+use str0m::rtp::RtpPacket;
 
 use crate::answer::Agreed;
 use crate::clock::Clock;
 use crate::codec::{Codec, Kind, Payload};
-use crate::io::{Counters, Settings};
+use crate::io::{Counters, LayerLabel, Settings};
 use crate::keyframe::Requests;
+use crate::layer::{Counted, Layers, VideoLayer};
 use crate::meter::Meter;
-use crate::payload;
+use crate::packet::{Packet, Passed, Track};
+use crate::payload::{self, Facts};
+use crate::ring::Ring;
+use crate::simulcast;
+use crate::source::Source;
+use crate::voice::Voice;
 
 /// Largest RTP payload that is forwarded: what is left of a 1,500-byte way after IPv6 (40 bytes), UDP (8), the RTP header (12),
 /// header extensions (32: a `mid` of 16 bytes, playout delay, orientation and audio level, each with its byte of id
@@ -26,28 +36,8 @@ const PAYLOAD_BYTES_MAX: usize = 1_390;
 const DATAGRAM_BITRATE_FACTOR: u64 = 2;
 /// Most packets of a publisher that wait for the next round of forwarding.
 const PENDING_MAX: usize = 4_096;
-/// A source that has been silent for this long may be followed by another one.
-const SOURCE_QUIET: Duration = Duration::from_millis(300);
-/// How far back dropped sequence numbers are remembered.
-const GAPS_MAX: usize = 128;
-
-/// One packet for all subscribers; the payload is shared.
-#[derive(Clone, Debug)]
-pub(crate) struct Packet {
-    pub(crate) codec: Codec,
-    /// Changes with each new source; sequence numbers and timestamps run on within one.
-    pub(crate) epoch: u32,
-    /// Without gaps, but for packets that are lost or late.
-    pub(crate) sequence: u64,
-    pub(crate) timestamp: u32,
-    pub(crate) marker: bool,
-    /// A decoder can start here.
-    pub(crate) is_start: bool,
-    pub(crate) extensions: ExtensionValues,
-    /// When it was captured, on our clock.
-    pub(crate) captured: Instant,
-    pub(crate) payload: Arc<[u8]>,
-}
+/// Over which time the bitrate of a stream is averaged.
+const STREAM_WINDOW: Duration = Duration::from_secs(2);
 
 /// What a packet has led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,15 +51,18 @@ pub(crate) enum Taken {
 /// A publishing peer.
 #[derive(Debug)]
 pub(crate) struct Publisher {
-    pub(crate) pending: Vec<Packet>,
+    /// What has come since the last round of forwarding, all tracks, in the order of arrival. Empty without subscribers.
+    pub(crate) pending: Vec<Arc<Packet>>,
     pub(crate) subscribers: BTreeSet<ConnectionId>,
-    pub(crate) key_frames: Requests,
     payloads: Vec<Payload>,
     /// The payload types that media came with: what a new subscriber is offered.
     audio_sent: Option<u8>,
     video_sent: Option<u8>,
-    audio: Option<Source>,
-    video: Option<Source>,
+    audio: Option<Stream>,
+    /// The encodings of the video in the order of the offer.
+    video: Vec<Stream>,
+    layers: Layers,
+    voice: Voice,
     clock: Clock,
     meter: Meter,
     /// Counts whole datagrams, whatever is in them.
@@ -78,20 +71,84 @@ pub(crate) struct Publisher {
     pixels_max: u64,
 }
 
+/// One track as it comes in.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) track: Track,
+    /// By which the encoding is told apart; `None` without simulcast.
+    rid: Option<Rid>,
+    source: Option<Source>,
+    ring: Ring,
+    key_frames: Requests,
+    bytes: Meter,
+}
+
+impl Stream {
+    fn new(track: Track, rid: Option<Rid>, settings: &Settings) -> Self {
+        Self {
+            track,
+            rid,
+            source: None,
+            ring: if track == Track::AUDIO {
+                Ring::audio()
+            } else {
+                Ring::video()
+            },
+            key_frames: Requests::new(settings.key_frame_request_interval),
+            bytes: Meter::new(STREAM_WINDOW),
+        }
+    }
+
+    /// What comes, bits per second of payload.
+    pub(crate) fn bitrate_bps(&self, now: Instant) -> u64 {
+        self.bytes.average(now)
+    }
+
+    fn is_of(&self, ssrc: u32) -> bool {
+        self.source
+            .as_ref()
+            .is_some_and(|source| source.ssrc == ssrc)
+    }
+
+    /// When a key frame is to be asked for. There is nobody to ask before the track has begun.
+    fn key_frame_due(&self, now: Instant) -> Option<Instant> {
+        self.source.as_ref()?;
+        self.key_frames.due(now)
+    }
+}
+
 impl Publisher {
     pub(crate) fn new(agreed: &[Agreed], settings: &Settings) -> Self {
+        let of_kind = |kind: Kind| agreed.iter().find(|agreed| agreed.section.kind == kind);
+        let labels = of_kind(Kind::Video).map(|agreed| agreed.section.layers.as_slice());
+        let only = LayerLabel::parse(LayerLabel::ONLY);
+        let (names, rids): (Vec<_>, Vec<_>) = match labels {
+            None => Vec::new(),
+            Some([]) => only.into_iter().map(|label| (label, None)).collect(),
+            Some(labels) => labels
+                .iter()
+                .map(|label| (label.clone(), Some(simulcast::rid(label))))
+                .collect(),
+        }
+        .into_iter()
+        .unzip();
         Self {
             pending: Vec::new(),
             subscribers: BTreeSet::new(),
-            key_frames: Requests::new(settings.key_frame_request_interval),
             payloads: agreed
                 .iter()
                 .flat_map(|agreed| agreed.payloads.iter().cloned())
                 .collect(),
             audio_sent: None,
             video_sent: None,
-            audio: None,
-            video: None,
+            audio: of_kind(Kind::Audio).map(|_| Stream::new(Track::AUDIO, None, settings)),
+            video: rids
+                .into_iter()
+                .enumerate()
+                .filter_map(|(place, rid)| Some(Stream::new(Track::video(place)?, rid, settings)))
+                .collect(),
+            layers: Layers::new(names),
+            voice: Voice::default(),
             clock: Clock::default(),
             meter: Meter::new(settings.bitrate_window),
             datagrams: Meter::new(settings.bitrate_window),
@@ -100,16 +157,66 @@ impl Publisher {
         }
     }
 
-    /// When a key frame is to be asked for. There is nobody to ask before video has begun.
-    pub(crate) fn key_frame_due(&self, now: Instant) -> Option<Instant> {
-        self.video.as_ref()?;
-        self.key_frames.due(now)
+    /// The audio, if some was agreed on.
+    pub(crate) fn audio(&self) -> Option<&Stream> {
+        self.audio.as_ref()
     }
 
-    /// The SSRC to ask for a key frame, if one is to be asked for now; the request counts as sent.
-    pub(crate) fn take_key_frame_request(&mut self, now: Instant) -> Option<u32> {
-        let ssrc = self.video.as_ref()?.ssrc;
-        self.key_frames.take(now).then_some(ssrc)
+    /// The encodings of the video, lowest first; none if none was agreed on.
+    pub(crate) fn video(&self) -> &[VideoLayer] {
+        self.layers.ranked()
+    }
+
+    /// The packets of a track that are kept.
+    pub(crate) fn ring(&self, track: Track) -> Option<&Ring> {
+        self.stream(track).map(|stream| &stream.ring)
+    }
+
+    /// A subscriber wants a key frame to go on with.
+    pub(crate) fn want_key_frame(&mut self, track: Track) {
+        if let Some(stream) = self.stream_mut(track) {
+            stream.key_frames.want();
+        }
+    }
+
+    /// A subscriber cannot begin without a key frame.
+    pub(crate) fn wait_key_frame(&mut self, track: Track) {
+        if let Some(stream) = self.stream_mut(track) {
+            stream.key_frames.wait();
+        }
+    }
+
+    /// When it wants to be asked for key frame requests, layers and voice.
+    pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
+        self.video
+            .iter()
+            .filter_map(|stream| stream.key_frame_due(now))
+            .chain(self.layers.due(now))
+            .chain(self.voice.due(now))
+            .min()
+    }
+
+    /// The SSRCs to ask for a key frame now; the requests count as sent.
+    pub(crate) fn take_key_frame_requests(&mut self, now: Instant) -> impl Iterator<Item = u32> {
+        let mut asked = [None; Track::LAYERS_MAX];
+        for (to, stream) in asked.iter_mut().zip(&mut self.video) {
+            if let Some(source) = &stream.source
+                && stream.key_frames.take(now)
+            {
+                *to = Some(source.ssrc);
+            }
+        }
+        asked.into_iter().flatten()
+    }
+
+    /// Whether the layers, or what they measure, have changed since it was asked for last; at most every half a second.
+    pub(crate) fn layers_changed(&mut self, now: Instant) -> bool {
+        self.layers.changed(now)
+    }
+
+    /// Whether it has begun or stopped to speak since it was asked for last, and how loud it is, in -dBov.
+    pub(crate) fn voice_change(&mut self, now: Instant) -> Option<(bool, u8)> {
+        self.voice.change(now)
     }
 
     /// The payload that is sent, or before any came the one that was agreed on first.
@@ -150,53 +257,56 @@ impl Publisher {
             return Taken::Broken(ErrorCode::BitrateExceeded);
         }
         let number = *packet.header.payload_type;
-        let Some(codec) = self
+        let codec = self
             .payloads
             .iter()
             .find(|payload| payload.number == number)
-            .map(|payload| payload.codec)
+            .map(|payload| payload.codec);
+        let taken = codec.and_then(|codec| self.number(&packet, codec, now));
+        let Some((codec, numbered)) = codec.zip(taken) else {
+            counters.packets_dropped += 1;
+            return Taken::Fine;
+        };
+        let Numbered::Media {
+            track,
+            epoch,
+            sequence,
+            facts,
+        } = numbered
         else {
-            counters.packets_dropped += 1;
-            return Taken::Fine;
-        };
-        let (source, sent) = match codec.kind() {
-            Kind::Audio => (&mut self.audio, &mut self.audio_sent),
-            Kind::Video => (&mut self.video, &mut self.video_sent),
-        };
-        let Some(source) = Source::of(source, *packet.header.ssrc, now) else {
-            counters.packets_dropped += 1;
-            return Taken::Fine;
-        };
-        if source.epoch > 0 && source.highest.is_none() && codec.kind() == Kind::Video {
-            // Subscribers go over to the new source with a key frame.
-            self.key_frames.wait();
-        }
-        let sequence = *packet.seq_no;
-        let facts = if bytes == 0 || bytes > PAYLOAD_BYTES_MAX {
-            None
-        } else {
-            payload::inspect(codec, &packet.payload).ok()
-        };
-        let Some(facts) = facts else {
             // Padding (no payload) is how senders probe; everything else here is malformed.
-            source.drop_number(sequence);
             counters.packets_dropped += u64::from(bytes != 0);
             return Taken::Fine;
         };
         if facts.is_b_slice {
             return Taken::Broken(ErrorCode::BFramePresent);
         }
-        if facts.pixels.is_some_and(|pixels| pixels > self.pixels_max) {
+        if facts.size.is_some_and(|size| size.area() > self.pixels_max) {
             return Taken::Broken(ErrorCode::ResolutionExceeded);
         }
-        *sent = Some(number);
-        let Some(sequence) = source.number(sequence) else {
+        match codec.kind() {
+            Kind::Audio => self.audio_sent = Some(number),
+            Kind::Video => self.video_sent = Some(number),
+        }
+        let Some(sequence) = sequence else {
             counters.packets_dropped += 1;
             return Taken::Fine;
         };
-        if facts.is_start {
-            self.key_frames.arrived();
-        }
+        let packet = Arc::new(Packet {
+            track,
+            codec,
+            epoch,
+            sequence,
+            timestamp: packet.header.timestamp,
+            marker: packet.header.marker,
+            is_start: facts.is_start,
+            picture: facts.picture,
+            extensions: Passed::read(&packet.header.ext_vals),
+            captured: self.clock.captured(&packet, codec),
+            arrived: now,
+            payload: packet.payload,
+        });
+        self.keep(&packet, facts, now);
         if self.subscribers.is_empty() {
             return Taken::Fine;
         }
@@ -204,176 +314,106 @@ impl Publisher {
             counters.packets_dropped += 1;
             return Taken::Fine;
         }
-        let captured = self.clock.captured(&packet, codec);
-        self.pending.push(Packet {
-            codec,
-            epoch: source.epoch,
-            sequence,
-            timestamp: packet.header.timestamp,
-            marker: packet.header.marker,
-            is_start: facts.is_start,
-            extensions: passed_on(&packet.header.ext_vals),
-            captured,
-            payload: packet.payload,
-        });
+        self.pending.push(packet);
         Taken::Fine
     }
-}
 
-/// The extensions that mean the same on the next hop.
-fn passed_on(values: &ExtensionValues) -> ExtensionValues {
-    ExtensionValues {
-        audio_level: values.audio_level,
-        voice_activity: values.voice_activity,
-        video_orientation: values.video_orientation,
-        play_delay_min: values.play_delay_min,
-        play_delay_max: values.play_delay_max,
-        ..ExtensionValues::default()
-    }
-}
-
-/// One SSRC, and its sequence numbers with dropped ones closed up, so that no subscriber asks for them.
-#[derive(Debug)]
-struct Source {
-    ssrc: u32,
-    epoch: u32,
-    heard: Instant,
-    highest: Option<u64>,
-    /// Numbers dropped since the beginning.
-    dropped: u64,
-    /// The last ones of them, ascending.
-    gaps: VecDeque<u64>,
-}
-
-impl Source {
-    /// The source of that SSRC: the current one, or a new one after the current one has fallen silent.
-    fn of(current: &mut Option<Self>, ssrc: u32, now: Instant) -> Option<&mut Self> {
-        let epoch = match current {
-            Some(source) if source.ssrc == ssrc => {
-                source.heard = now;
-                return current.as_mut();
-            }
-            Some(source) if now.saturating_duration_since(source.heard) < SOURCE_QUIET => {
-                return None;
-            }
-            Some(source) => source.epoch.wrapping_add(1),
-            None => 0,
+    /// Finds the track, reads the payload and gives it its number in the track; `None` where there is no such track.
+    fn number(&mut self, packet: &RtpPacket, codec: Codec, now: Instant) -> Option<Numbered> {
+        let track = self.track_of(packet, codec.kind())?;
+        let stream = self.stream_mut(track)?;
+        let source = Source::of(&mut stream.source, *packet.header.ssrc, now)?;
+        let (epoch, is_fresh) = (source.epoch, source.is_fresh());
+        let bytes = packet.payload.len();
+        let facts = if bytes == 0 || bytes > PAYLOAD_BYTES_MAX {
+            None
+        } else {
+            payload::inspect(codec, &packet.payload).ok()
         };
-        Some(current.insert(Self {
-            ssrc,
-            epoch,
-            heard: now,
-            highest: None,
-            dropped: 0,
-            gaps: VecDeque::new(),
-        }))
+        let numbered = if let Some(facts) = facts {
+            Numbered::Media {
+                track,
+                epoch,
+                sequence: source.number(*packet.seq_no),
+                facts,
+            }
+        } else {
+            source.drop_number(*packet.seq_no);
+            Numbered::Nothing
+        };
+        if is_fresh && epoch > 0 {
+            if codec.kind() == Kind::Video {
+                // Subscribers go over to the new source with a key frame.
+                stream.key_frames.wait();
+            }
+            self.layers.restart(track);
+        }
+        Some(numbered)
     }
 
-    /// The number without the dropped ones before it; `None` if it is too old to tell.
-    fn number(&mut self, sequence: u64) -> Option<u64> {
-        if self.highest.is_none_or(|highest| sequence > highest) {
-            self.highest = Some(sequence);
-            return sequence.checked_sub(self.dropped);
+    /// What the packet means for its track.
+    fn keep(&mut self, packet: &Arc<Packet>, facts: Facts, now: Instant) {
+        let bytes = packet.payload.len();
+        if let Some(stream) = self.stream_mut(packet.track) {
+            if packet.is_start {
+                stream.key_frames.arrived();
+            }
+            stream.bytes.add(bytes, now);
+            stream.ring.insert(Arc::clone(packet));
         }
-        let is_known =
-            self.gaps.len() < GAPS_MAX || self.gaps.front().is_some_and(|first| sequence > *first);
-        if !is_known || self.gaps.contains(&sequence) {
-            return None;
-        }
-        let later = self.gaps.iter().filter(|gap| **gap > sequence).count();
-        let before = self.dropped.checked_sub(u64::try_from(later).ok()?)?;
-        sequence.checked_sub(before)
-    }
-
-    /// A number that is not forwarded. Only the newest can be closed up: the gap of an older one has been seen already.
-    fn drop_number(&mut self, sequence: u64) {
-        if self.highest.is_some_and(|highest| sequence <= highest) {
+        if packet.track == Track::AUDIO {
+            if let Some(level) = packet.extensions.audio_level {
+                self.voice.level(level & 0x7f, now);
+            }
             return;
         }
-        self.highest = Some(sequence);
-        self.dropped += 1;
-        self.gaps.push_back(sequence);
-        if self.gaps.len() > GAPS_MAX {
-            self.gaps.pop_front();
+        let counted = Counted {
+            bytes,
+            timestamp: packet.timestamp,
+            size: facts.size,
+        };
+        self.layers.add(packet.track, counted, now);
+    }
+
+    /// The track of a packet. An encoding names itself in its first packets only (RFC 8852 section 3.2), so an SSRC that is known
+    /// needs no name.
+    fn track_of(&self, packet: &RtpPacket, kind: Kind) -> Option<Track> {
+        if kind == Kind::Audio {
+            return Some(Track::AUDIO);
+        }
+        let ssrc = *packet.header.ssrc;
+        let rid = packet.header.ext_vals.rid;
+        let by_name = |stream: &&Stream| stream.rid.is_none() || stream.rid == rid;
+        let known = self.video.iter().find(|stream| stream.is_of(ssrc));
+        let stream = known.or_else(|| self.video.iter().find(by_name))?;
+        Some(stream.track)
+    }
+
+    fn stream(&self, track: Track) -> Option<&Stream> {
+        match track.place() {
+            None => self.audio.as_ref(),
+            Some(place) => self.video.get(place),
+        }
+    }
+
+    fn stream_mut(&mut self, track: Track) -> Option<&mut Stream> {
+        match track.place() {
+            None => self.audio.as_mut(),
+            Some(place) => self.video.get_mut(place),
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// What happens to one sequence number of a source.
-    #[derive(Clone, Copy, Debug, PartialEq)]
-    enum Fate {
-        Forwarded,
-        Dropped,
-        /// Arrives after that many others.
-        Late(usize),
-        Lost,
-    }
-
-    fn fate() -> impl Strategy<Value = Fate> {
-        prop_oneof![
-            6 => Just(Fate::Forwarded),
-            2 => Just(Fate::Dropped),
-            1 => (1..20_usize).prop_map(Fate::Late),
-            1 => Just(Fate::Lost),
-        ]
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-        // Numbers of forwarded packets differ by exactly the packets between them that were not dropped on purpose.
-        #[test]
-        fn dropped_numbers_are_closed_up_and_lost_ones_are_not(
-            fates in prop::collection::vec(fate(), 1..400),
-        ) {
-            let mut source = Source {
-                ssrc: 1,
-                epoch: 0,
-                heard: beginning(),
-                highest: None,
-                dropped: 0,
-                gaps: VecDeque::new(),
-            };
-            let mut arrivals: Vec<(usize, u64, bool)> = Vec::new();
-            for (at, fate) in fates.iter().enumerate() {
-                let number = 70_000 + at as u64;
-                match fate {
-                    Fate::Forwarded => arrivals.push((at, number, true)),
-                    Fate::Dropped => arrivals.push((at, number, false)),
-                    Fate::Late(by) => arrivals.push((at + by, number, true)),
-                    Fate::Lost => {}
-                }
-            }
-            arrivals.sort_unstable();
-            let mut closed_up = Vec::new();
-            let mut forwarded = BTreeMap::new();
-            for (_, number, is_forwarded) in arrivals {
-                if !is_forwarded {
-                    if source.highest.is_none_or(|highest| number > highest) {
-                        closed_up.push(number);
-                    }
-                    source.drop_number(number);
-                } else if let Some(out) = source.number(number) {
-                    forwarded.insert(number, out);
-                }
-            }
-            for ((a, out_a), (b, out_b)) in forwarded.iter().zip(forwarded.iter().skip(1)) {
-                let between = closed_up.iter().filter(|gap| (a..b).contains(gap)).count() as u64;
-                prop_assert_eq!(out_b - out_a, b - a - between);
-            }
-        }
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "where simulated time begins")]
-    fn beginning() -> Instant {
-        Instant::now()
-    }
+/// A packet with its place in a track.
+#[derive(Clone, Copy, Debug)]
+enum Numbered {
+    Media {
+        track: Track,
+        epoch: u32,
+        /// `None` if it is too old to tell.
+        sequence: Option<u64>,
+        facts: Facts,
+    },
+    /// It holds no media.
+    Nothing,
 }

@@ -329,7 +329,7 @@ proptest! {
             net.sfu.handle(
                 match direction {
                     Direction::Publish => Input::Publish { connection, offer },
-                    Direction::Subscribe => Input::Subscribe { connection, publisher, offer },
+                    Direction::Subscribe | Direction::Feed => Input::Subscribe { connection, publisher, offer },
                 },
                 net.now,
             );

@@ -1,0 +1,290 @@
+//! The newest packets of one track, for retransmission and for viewers that begin.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::packet::Packet;
+use crate::payload;
+
+/// Most packets of a video encoding, and how long they are kept: two seconds of 4 Mbit/s.
+const VIDEO_PACKETS: usize = 1_024;
+/// Most packets of audio: a little more than a second of 20 ms each.
+const AUDIO_PACKETS: usize = 64;
+const AGE: Duration = Duration::from_secs(2);
+/// A key frame that is older begins no stream: what has come since would be too much at once.
+const START_AGE: Duration = Duration::from_secs(1);
+
+/// Packets by epoch and sequence number.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    /// Ascending by epoch and number.
+    packets: VecDeque<Arc<Packet>>,
+    capacity: usize,
+    start: Option<Start>,
+}
+
+/// A key frame, and what has come since.
+#[derive(Clone, Copy, Debug)]
+struct Start {
+    epoch: u32,
+    /// Of its first packet.
+    sequence: u64,
+    timestamp: u32,
+    arrived: Instant,
+    /// The last packet up to which none is missing.
+    whole_to: u64,
+}
+
+impl Ring {
+    pub(crate) fn video() -> Self {
+        Self::new(VIDEO_PACKETS)
+    }
+
+    pub(crate) fn audio() -> Self {
+        Self::new(AUDIO_PACKETS)
+    }
+
+    fn new(capacity: usize) -> Self {
+        Self {
+            packets: VecDeque::with_capacity(capacity),
+            capacity,
+            start: None,
+        }
+    }
+
+    /// Keeps a packet, and lets go of those that are too old. A number that is there already stays as it is.
+    pub(crate) fn insert(&mut self, packet: Arc<Packet>) {
+        while let Some(oldest) = self.packets.front()
+            && (self.packets.len() >= self.capacity
+                || packet.arrived.saturating_duration_since(oldest.arrived) > AGE)
+        {
+            self.packets.pop_front();
+        }
+        let key = key(&packet);
+        let is_newest = self
+            .packets
+            .back()
+            .is_none_or(|newest| self::key(newest) < key);
+        if is_newest {
+            self.packets.push_back(Arc::clone(&packet));
+        } else {
+            match self.position(key) {
+                Ok(_) => return,
+                Err(at) => self.packets.insert(at, Arc::clone(&packet)),
+            }
+        }
+        self.begin(&packet);
+        self.extend();
+    }
+
+    /// The packet of that number.
+    pub(crate) fn get(&self, epoch: u32, sequence: u64) -> Option<&Arc<Packet>> {
+        let at = self.position((epoch, sequence)).ok()?;
+        self.packets.get(at)
+    }
+
+    /// Where a new viewer can begin at once: the newest key frame, with its parameter sets, from which on nothing is missing
+    /// and which is not older than a second. The epoch and number of its first packet.
+    pub(crate) fn start(&self, now: Instant) -> Option<(u32, u64)> {
+        let start = self.start.as_ref()?;
+        let newest = self.packets.back()?;
+        let is_whole = key(newest) == (start.epoch, start.whole_to);
+        let is_there = self.get(start.epoch, start.sequence).is_some();
+        let is_young = now.saturating_duration_since(start.arrived) <= START_AGE;
+        (is_whole && is_there && is_young).then_some((start.epoch, start.sequence))
+    }
+
+    /// The packets of the epoch from that number on, in order.
+    pub(crate) fn after(&self, epoch: u32, sequence: u64) -> impl Iterator<Item = &Arc<Packet>> {
+        let at = self.position((epoch, sequence)).unwrap_or_else(|at| at);
+        self.packets
+            .range(at.min(self.packets.len())..)
+            .take_while(move |packet| packet.epoch == epoch)
+    }
+
+    fn position(&self, wanted: (u32, u64)) -> Result<usize, usize> {
+        self.packets
+            .binary_search_by_key(&wanted, |packet| key(packet))
+    }
+
+    /// Notes the beginning of a key frame. Of the packets of one picture at which a decoder can start (parameter sets, then the
+    /// first slice) the first one counts, whichever of them comes first.
+    fn begin(&mut self, packet: &Packet) {
+        if !packet.is_start || !payload::is_self_contained(packet.codec, &packet.payload) {
+            return;
+        }
+        let is_later = self.start.is_none_or(|start| {
+            let is_same_picture =
+                start.epoch == packet.epoch && start.timestamp == packet.timestamp;
+            if is_same_picture {
+                packet.sequence < start.sequence
+            } else {
+                (packet.epoch, packet.sequence) > (start.epoch, start.sequence)
+            }
+        });
+        if is_later {
+            self.start = Some(Start {
+                epoch: packet.epoch,
+                sequence: packet.sequence,
+                timestamp: packet.timestamp,
+                arrived: packet.arrived,
+                whole_to: packet.sequence,
+            });
+        }
+    }
+
+    /// Follows the packets after the start as far as there is no gap; each is passed once.
+    fn extend(&mut self) {
+        let Some(mut start) = self.start else { return };
+        loop {
+            let next = start.whole_to.saturating_add(1);
+            // In the usual case it is the newest.
+            let newest = self.packets.back().map(|packet| key(packet));
+            if newest != Some((start.epoch, next)) && self.get(start.epoch, next).is_none() {
+                break;
+            }
+            start.whole_to = next;
+            if newest == Some((start.epoch, next)) {
+                break;
+            }
+        }
+        self.start = Some(start);
+    }
+}
+
+fn key(packet: &Packet) -> (u32, u64) {
+    (packet.epoch, packet.sequence)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::codec::Codec;
+    use crate::packet::{Passed, Track};
+
+    #[expect(clippy::disallowed_methods, reason = "where simulated time begins")]
+    fn beginning() -> Instant {
+        Instant::now()
+    }
+
+    /// The kinds of packets in a picture.
+    const PARAMETERS: &[u8] = &[0x67, 66, 0xe0, 31];
+    const IDR: &[u8] = &[0x65, 0xb8];
+    const DELTA: &[u8] = &[0x41, 0xe0];
+
+    fn packet(epoch: u32, sequence: u64, payload: &[u8], arrived: Instant) -> Arc<Packet> {
+        Arc::new(Packet {
+            track: Track::video(0).unwrap(),
+            codec: Codec::H264,
+            epoch,
+            sequence,
+            timestamp: 0,
+            marker: false,
+            is_start: payload != DELTA,
+            picture: None,
+            extensions: Passed::default(),
+            captured: arrived,
+            arrived,
+            payload: payload.into(),
+        })
+    }
+
+    #[test]
+    fn a_start_is_the_parameter_sets_and_all_that_follows() {
+        let now = beginning();
+        let mut ring = Ring::video();
+        ring.insert(packet(0, 9, DELTA, now));
+        assert_eq!(ring.start(now), None);
+        for (sequence, payload) in [(10, PARAMETERS), (11, IDR), (12, DELTA)] {
+            ring.insert(packet(0, sequence, payload, now));
+            assert_eq!(ring.start(now), Some((0, 10)));
+        }
+        let after: Vec<_> = ring.after(0, 10).map(|packet| packet.sequence).collect();
+        assert_eq!(after, [10, 11, 12]);
+    }
+
+    #[test]
+    fn a_gap_is_no_start_until_it_is_filled() {
+        let now = beginning();
+        let mut ring = Ring::video();
+        for (sequence, payload) in [(10, PARAMETERS), (11, IDR), (13, DELTA), (14, DELTA)] {
+            ring.insert(packet(0, sequence, payload, now));
+        }
+        assert_eq!(ring.start(now), None);
+        ring.insert(packet(0, 12, DELTA, now));
+        assert_eq!(ring.start(now), Some((0, 10)));
+    }
+
+    #[test]
+    fn a_slice_without_parameter_sets_is_no_start() {
+        let now = beginning();
+        let mut ring = Ring::video();
+        ring.insert(packet(0, 10, IDR, now));
+        assert_eq!(ring.start(now), None);
+    }
+
+    #[test]
+    fn a_start_ages_and_a_newer_source_has_its_own() {
+        let now = beginning();
+        let later = now + Duration::from_millis(1_001);
+        let mut ring = Ring::video();
+        ring.insert(packet(0, 10, PARAMETERS, now));
+        assert!(ring.start(now + Duration::from_secs(1)).is_some());
+        assert_eq!(ring.start(later), None);
+        ring.insert(packet(1, 3, DELTA, later));
+        assert_eq!(ring.start(later), None);
+        ring.insert(packet(1, 4, PARAMETERS, later));
+        assert_eq!(ring.start(later), Some((1, 4)));
+        assert!(ring.get(0, 10).is_some());
+        assert_eq!(ring.after(0, 10).count(), 1);
+    }
+
+    #[test]
+    fn packets_leave_by_number_and_by_age() {
+        let now = beginning();
+        let mut ring = Ring::audio();
+        for sequence in 0..100 {
+            ring.insert(packet(0, sequence, DELTA, now));
+        }
+        assert!(ring.get(0, 35).is_none() && ring.get(0, 36).is_some());
+        ring.insert(packet(0, 100, DELTA, now + Duration::from_millis(2_001)));
+        assert!(ring.get(0, 99).is_none() && ring.get(0, 100).is_some());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_put_in_in_any_order_comes_out_in_its_own(
+            numbers in prop::collection::vec((0..3_u32, 0..60_u64), 0..120),
+            asked in (0..3_u32, 0..60_u64),
+        ) {
+            let now = beginning();
+            let mut ring = Ring::video();
+            for (epoch, number) in &numbers {
+                let payload = if number % 10 == 0 { PARAMETERS } else { DELTA };
+                ring.insert(packet(*epoch, *number, payload, now));
+            }
+            prop_assert_eq!(ring.get(asked.0, asked.1).is_some(), numbers.contains(&asked));
+            let mut expected: Vec<_> = numbers
+                .iter()
+                .filter(|at| at.0 == asked.0 && **at >= asked)
+                .copied()
+                .collect();
+            expected.sort_unstable();
+            expected.dedup();
+            let after: Vec<_> = ring.after(asked.0, asked.1).map(|packet| key(packet)).collect();
+            prop_assert_eq!(after, expected);
+            if let Some((epoch, first)) = ring.start(now) {
+                let last = numbers.iter().max().unwrap();
+                prop_assert_eq!(epoch, last.0);
+                for number in first..=last.1 {
+                    prop_assert!(numbers.contains(&(epoch, number)));
+                }
+            }
+        }
+    }
+}
