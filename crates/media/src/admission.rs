@@ -93,6 +93,8 @@ impl Admission {
             participant: grant.participant.clone(),
             token: caller.token.clone(),
             etag: etag.clone(),
+            publisher,
+            video_mid: None,
         };
         let (sender, answer) = oneshot::channel();
         let connection = self.connection;

@@ -8,13 +8,16 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use auth::bearer;
 use axum::extract::ws::Utf8Bytes;
 use model::{ConnectionId, Grant, ParticipantId, StageArn};
+use sfu::Layers;
 use stage::LeftReason;
 use tokio::sync::watch;
+
+use crate::news::News;
 
 /// What is there at the moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,6 +81,10 @@ pub(crate) struct Session {
     pub(crate) token: bearer::Key,
     /// Names its ICE session (RFC 9725, section 4.3.1), with quotes.
     pub(crate) etag: String,
+    /// Whose media it gets, if it is a subscription.
+    pub(crate) publisher: Option<ConnectionId>,
+    /// The `mid` of the section that carries video to it, once it is answered.
+    pub(crate) video_mid: Option<String>,
 }
 
 impl Session {
@@ -133,7 +140,25 @@ pub(crate) struct Connections {
 struct State {
     peers: HashMap<ConnectionId, Peer>,
     sessions: HashMap<SessionKey, Session>,
+    /// The newest of each subscription, for the streams that tell of it.
+    news: HashMap<SessionKey, watch::Sender<News>>,
     sockets: HashMap<ConnectionId, watch::Sender<Told>>,
+}
+
+/// Why a subscription cannot be followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotFollowed {
+    /// The session is gone, or publishes.
+    NoSubscription,
+    /// Enough streams follow it.
+    TooMany,
+}
+
+impl State {
+    fn session_remove(&mut self, key: SessionKey) {
+        self.sessions.remove(&key);
+        self.news.remove(&key);
+    }
 }
 
 impl Connections {
@@ -186,6 +211,9 @@ impl Connections {
                 worker: session.worker,
                 session: key,
             };
+            if session.publisher.is_some() {
+                state.news.insert(key, watch::Sender::default());
+            }
             state.sessions.insert(key, session);
             Ok(())
         })
@@ -198,7 +226,7 @@ impl Connections {
                 return false;
             };
             if let Phase::Live { worker, session } = peer.phase {
-                state.sessions.remove(&session);
+                state.session_remove(session);
                 if tell_worker {
                     (self.close_peer)(worker, connection);
                 }
@@ -229,6 +257,50 @@ impl Connections {
                 etag.clone_into(&mut session.etag);
             }
         });
+    }
+
+    /// The session is answered: that section carries its video, if any does.
+    pub(crate) fn session_answered(&self, key: SessionKey, video_mid: Option<String>) {
+        self.with(|state| {
+            if let Some(session) = state.sessions.get_mut(&key) {
+                session.video_mid = video_mid;
+            }
+        });
+    }
+
+    /// There are other layers for a subscription, or it gets another one.
+    pub(crate) fn session_layers(&self, connection: ConnectionId, layers: Layers) {
+        self.with(|state| {
+            if let Some(Peer {
+                phase: Phase::Live { session, .. },
+                ..
+            }) = state.peers.get(&connection)
+                && let Some(news) = state.news.get(session)
+            {
+                news.send_modify(|news| news.layers = Some(Arc::new(layers)));
+            }
+        });
+    }
+
+    /// The newest of a subscription as it is now; `None` where there is no such subscription.
+    pub(crate) fn news(&self, key: SessionKey) -> Option<News> {
+        self.with(|state| Some(state.news.get(&key)?.borrow().clone()))
+    }
+
+    /// Follows a subscription, unless `streams_max` do so already. The receiver sees the end of the session as the end of its
+    /// sender.
+    pub(crate) fn news_follow(
+        &self,
+        key: SessionKey,
+        streams_max: usize,
+    ) -> Result<watch::Receiver<News>, NotFollowed> {
+        self.with(|state| {
+            let news = state.news.get(&key).ok_or(NotFollowed::NoSubscription)?;
+            if news.receiver_count() >= streams_max {
+                return Err(NotFollowed::TooMany);
+            }
+            Ok(news.subscribe())
+        })
     }
 
     /// A new events socket; the receiver sees what it is told.
@@ -267,7 +339,7 @@ impl Connections {
             };
             if let Phase::Live { worker, session } = peer.phase {
                 (self.close_peer)(worker, connection);
-                state.sessions.remove(&session);
+                state.session_remove(session);
                 state.peers.remove(&connection);
             } else {
                 peer.phase = Phase::Refused(reason);
@@ -275,9 +347,10 @@ impl Connections {
         });
     }
 
-    /// Every socket says goodbye.
+    /// Every socket says goodbye, and every stream of events ends.
     pub(crate) fn sockets_close(&self, reason: LeftReason) {
         self.with(|state| {
+            state.news.clear();
             #[expect(
                 clippy::disallowed_methods,
                 reason = "all get the same; the order does not matter"
@@ -312,8 +385,6 @@ impl Connections {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     type Closes = Arc<Mutex<Vec<(usize, ConnectionId)>>>;
@@ -334,6 +405,8 @@ mod tests {
             participant: ParticipantId::parse("ana").unwrap(),
             token: bearer::Key::new("token"),
             etag: "\"1\"".to_owned(),
+            publisher: None,
+            video_mid: None,
         }
     }
 

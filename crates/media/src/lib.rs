@@ -19,6 +19,7 @@ mod connections;
 mod events;
 mod facts;
 mod ice;
+mod news;
 mod plane;
 mod problem;
 mod rate;

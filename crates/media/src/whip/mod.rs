@@ -5,13 +5,17 @@
 //! | `/whip`, `/whip/`, `/whip/publish/{participant}` | POST an offer to publish |
 //! | `/whip/subscribe/{participant}` | POST an offer to receive that participant |
 //! | `/whip/session/{name}` | PATCH a trickle fragment, DELETE |
+//! | `/whip/session/{name}/events` | POST a list of events, GET them as a stream |
+//! | `/whip/session/{name}/layer` | POST the layer that is to be sent |
 //!
-//! Each also answers GET, HEAD and OPTIONS. Every reply can be read by a page of any origin: what gives access is the
+//! Each also answers OPTIONS, the first three GET and HEAD. Every reply can be read by a page of any origin: what gives access is the
 //! token in the request, never a cookie. What is absent: WHEP counter-offers.
 
+mod layer;
 mod offer;
 mod request;
 mod session;
+mod stream;
 
 use std::sync::Arc;
 
@@ -35,6 +39,8 @@ use crate::problem::Problem;
 
 /// Media type of offers and answers.
 const SDP: &str = "application/sdp";
+/// Media type of what is not SDP.
+const JSON: &str = "application/json";
 /// Media type of trickle fragments (RFC 8840, section 9).
 const SDP_FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 
@@ -43,6 +49,8 @@ const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 
 const ENDPOINT_METHODS: &str = "POST, GET, HEAD, OPTIONS";
 const SESSION_METHODS: &str = "PATCH, DELETE, GET, HEAD, OPTIONS";
+const STREAM_METHODS: &str = "POST, GET, HEAD, OPTIONS";
+const LAYER_METHODS: &str = "POST, OPTIONS";
 
 /// The routes.
 pub(crate) fn router() -> Router<Arc<Plane>> {
@@ -68,6 +76,16 @@ pub(crate) fn router() -> Router<Arc<Plane>> {
                 .patch(session::patch)
                 .delete(session::delete)
                 .options(session_options),
+        )
+        .route(
+            "/whip/session/{session}/events",
+            get(stream::read)
+                .post(stream::choose)
+                .options(async || options(STREAM_METHODS, ACCEPT_POST, JSON)),
+        )
+        .route(
+            "/whip/session/{session}/layer",
+            post(layer::choose).options(async || options(LAYER_METHODS, ACCEPT_POST, JSON)),
         )
         .layer(map_response(open_to_all_origins))
 }

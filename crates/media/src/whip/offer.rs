@@ -5,16 +5,16 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, ETAG, LOCATION};
-use http::{Request, StatusCode};
+use http::header::{CONTENT_TYPE, ETAG, LINK, LOCATION};
+use http::{HeaderValue, Request, StatusCode};
 use model::{ErrorCode, ParticipantId};
 use sfu::{Direction, Offer};
 use stage::Input;
 
-use super::{SDP, link_ice_servers, request};
+use super::{SDP, link_ice_servers, request, stream};
 use crate::admission::{Admission, Established};
 use crate::client_info;
-use crate::connections::Kind;
+use crate::connections::{Kind, SessionKey};
 use crate::plane::Plane;
 use crate::problem::Problem;
 
@@ -87,7 +87,38 @@ pub(super) async fn subscribe(
     };
     let publish = admission.ask(input).await?.ok_or_else(Problem::internal)?;
     let established = admission.establish(&caller, offer, Some(publish)).await?;
-    Ok(created(&plane, &caller.grant.participant, established))
+    let video_mid = video_mid(&established.answer.sdp).map(str::to_owned);
+    plane
+        .connections
+        .session_answered(established.key, video_mid);
+    let extensions = extension_links(&plane, established.key);
+    let mut response = created(&plane, &caller.grant.participant, established);
+    for link in extensions {
+        if let Ok(link) = HeaderValue::try_from(link) {
+            response.headers_mut().append(LINK, link);
+        }
+    }
+    Ok(response)
+}
+
+/// Where a subscription's events are, and where its layer is chosen.
+fn extension_links(plane: &Plane, key: SessionKey) -> [String; 2] {
+    let session = format!("{}/whip/session/{key}", plane.public_url);
+    [
+        format!(
+            "<{session}/events>; rel=\"urn:ietf:params:whep:ext:core:server-sent-events\"; events=\"{}\"",
+            stream::EVENTS
+        ),
+        format!("<{session}/layer>; rel=\"urn:ietf:params:whep:ext:core:layer\""),
+    ]
+}
+
+/// The `mid` of the section in which an answer sends video.
+fn video_mid(answer: &str) -> Option<&str> {
+    let mut sections = answer.split("\r\nm=").skip(1);
+    let video = sections
+        .find(|section| section.starts_with("video ") && !section.starts_with("video 0 "))?;
+    video.lines().find_map(|line| line.strip_prefix("a=mid:"))
 }
 
 fn created(plane: &Plane, participant: &ParticipantId, established: Established) -> Response {
@@ -100,4 +131,21 @@ fn created(plane: &Plane, participant: &ParticipantId, established: Established)
     let mut response = (StatusCode::CREATED, headers, established.answer.sdp).into_response();
     link_ice_servers(plane, participant, &mut response);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::video_mid;
+
+    #[test]
+    fn video_is_found_where_it_is_sent() {
+        let audio = "v=0\r\nm=audio 9 X 111\r\na=mid:0\r\n";
+        for (video, expected) in [
+            ("m=video 9 X 96\r\na=mid:1\r\n", Some("1")),
+            ("m=video 0 X 96\r\na=mid:1\r\n", None),
+            ("", None),
+        ] {
+            assert_eq!(video_mid(&format!("{audio}{video}")), expected);
+        }
+    }
 }

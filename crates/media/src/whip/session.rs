@@ -79,7 +79,7 @@ pub(super) async fn delete(
     Path(name): Path<String>,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
-    let session = own(&plane, &name, request::token(&plane, &request)?).await?;
+    let (_, session) = own(&plane, &name, request::token(&plane, &request)?).await?;
     let connection = session.connection;
     if !plane.connections.peer_abandon(connection) {
         return Err(Problem::session_not_found());
@@ -100,17 +100,21 @@ fn find(plane: &Plane, name: &str) -> Result<(SessionKey, Session), Problem> {
 
 /// The session, for the participant that made it: by the token that opened it, even if its key has been deleted since, or by
 /// another that verifies. Knowing its URL is not enough.
-async fn own(plane: &Plane, name: &str, token: &str) -> Result<Session, Problem> {
+pub(super) async fn own(
+    plane: &Plane,
+    name: &str,
+    token: &str,
+) -> Result<(SessionKey, Session), Problem> {
     let found = find(plane, name);
-    if let Ok((_, session)) = &found
+    if let Ok((key, session)) = &found
         && session.token.is(token)
     {
-        return Ok(session.clone());
+        return Ok((*key, session.clone()));
     }
     let caller = plane.verify(token).await?;
-    let (_, session) = found?;
+    let (key, session) = found?;
     if session.is_of(&caller.grant) {
-        Ok(session)
+        Ok((key, session))
     } else {
         Err(Problem::forbidden("the session is another participant's"))
     }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use mio::Waker;
 use model::ConnectionId;
-use sfu::{Answer, Offer, PatchFault, Patched, PeerFault};
+use sfu::{Answer, Offer, PatchFault, Patched, PeerFault, Want};
 use tokio::sync::oneshot;
 
 /// Offers and patches that may wait for a worker. One that is this far behind takes longer to answer than clients wait.
@@ -33,6 +33,13 @@ pub(crate) enum Order {
         offer: Offer,
         /// Where the answer goes.
         answer: oneshot::Sender<Result<Answer, PeerFault>>,
+    },
+    /// Give a subscriber something else from now on.
+    Want {
+        /// Which peer.
+        connection: ConnectionId,
+        /// All that it is to get.
+        wants: Vec<Want>,
     },
     /// Apply a trickle fragment.
     Patch {

@@ -218,6 +218,7 @@ impl Worker {
                     offer,
                 }
             }
+            Order::Want { connection, wants } => Input::Want { connection, wants },
             Order::Patch {
                 connection,
                 fragment,
@@ -300,9 +301,11 @@ impl Worker {
                     self.facts.push(stage::Input::Connected { connection });
                 }
                 Output::Closed { connection, fault } => self.ended(connection, cause_of(fault)),
+                Output::Layers { connection, layers } => {
+                    self.connections.session_layers(connection, layers);
+                }
                 Output::Bound { .. }
                 | Output::Need { .. }
-                | Output::Layers { .. }
                 | Output::Voice { .. }
                 | Output::Quality { .. } => {}
             }
@@ -470,6 +473,8 @@ mod tests {
             participant: ParticipantId::parse("ana").unwrap(),
             token: auth::bearer::Key::new("token"),
             etag: String::new(),
+            publisher: None,
+            video_mid: None,
         };
         let key = SessionKey::from_random([1; 16]);
         let sent = connections.peer_send::<LeftReason>(key, session, || Ok(()));
