@@ -9,7 +9,7 @@ use sfu::{Datagram, Transport};
 use str0m::change::SdpAnswer;
 use str0m::config::Fingerprint;
 use str0m::format::{Codec, FormatParams};
-use str0m::media::{Frequency, KeyframeRequestKind, MediaKind, Mid};
+use str0m::media::{Frequency, KeyframeRequestKind, MediaKind, Mid, Rid};
 use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::{Extension, ExtensionMap, RtpPacket, RtpWrite, Ssrc};
 use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc};
@@ -22,6 +22,16 @@ pub(crate) struct Track {
     rtx: Option<u32>,
     /// Next sequence number.
     pub(crate) sequence: u64,
+    /// What it offers to send of one video, if it is simulcast.
+    pub(crate) encodings: Vec<Encoding>,
+}
+
+/// One encoding of a simulcast video.
+#[derive(Clone, Debug)]
+pub(crate) struct Encoding {
+    rid: Rid,
+    pub(crate) ssrc: u32,
+    sequence: u64,
 }
 
 pub(crate) struct Client {
@@ -31,6 +41,8 @@ pub(crate) struct Client {
     pub(crate) tracks: Vec<Track>,
     pub(crate) received: Vec<RtpPacket>,
     pub(crate) key_frame_requests: usize,
+    /// The encodings that a key frame was asked of.
+    pub(crate) asked: Vec<Rid>,
     pub(crate) is_connected: bool,
     pub(crate) is_closed: bool,
     pub(crate) due: Instant,
@@ -109,6 +121,13 @@ fn extensions(template: &str) -> ExtensionMap {
                 "urn:ietf:params:rtp-hdrext:sdes:mid" => Extension::RtpMid,
                 "urn:ietf:params:rtp-hdrext:ssrc-audio-level" => Extension::AudioLevel,
                 "urn:3gpp:video-orientation" => Extension::VideoOrientation,
+                "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id" => Extension::RtpStreamId,
+                "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id" => {
+                    Extension::RepairedRtpStreamId
+                }
+                "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time" => {
+                    Extension::AbsoluteCaptureTime
+                }
                 uri if uri.contains("transport-wide-cc") => Extension::TransportSequenceNumber,
                 _ => continue,
             };
@@ -158,6 +177,7 @@ impl Client {
             tracks,
             received: Vec::new(),
             key_frame_requests: 0,
+            asked: Vec::new(),
             is_connected: false,
             is_closed: false,
             due: now,
@@ -191,7 +211,11 @@ impl Client {
         api.set_remote_fingerprint(fingerprint);
         for track in &self.tracks {
             api.declare_media(track.mid, track.kind);
-            if is_sender {
+            for (at, encoding) in (0..).zip(&track.encodings) {
+                let rtx = Some(Ssrc::from(2_000 + at));
+                api.declare_stream_tx(encoding.ssrc.into(), rtx, track.mid, Some(encoding.rid));
+            }
+            if is_sender && track.encodings.is_empty() {
                 let default = if track.kind.is_audio() { 11 } else { 22 };
                 let ssrc = track.ssrc.unwrap_or(default);
                 let rtx = track.kind.is_video().then(|| track.rtx.unwrap_or(23));
@@ -217,10 +241,35 @@ impl Client {
             .iter_mut()
             .find(|track| track.kind == kind)
             .unwrap();
+        if !track.encodings.is_empty() {
+            self.send_encoding(0, number, packet, now);
+            return;
+        }
         let sequence = track.sequence;
         track.sequence += 1;
         let mid = track.mid;
         self.send_as(mid, number, sequence, packet, now);
+    }
+
+    /// Sends one packet of an encoding, by its place in the offer.
+    pub(crate) fn send_encoding(
+        &mut self,
+        place: usize,
+        number: u8,
+        packet: Packet<'_>,
+        now: Instant,
+    ) {
+        let mut tracks = self.tracks.iter_mut();
+        let video = tracks.find(|track| track.kind.is_video()).unwrap();
+        let encoding = &mut video.encodings[place];
+        encoding.sequence += 1;
+        let (ssrc, sequence) = (encoding.ssrc, encoding.sequence);
+        let mut api = self.rtc.direct_api();
+        let stream = api.stream_tx(&ssrc.into()).unwrap();
+        let (number, payload) = (number.into(), packet.payload);
+        let write = RtpWrite::new(number, sequence.into(), packet.timestamp, now, payload);
+        stream.write_rtp(write.marker(packet.marker).nackable(true));
+        self.drive(now);
     }
 
     pub(crate) fn send_as(
@@ -288,7 +337,10 @@ impl Client {
                 Output::Transmit(transmit) => self.outbox.push(transmit.contents.to_vec()),
                 Output::Event(Event::Connected) => self.is_connected = true,
                 Output::Event(Event::RtpPacket(packet)) => self.received.push(packet),
-                Output::Event(Event::KeyframeRequest(_)) => self.key_frame_requests += 1,
+                Output::Event(Event::KeyframeRequest(request)) => {
+                    self.key_frame_requests += 1;
+                    self.asked.extend(request.rid);
+                }
                 Output::Event(Event::Closed) => self.is_closed = true,
                 Output::Event(_) => {}
             }
@@ -344,5 +396,19 @@ fn track(section: &str) -> Track {
         ssrc: main,
         rtx,
         sequence: 100,
+        encodings: (0..)
+            .zip(
+                section
+                    .lines()
+                    .filter_map(|line| line.strip_prefix("a=rid:")),
+            )
+            .filter_map(|(at, rid)| {
+                Some(Encoding {
+                    rid: rid.strip_suffix(" send")?.into(),
+                    ssrc: 1_000 + at,
+                    sequence: 100,
+                })
+            })
+            .collect(),
     }
 }

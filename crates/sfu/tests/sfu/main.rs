@@ -17,6 +17,7 @@ mod media;
 mod network;
 mod patches;
 mod refusals;
+mod simulcast;
 mod transports;
 
 /// Offers as real programs write them.
@@ -24,6 +25,7 @@ mod offers {
     pub(crate) const CHROMIUM_PUBLISH: &str = include_str!("offers/chromium-publish.sdp");
     pub(crate) const CHROMIUM_SIMULCAST: &str = include_str!("offers/chromium-simulcast.sdp");
     pub(crate) const CHROMIUM_SUBSCRIBE: &str = include_str!("offers/chromium-subscribe.sdp");
+    pub(crate) const OBS_SIMULCAST: &str = include_str!("offers/obs-simulcast.sdp");
     pub(crate) const FFMPEG_PASSIVE: &str = include_str!("offers/ffmpeg-dtls-passive.sdp");
     pub(crate) const FFMPEG_ACTIVE: &str = include_str!("offers/ffmpeg-dtls-active.sdp");
 }
