@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use str0m::rtp::RtpPacket;
-
 use crate::codec::Codec;
+use crate::incoming::Incoming;
 
 /// A capture time that is further from the arrival than this is not believed.
 const TRUST: Duration = Duration::from_secs(5);
@@ -18,8 +17,8 @@ pub(crate) struct Clock {
 
 impl Clock {
     /// When the packet was captured, on our clock; without a sender report, when it arrived.
-    pub(crate) fn captured(&mut self, packet: &RtpPacket, codec: Codec) -> Instant {
-        let arrived = packet.timestamp;
+    pub(crate) fn captured(&mut self, packet: &Incoming, codec: Codec) -> Instant {
+        let arrived = packet.arrived;
         self.by_report(packet, codec)
             .filter(|captured| {
                 let ahead = captured.saturating_duration_since(arrived);
@@ -29,14 +28,12 @@ impl Clock {
             .unwrap_or(arrived)
     }
 
-    fn by_report(&mut self, packet: &RtpPacket, codec: Codec) -> Option<Instant> {
-        let report = packet.last_sender_info.as_ref()?;
+    fn by_report(&mut self, packet: &Incoming, codec: Codec) -> Option<Instant> {
+        let report = packet.report?;
         // Timestamps wrap; the difference of two close ones does not (RFC 3550 section 5.1).
-        let low = |ticks: u64| u32::try_from(ticks & u64::from(u32::MAX)).unwrap_or(0);
         let ticks = packet
-            .header
             .timestamp
-            .wrapping_sub(low(report.rtp_time.numer()))
+            .wrapping_sub(report.timestamp)
             .cast_signed();
         let since = Duration::from_secs(u64::from(ticks.unsigned_abs())) / codec.clock_rate();
         let shift = |at: SystemTime| {
@@ -46,8 +43,8 @@ impl Clock {
                 at.checked_sub(since)
             }
         };
-        let sent = shift(report.ntp_time)?;
-        let (theirs, ours) = *self.anchor.get_or_insert((sent, packet.timestamp));
+        let sent = shift(report.at)?;
+        let (theirs, ours) = *self.anchor.get_or_insert((sent, packet.arrived));
         match sent.duration_since(theirs) {
             Ok(later) => ours.checked_add(later),
             Err(earlier) => ours.checked_sub(earlier.duration()),

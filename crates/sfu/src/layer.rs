@@ -31,6 +31,8 @@ pub(crate) struct VideoLayer {
     pub(crate) bitrate_bps: u64,
     /// Whether packets of it come.
     pub(crate) is_live: bool,
+    /// Whether its bitrate is that of a whole window.
+    pub(crate) is_measured: bool,
 }
 
 impl VideoLayer {
@@ -50,13 +52,16 @@ impl VideoLayer {
     }
 
     /// Whether this one belongs above the other though it stands below. Sizes decide where both are known, else the bitrate by a
-    /// clear margin, so that two that are alike do not change places all the time.
+    /// clear margin while both come, so that two that are alike do not change places all the time.
     fn outranks(&self, other: &Self) -> bool {
         let (own, others) = (self.area(), other.area());
         if own != others && own > 0 && others > 0 {
             return own > others;
         }
-        self.bitrate_bps > other.bitrate_bps.saturating_mul(5) / 4 && other.bitrate_bps > 0
+        let can_be_told = [self, other]
+            .iter()
+            .all(|layer| layer.is_live && layer.is_measured);
+        can_be_told && self.bitrate_bps > other.bitrate_bps.saturating_mul(5) / 4
     }
 
     /// Whether what a viewer sees of it differs, figures aside.
@@ -117,6 +122,7 @@ impl Layers {
                     frames_per_second: 0,
                     bitrate_bps: 0,
                     is_live: false,
+                    is_measured: false,
                 })
             })
             .collect();
@@ -211,6 +217,7 @@ impl Layers {
                 layer.bitrate_bps = measured.bytes.average(now);
                 layer.frames_per_second = measured.frames_per_second(now);
                 layer.is_live = measured.is_live(&begun, now);
+                layer.is_measured = measured.bytes.is_full(now);
             }
         }
         // Few enough for the plainest of orders, in which equal ones stay.

@@ -37,6 +37,7 @@ mod h264;
     expect(dead_code, reason = "subscribers' packets are sealed by it next")
 )]
 mod handshake;
+mod incoming;
 mod io;
 mod keyframe;
 mod layer;

@@ -67,6 +67,12 @@ impl Meter {
         rate(bytes, since)
     }
 
+    /// Whether the average is over a whole window.
+    pub(crate) fn is_full(&self, now: Instant) -> bool {
+        self.began
+            .is_some_and(|began| now.saturating_duration_since(began) >= self.window)
+    }
+
     fn slide(&mut self, now: Instant) {
         while let Some((begin, part)) = self.parts.front().copied() {
             if now.saturating_duration_since(begin) < self.window {

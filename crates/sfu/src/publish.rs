@@ -9,21 +9,24 @@ use std::time::{Duration, Instant};
 
 use model::{ConnectionId, ErrorCode};
 use str0m::media::Rid;
-use str0m::rtp::RtpPacket;
 
 use crate::answer::Agreed;
 use crate::clock::Clock;
 use crate::codec::{Codec, Kind, Payload};
+use crate::incoming::Incoming;
 use crate::io::{Counters, LayerLabel, Settings};
 use crate::keyframe::Requests;
 use crate::layer::{Counted, Layers, VideoLayer};
 use crate::meter::Meter;
-use crate::packet::{Packet, Passed, Track};
+use crate::packet::{Packet, Track};
 use crate::payload::{self, Facts};
 use crate::ring::Ring;
 use crate::simulcast;
 use crate::source::Source;
 use crate::voice::Voice;
+
+#[cfg(test)]
+mod tests;
 
 /// Largest RTP payload that is forwarded: what is left of a 1,500-byte way after IPv6 (40 bytes), UDP (8), the RTP header (12),
 /// header extensions (32: a `mid` of 16 bytes, playout delay, orientation and audio level, each with its byte of id
@@ -246,17 +249,18 @@ impl Publisher {
     /// Takes a packet that str0m has authenticated, in the order of arrival.
     pub(crate) fn take(
         &mut self,
-        packet: RtpPacket,
+        packet: impl Into<Incoming>,
         counters: &mut Counters,
         now: Instant,
     ) -> Taken {
+        let packet = packet.into();
         let bytes = packet.payload.len();
         counters.packets_in += 1;
         counters.bytes_in += u64::try_from(bytes).unwrap_or(0);
         if self.meter.add(bytes, now) > self.bitrate_bps_max {
             return Taken::Broken(ErrorCode::BitrateExceeded);
         }
-        let number = *packet.header.payload_type;
+        let number = packet.number;
         let codec = self
             .payloads
             .iter()
@@ -297,13 +301,13 @@ impl Publisher {
             codec,
             epoch,
             sequence,
-            timestamp: packet.header.timestamp,
-            marker: packet.header.marker,
+            timestamp: packet.timestamp,
+            marker: packet.marker,
             is_start: facts.is_start,
             picture: facts.picture,
-            extensions: Passed::read(&packet.header.ext_vals),
+            extensions: packet.extensions,
             captured: self.clock.captured(&packet, codec),
-            arrived: now,
+            arrived: packet.arrived,
             payload: packet.payload,
         });
         self.keep(&packet, facts, now);
@@ -319,10 +323,10 @@ impl Publisher {
     }
 
     /// Finds the track, reads the payload and gives it its number in the track; `None` where there is no such track.
-    fn number(&mut self, packet: &RtpPacket, codec: Codec, now: Instant) -> Option<Numbered> {
+    fn number(&mut self, packet: &Incoming, codec: Codec, now: Instant) -> Option<Numbered> {
         let track = self.track_of(packet, codec.kind())?;
         let stream = self.stream_mut(track)?;
-        let source = Source::of(&mut stream.source, *packet.header.ssrc, now)?;
+        let source = Source::of(&mut stream.source, packet.ssrc, now)?;
         let (epoch, is_fresh) = (source.epoch, source.is_fresh());
         let bytes = packet.payload.len();
         let facts = if bytes == 0 || bytes > PAYLOAD_BYTES_MAX {
@@ -334,11 +338,11 @@ impl Publisher {
             Numbered::Media {
                 track,
                 epoch,
-                sequence: source.number(*packet.seq_no),
+                sequence: source.number(packet.sequence),
                 facts,
             }
         } else {
-            source.drop_number(*packet.seq_no);
+            source.drop_number(packet.sequence);
             Numbered::Nothing
         };
         if is_fresh && epoch > 0 {
@@ -377,12 +381,12 @@ impl Publisher {
 
     /// The track of a packet. An encoding names itself in its first packets only (RFC 8852 section 3.2), so an SSRC that is known
     /// needs no name.
-    fn track_of(&self, packet: &RtpPacket, kind: Kind) -> Option<Track> {
+    fn track_of(&self, packet: &Incoming, kind: Kind) -> Option<Track> {
         if kind == Kind::Audio {
             return Some(Track::AUDIO);
         }
-        let ssrc = *packet.header.ssrc;
-        let rid = packet.header.ext_vals.rid;
+        let ssrc = packet.ssrc;
+        let rid = packet.rid;
         let by_name = |stream: &&Stream| stream.rid.is_none() || stream.rid == rid;
         let known = self.video.iter().find(|stream| stream.is_of(ssrc));
         let stream = known.or_else(|| self.video.iter().find(by_name))?;

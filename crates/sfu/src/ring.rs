@@ -66,15 +66,16 @@ impl Ring {
             .packets
             .back()
             .is_none_or(|newest| self::key(newest) < key);
-        if is_newest {
-            self.packets.push_back(Arc::clone(&packet));
+        let at = if is_newest {
+            self.packets.len()
         } else {
             match self.position(key) {
                 Ok(_) => return,
-                Err(at) => self.packets.insert(at, Arc::clone(&packet)),
+                Err(at) => at,
             }
-        }
+        };
         self.begin(&packet);
+        self.packets.insert(at, packet);
         self.extend();
     }
 

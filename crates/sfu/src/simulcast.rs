@@ -127,7 +127,7 @@ mod tests {
 
     fn read(lines: &str) -> Result<Vec<String>, &'static str> {
         let text = format!("{HEAD}{lines}");
-        let description = sdp::read(&text).unwrap();
+        let description = sdp::read(&text)?;
         let layers = layers(&description.sections[0])?;
         Ok(layers
             .iter()
@@ -137,10 +137,11 @@ mod tests {
 
     /// Announces the names, then writes `a=simulcast:` with the value.
     fn offer(names: &[&str], value: &str) -> Result<Vec<String>, &'static str> {
-        let rids: String = names
+        let rids: Vec<_> = names
             .iter()
             .map(|name| format!("a=rid:{name} send\n"))
             .collect();
+        let rids = rids.concat();
         read(&format!("{rids}a=simulcast:{value}\n"))
     }
 
@@ -246,7 +247,8 @@ mod tests {
             rids in prop::collection::vec("[a-c;,~ =]{0,6}( send| recv)?", 0..6),
             value in "(send|recv)?[a-c;,~ ]{0,12}",
         ) {
-            let rids: String = rids.iter().map(|rid| format!("a=rid:{rid}\n")).collect();
+            let rids: Vec<_> = rids.iter().map(|rid| format!("a=rid:{rid}\n")).collect();
+            let rids = rids.concat();
             if let Ok(layers) = read(&format!("{rids}a=simulcast:{value}\n")) {
                 prop_assert!(layers.len() <= 3);
             }

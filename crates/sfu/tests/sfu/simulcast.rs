@@ -20,16 +20,16 @@ fn taken(answer: &str) -> Vec<&str> {
 
 /// The offer with other encodings, each announced and listed.
 fn with_rids(template: &str, names: &[String]) -> String {
-    let head: String = template
+    let kept: Vec<_> = template
         .lines()
         .filter(|line| !line.starts_with("a=rid:") && !line.starts_with("a=simulcast:"))
-        .map(|line| format!("{line}\r\n"))
         .collect();
-    let rids: String = names
+    let rids: Vec<_> = names
         .iter()
         .map(|name| format!("a=rid:{name} send\r\n"))
         .collect();
-    format!("{head}{rids}a=simulcast:send {}\r\n", names.join(";"))
+    let (kept, rids, list) = (kept.join("\r\n"), rids.concat(), names.join(";"));
+    format!("{kept}\r\n{rids}a=simulcast:send {list}\r\n")
 }
 
 /// The client sends one frame of an encoding.
