@@ -134,3 +134,6 @@ fn known(profile: SrtpProfile) -> Option<Profile> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,6 +46,31 @@ impl Cipher {
     }
 }
 
+#[cfg(test)]
+impl Cipher {
+    /// Session keys as they stand in published examples.
+    pub(super) fn gcm(key: &[u8], salt: [u8; 12]) -> Self {
+        let algorithm = if key.len() == 32 {
+            &AES_256_GCM
+        } else {
+            &AES_128_GCM
+        };
+        Self::Gcm(Gcm {
+            key: LessSafeKey::new(UnboundKey::new(algorithm, key).unwrap()),
+            salt: Secret(salt),
+        })
+    }
+
+    /// Session keys as they stand in published examples; its tags are worth nothing.
+    pub(super) fn counter(key: &[u8], salt: [u8; 14]) -> Self {
+        Self::Counter(Box::new(Counter {
+            key: EncryptingKey::ctr(UnboundCipherKey::new(&AES_128, key).unwrap()).unwrap(),
+            authentication: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &[]),
+            salt: Secret(salt),
+        }))
+    }
+}
+
 /// Both AEAD profiles.
 pub(super) struct Gcm {
     key: LessSafeKey,

@@ -64,9 +64,11 @@ impl Material {
         }
     }
 
-    /// How packets are protected.
-    pub(crate) fn profile(&self) -> Profile {
-        self.profile
+    /// As if the shorter keys of another profile had been exported.
+    #[cfg(test)]
+    pub(crate) fn cut(&self, profile: Profile) -> Self {
+        let bytes = &self.bytes[..profile.material()];
+        Self::new(bytes, profile, self.is_client)
     }
 
     /// Keys and salts: client's key, server's key, client's salt, server's salt.

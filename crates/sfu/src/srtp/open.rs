@@ -42,6 +42,12 @@ impl Opener {
         opened
     }
 
+    /// How many sources have sent something authentic.
+    #[cfg(test)]
+    pub(super) fn known(&self) -> usize {
+        self.sources.len()
+    }
+
     fn try_open_rtcp(&mut self, datagram: &[u8], plain: &mut Vec<u8>) -> Result<(), SrtpError> {
         let parts = self.parts(datagram).ok_or(SrtpError::Unauthentic)?;
         // An unencrypted packet would have to be agreed on, and is not.
