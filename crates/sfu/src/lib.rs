@@ -19,16 +19,17 @@
 )]
 mod allocate;
 mod answer;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "reports of subscribers are read next")
-)]
 mod arrival;
 mod clock;
 mod codec;
 mod demux;
 mod egress;
 mod engine;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "subscribers' links are estimated by it next")
+)]
+mod estimate;
 mod forward;
 mod fragment;
 mod h264;

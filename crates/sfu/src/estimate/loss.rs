@@ -1,0 +1,166 @@
+//! The rate that loss allows.
+//!
+//! After draft-ietf-rmcat-gcc-02 section 6: much loss lowers the bound, little raises it. Two things are our own. Between the
+//! two thresholds the bound rises slowly instead of standing still, so that it does not stay at what one bad moment made of it.
+//! And where sending less has not lessened the loss, it is the link's own: sending still less would not help either, and the
+//! bound rises slowly until the loss grows.
+
+use super::rate::bounded;
+
+/// Above this the bound is lowered, below the other it is raised.
+const MUCH: f64 = 0.10;
+const LITTLE: f64 = 0.02;
+/// How much of the lost share the bound falls by.
+const FALL: f64 = 0.5;
+/// How much the bound rises with each observation: after little loss, and after some.
+const RISE: f64 = 1.05;
+const RISE_SLOWLY: f64 = 1.01;
+/// An observation needs this many packets and this long, in microseconds; after the longer time, some packets are enough.
+const PACKETS: u32 = 20;
+const PACKETS_MIN: u32 = 5;
+const OBSERVE_US: i64 = 200_000;
+const OBSERVE_US_MAX: i64 = 1_000_000;
+/// Weight of the newest observation.
+const WEIGHT: f64 = 0.4;
+/// Sending less by this factor has to lessen the loss by the other one.
+const LESS_SENT: f64 = 0.9;
+const LESS_LOST: f64 = 0.75;
+/// Loss that grows by so much is not only the link's own; the share of few packets wavers by nearly as much.
+const WORSE: f64 = 0.15;
+
+/// What was observed when the bound was lowered first.
+#[derive(Clone, Copy, Debug)]
+struct Trial {
+    offered: f64,
+    loss: f64,
+}
+
+/// The bound.
+#[derive(Debug, Default)]
+pub(super) struct Loss {
+    lost: u32,
+    total: u32,
+    since_us: Option<i64>,
+    share: Option<f64>,
+    bound: Option<f64>,
+    trial: Option<Trial>,
+    /// The link's own share.
+    own: Option<f64>,
+}
+
+impl Loss {
+    pub(super) fn arrived(&mut self, was_lost: bool) {
+        if was_lost {
+            self.lost = self.lost.saturating_sub(1);
+        } else {
+            self.total = self.total.saturating_add(1);
+        }
+    }
+
+    pub(super) fn lost(&mut self) {
+        self.lost = self.lost.saturating_add(1);
+        self.total = self.total.saturating_add(1);
+    }
+
+    /// The share that is lost, smoothed.
+    pub(super) fn share(&self) -> f64 {
+        self.share.unwrap_or(0.0)
+    }
+
+    /// Whether so much is lost that trying to send more makes no sense.
+    pub(super) fn is_much(&self) -> bool {
+        self.share() > MUCH && self.own.is_none()
+    }
+
+    /// Bits per second; `None` while loss is no limit.
+    pub(super) fn bound(&self) -> Option<f64> {
+        self.bound
+    }
+
+    /// More has got through.
+    pub(super) fn lift(&mut self, bps: f64) {
+        self.bound = self.bound.map(|bound| bound.max(bps));
+    }
+
+    /// Draws conclusions from what was counted, if that is enough. Says whether the bound was lowered.
+    pub(super) fn update(&mut self, bps: f64, offered: Option<f64>, now_us: i64) -> bool {
+        let since = now_us - *self.since_us.get_or_insert(now_us);
+        let is_enough = (self.total >= PACKETS && since >= OBSERVE_US)
+            || (self.total >= PACKETS_MIN && since >= OBSERVE_US_MAX);
+        if !is_enough {
+            return false;
+        }
+        let share = f64::from(self.lost) / f64::from(self.total.max(1));
+        self.lost = 0;
+        self.total = 0;
+        self.since_us = Some(now_us);
+        self.observe(share, bps, offered)
+    }
+
+    /// Takes an observed share. `bps` is the present estimate. Says whether the bound was lowered.
+    pub(super) fn observe(&mut self, share: f64, bps: f64, offered: Option<f64>) -> bool {
+        let before = self.share.unwrap_or(share);
+        let share = before + WEIGHT * (share - before);
+        self.share = Some(share);
+        if share <= MUCH {
+            let rise = if share < LITTLE { RISE } else { RISE_SLOWLY };
+            self.rise(rise, bps);
+            if share < LITTLE {
+                self.trial = None;
+                self.own = None;
+            }
+            return false;
+        }
+        if self.is_own(share, offered) {
+            self.rise(RISE_SLOWLY, bps);
+            return false;
+        }
+        self.bound = Some(bounded(bps * (1.0 - FALL * share)));
+        true
+    }
+
+    fn rise(&mut self, factor: f64, bps: f64) {
+        self.bound = self
+            .bound
+            .map(|bound| bound * factor)
+            // From there on it would be a limit that loss has nothing to do with.
+            .filter(|bound| *bound <= super::BPS_MAX && *bound < bps * 2.0);
+    }
+
+    fn is_own(&mut self, share: f64, offered: Option<f64>) -> bool {
+        self.own = self.own.filter(|own| share < own + WORSE);
+        if self.own.is_some() {
+            return true;
+        }
+        let Some(offered) = offered else {
+            return false;
+        };
+        let Some(trial) = self.trial else {
+            self.trial = Some(Trial {
+                offered,
+                loss: share,
+            });
+            return false;
+        };
+        if offered > trial.offered * LESS_SENT {
+            // Not less has been sent so far.
+            if share > trial.loss {
+                self.trial = Some(Trial {
+                    offered,
+                    loss: share,
+                });
+            }
+            return false;
+        }
+        if share > trial.loss * LESS_LOST {
+            self.trial = None;
+            self.own = Some(share);
+            return true;
+        }
+        self.trial = Some(Trial {
+            offered,
+            loss: share,
+        });
+        false
+    }
+}

@@ -1,0 +1,12 @@
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "numbers of a simulation are small"
+)]
+
+mod closed_loop;
+mod garbage;
+mod link;
+mod viewer;
