@@ -11,8 +11,23 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
 
+mod clock;
+mod control;
+mod engine;
+mod histogram;
+mod http;
+mod load;
 mod options;
+mod peer;
+mod pictures;
+mod publisher;
 mod report;
+mod results;
+mod shim;
+mod signalling;
+mod source;
+mod stamp;
+mod viewer;
 
 pub use options::{
     Bearer, CONNECTIONS_MAX, Credentials, DURATION_MAX, Endpoint, Impairment, Joins, LAYERS_MAX,
@@ -43,11 +58,5 @@ pub fn run(
     stop: &Stop,
     observe: &mut dyn FnMut(Phase),
 ) -> Result<Report, LoadError> {
-    options.check()?;
-    let _ = (stop, observe);
-    Err(LoadError::NoPublisher {
-        connected: 0,
-        asked: options.publishers,
-        why: String::new(),
-    })
+    load::run(options, stop, observe)
 }

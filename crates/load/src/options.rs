@@ -40,6 +40,8 @@ pub struct Options {
     pub packets_enough: Option<u64>,
     /// What stands between the server and the viewers.
     pub impairment: Impairment,
+    /// Tokens of the viewers, in turn, where a token lets one viewer in; without any the doors' own are used.
+    pub viewer_bearers: Vec<Bearer>,
     /// Address that clients bind to; if `None`, the one from which the server is reached.
     pub bind: Option<IpAddr>,
     /// Lets the kernel hand several datagrams to a viewer at once (UDP GRO). Cheaper for the load; on loopback, cheaper for
@@ -269,6 +271,7 @@ impl Options {
             duration: Duration::from_secs(10),
             packets_enough: None,
             impairment: Impairment::default(),
+            viewer_bearers: Vec::new(),
             bind: None,
             gro: false,
         }

@@ -1,5 +1,7 @@
 //! What came of a load.
 
+use std::fmt;
+
 use serde::Serialize;
 
 /// What came of a load. All counts are of the measured time unless they say otherwise.
@@ -17,7 +19,7 @@ pub struct Report {
     pub sum: Counts,
     /// From the making of a packet to its decryption, of all viewers together.
     pub latency: Latency,
-    /// From the making of a picture to the decryption of the packet that makes it whole.
+    /// From the making of a picture's last packet until all of the picture is decrypted.
     pub picture_latency: Latency,
     /// From the first offer until the viewer is connected; of every viewer of the load.
     pub join: Latency,
@@ -25,7 +27,7 @@ pub struct Report {
     pub first_key_frame: Latency,
     /// The slowest viewer's median latency less the fastest's, in milliseconds.
     pub unfairness_ms: f64,
-    /// What SRTP was used, as the first connection that named one has it, such as `AEAD_AES_128_GCM`.
+    /// What SRTP was used, told by the length of its tags: `AEAD_AES_GCM` or `AES128_CM_HMAC_SHA1_80`.
     pub srtp_profile: Option<String>,
     /// Each viewer.
     pub viewers: Vec<ViewerReport>,
@@ -115,4 +117,153 @@ pub struct ViewerReport {
     pub latency: Latency,
     /// Why it has fewer connections than it asked for.
     pub fault: Option<String>,
+}
+
+impl Counts {
+    /// Adds another's to each.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let Self {
+            packets,
+            bytes,
+            lost,
+            late,
+            nacks,
+            plis,
+            retransmissions,
+            discarded,
+            pictures,
+            key_frames,
+            freezes,
+            frozen_ms,
+            layer_switches,
+            impaired,
+        } = other;
+        self.packets += packets;
+        self.bytes += bytes;
+        self.lost += lost;
+        self.late += late;
+        self.nacks += nacks;
+        self.plis += plis;
+        self.retransmissions += retransmissions;
+        self.discarded += discarded;
+        self.pictures += pictures;
+        self.key_frames += key_frames;
+        self.freezes += freezes;
+        self.frozen_ms += frozen_ms;
+        self.layer_switches += layer_switches;
+        self.impaired += impaired;
+    }
+}
+
+impl Sent {
+    /// Adds another's to each.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let Self {
+            packets,
+            bytes,
+            pictures,
+            key_frames,
+            key_frame_requests,
+        } = other;
+        self.packets += packets;
+        self.bytes += bytes;
+        self.pictures += pictures;
+        self.key_frames += key_frames;
+        self.key_frame_requests += key_frame_requests;
+    }
+}
+
+impl fmt::Display for Report {
+    /// A line for each viewer, up to a number, and one for all.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const VIEWERS_SHOWN: usize = 50;
+        writeln!(
+            f,
+            "sent {} packets, {} pictures, {} key frames ({} asked for) in {:.1} s; {} of {} connections stood at the end{}",
+            self.sent.packets,
+            self.sent.pictures,
+            self.sent.key_frames,
+            self.sent.key_frame_requests,
+            self.seconds,
+            self.connected,
+            self.connections,
+            self.srtp_profile
+                .as_ref()
+                .map_or(String::new(), |profile| format!("; {profile}")),
+        )?;
+        writeln!(
+            f,
+            "{:>6} {:>8} {:>9} {:>9} {:>7} {:>6} {:>6} {:>6} {:>6} {:>7} {:>7} {:>8} {:>8} {:>8} {:>8}",
+            "viewer",
+            "join ms",
+            "picture",
+            "packets",
+            "kbit/s",
+            "lost",
+            "nacks",
+            "rtx",
+            "dup",
+            "freezes",
+            "layers",
+            "p50 ms",
+            "p90 ms",
+            "p99 ms",
+            "max ms"
+        )?;
+        for viewer in self.viewers.iter().take(VIEWERS_SHOWN) {
+            row(
+                f,
+                &viewer.viewer.to_string(),
+                (viewer.join_ms, viewer.first_key_frame_ms),
+                viewer.bitrate_bps,
+                &viewer.counts,
+                &viewer.latency,
+            )?;
+            if let Some(fault) = &viewer.fault {
+                writeln!(f, "       {}", fault.escape_debug())?;
+            }
+        }
+        if self.viewers.len() > VIEWERS_SHOWN {
+            writeln!(f, "   ... {} more", self.viewers.len() - VIEWERS_SHOWN)?;
+        }
+        let bitrate_bps = self.viewers.iter().map(|viewer| viewer.bitrate_bps).sum();
+        let median = |of: &Latency| (of.count > 0).then_some(of.p50);
+        row(
+            f,
+            "all",
+            (median(&self.join), median(&self.first_key_frame)),
+            bitrate_bps,
+            &self.sum,
+            &self.latency,
+        )
+    }
+}
+
+fn row(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    (join, picture): (Option<f64>, Option<f64>),
+    bitrate_bps: u64,
+    counts: &Counts,
+    latency: &Latency,
+) -> fmt::Result {
+    let time = |time: Option<f64>| time.map_or_else(|| "-".to_owned(), |time| format!("{time:.1}"));
+    writeln!(
+        f,
+        "{name:>6} {:>8} {:>9} {:>9} {:>7} {:>6} {:>6} {:>6} {:>6} {:>7} {:>7} {:>8.2} {:>8.2} {:>8.2} {:>8.2}",
+        time(join),
+        time(picture),
+        counts.packets,
+        bitrate_bps / 1_000,
+        counts.lost,
+        counts.nacks,
+        counts.retransmissions,
+        counts.discarded,
+        counts.freezes,
+        counts.layer_switches,
+        latency.p50,
+        latency.p90,
+        latency.p99,
+        latency.max,
+    )
 }

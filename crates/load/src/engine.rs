@@ -1,0 +1,368 @@
+//! The loop of all media: one thread, one poll.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll, Token, Waker};
+use str0m::config::DtlsCert;
+
+use crate::clock::{self, Wall};
+use crate::http::Session;
+use crate::options::{Endpoint, Options, Stop};
+use crate::peer::{Buffers, Peer, Role};
+use crate::publisher::Publisher;
+use crate::shim::Shim;
+use crate::signalling::{Ask, Signalling, Told};
+use crate::viewer::Connection;
+
+/// Longest sleep, after which the word of [`Stop`] is looked for.
+const SLEEP_MAX: Duration = Duration::from_millis(5);
+/// All timers are looked at so often; the poll itself counts in milliseconds.
+const TIMERS_INTERVAL: Duration = Duration::from_millis(1);
+const WAKER: Token = Token(usize::MAX);
+const EVENTS_MAX: usize = 1_024;
+
+/// Who a peer is.
+pub(crate) enum Part {
+    Publisher(Box<Publisher>),
+    Viewer(Box<Connection>),
+}
+
+/// A connection of either kind.
+pub(crate) struct Member {
+    peer: Option<Peer>,
+    pub(crate) part: Part,
+}
+
+/// All connections.
+pub(crate) struct Engine<'a> {
+    options: &'a Options,
+    stop: &'a Stop,
+    poll: Poll,
+    events: Events,
+    buffers: Buffers,
+    wall: Wall,
+    bound_to: IpAddr,
+    certificate: Option<DtlsCert>,
+    pub(crate) signalling: Signalling,
+    pub(crate) members: Vec<Member>,
+    /// When each wants to be woken; apart from them, because they are looked at often.
+    due: Vec<Option<Instant>>,
+    timers: Instant,
+    /// Offers without an answer.
+    pub(crate) offered: usize,
+    ready: Vec<usize>,
+}
+
+/// A poll and what wakes it.
+pub(crate) fn poll() -> std::io::Result<(Poll, Arc<Waker>)> {
+    let poll = Poll::new()?;
+    let waker = Waker::new(poll.registry(), WAKER)?;
+    Ok((poll, Arc::new(waker)))
+}
+
+impl<'a> Engine<'a> {
+    pub(crate) fn new(
+        options: &'a Options,
+        stop: &'a Stop,
+        poll: Poll,
+        bound_to: IpAddr,
+        signalling: Signalling,
+    ) -> Self {
+        // One certificate for all: what it proves differs by connection anyway, and making them is no part of a load.
+        let provider = str0m::crypto::from_feature_flags();
+        Self {
+            options,
+            stop,
+            poll,
+            events: Events::with_capacity(EVENTS_MAX),
+            buffers: Buffers::new(),
+            wall: Wall::start(),
+            bound_to,
+            certificate: provider.dtls_provider.generate_certificate(),
+            signalling,
+            members: Vec::new(),
+            due: Vec::new(),
+            timers: clock::now(),
+            offered: 0,
+            ready: Vec::new(),
+        }
+    }
+
+    /// Whether it was said that it is enough.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.is_stopped()
+    }
+
+    /// Offers to publish.
+    pub(crate) fn publish(&mut self, endpoint: Endpoint) {
+        let layers = self.options.source.layers.len();
+        let publisher = Publisher::new(endpoint.bearer.clone(), layers);
+        let role = Role::Publisher { layers };
+        self.offer(role, Part::Publisher(Box::new(publisher)), endpoint, false);
+    }
+
+    /// Offers to view.
+    pub(crate) fn view(&mut self, viewer: usize, endpoint: Endpoint) {
+        let shim = Shim::new(&self.options.impairment, viewer);
+        let connection = Connection::new(viewer, endpoint.bearer.clone(), shim);
+        let role = Role::Viewer {
+            video: !self.options.source.layers.is_empty(),
+            audio: self.options.source.audio,
+        };
+        self.offer(role, Part::Viewer(Box::new(connection)), endpoint, true);
+    }
+
+    fn offer(&mut self, role: Role, part: Part, endpoint: Endpoint, is_patient: bool) {
+        let now = clock::now();
+        let number = self.members.len();
+        let (bound_to, gro) = (self.bound_to, self.options.gro);
+        self.members.push(Member { peer: None, part });
+        self.due.push(None);
+        let made = Peer::offer(role, bound_to, gro, self.certificate.as_ref(), now);
+        let outcome = made.and_then(|(peer, sdp)| {
+            if let Some(member) = self.members.get_mut(number) {
+                member.peer = Some(peer);
+            }
+            self.signalling.ask(Ask {
+                peer: number,
+                endpoint,
+                sdp,
+                is_patient,
+            })
+        });
+        match outcome {
+            Ok(()) => self.offered += 1,
+            Err(fault) => self.fail(number, fault),
+        }
+    }
+
+    fn fail(&mut self, number: usize, why: String) {
+        let Some(member) = self.members.get_mut(number) else {
+            return;
+        };
+        member.peer = None;
+        match &mut member.part {
+            Part::Publisher(publisher) => publisher.fault = Some(why),
+            Part::Viewer(connection) => connection.fault = Some(why),
+        }
+        if let Some(due) = self.due.get_mut(number) {
+            *due = None;
+        }
+    }
+
+    fn told(&mut self, told: Told) {
+        self.offered -= 1;
+        let outcome = told.outcome.and_then(|session| {
+            let member = self.members.get_mut(told.peer).ok_or("nobody asked")?;
+            let peer = member.peer.as_mut().ok_or("nobody asked")?;
+            let Session {
+                sdp,
+                resource,
+                asked,
+                answered,
+            } = session;
+            match &mut member.part {
+                Part::Publisher(publisher) => publisher.resource = resource,
+                Part::Viewer(connection) => {
+                    connection.resource = resource;
+                    connection.asked = Some(asked);
+                    connection.answered = Some(answered);
+                }
+            }
+            peer.accept(&sdp, self.poll.registry(), Token(told.peer))
+        });
+        match outcome {
+            Ok(()) => {
+                let now = clock::now();
+                self.wake(told.peer, now);
+                // What came before the socket was watched.
+                self.ready.push(told.peer);
+            }
+            Err(fault) => self.fail(told.peer, fault),
+        }
+    }
+
+    /// Begins to send, each publisher a little after the one before, as people do who start when they like.
+    pub(crate) fn start_sources(&mut self) {
+        let now = clock::now();
+        let count = u32::try_from(self.options.publishers).unwrap_or(1).max(1);
+        let step = Duration::from_secs(1) / self.options.source.frames_per_second.max(1) / count;
+        let source = &self.options.source;
+        let publishers = self.members.iter_mut().filter_map(Member::publisher);
+        for (number, (publisher, _)) in publishers.enumerate() {
+            let begin = now + step * u32::try_from(number).unwrap_or(0);
+            publisher.start(source, number, begin);
+        }
+    }
+
+    /// Sends no more.
+    pub(crate) fn stop_sources(&mut self) {
+        for (publisher, _) in self.members.iter_mut().filter_map(Member::publisher) {
+            publisher.stop();
+        }
+    }
+
+    /// Runs until the time, until `is_done`, or until it is enough.
+    pub(crate) fn run(&mut self, until: Instant, mut is_done: impl FnMut(&mut Self) -> bool) {
+        loop {
+            if is_done(self) || self.is_stopped() || clock::now() >= until {
+                return;
+            }
+            self.turn(until);
+        }
+    }
+
+    fn turn(&mut self, until: Instant) {
+        while let Ok(told) = self.signalling.told.try_recv() {
+            self.told(told);
+        }
+        let mut now = clock::now();
+        let mut next = self.send_due(now);
+        if now >= self.timers {
+            self.timers = now + TIMERS_INTERVAL;
+            for number in 0..self.due.len() {
+                let is_due = self.due.get(number).copied().flatten();
+                if is_due.is_some_and(|due| due <= now) {
+                    self.wake(number, now);
+                }
+            }
+            now = clock::now();
+        }
+        next = next.min(until).min(now + SLEEP_MAX);
+        let timeout = if self.ready.is_empty() {
+            next.saturating_duration_since(now)
+        } else {
+            Duration::ZERO
+        };
+        if self.poll.poll(&mut self.events, Some(timeout)).is_err() {
+            // Interrupted by a signal: whoever took it says what follows.
+            return;
+        }
+        for event in &self.events {
+            if event.token() != WAKER {
+                self.ready.push(event.token().0);
+            }
+        }
+        for number in std::mem::take(&mut self.ready) {
+            self.read(number);
+        }
+    }
+
+    /// Sends what is due, and says when it will have to again.
+    fn send_due(&mut self, now: Instant) -> Instant {
+        let mut next = now + SLEEP_MAX;
+        // Publishers come first.
+        for (member, due) in self
+            .members
+            .iter_mut()
+            .zip(&mut self.due)
+            .take(self.options.publishers)
+        {
+            let Some((publisher, peer)) = member.publisher() else {
+                continue;
+            };
+            let Some(at) = publisher.due() else { continue };
+            if at > now {
+                next = next.min(at);
+                continue;
+            }
+            publisher.send(peer, now, &self.wall);
+            *due = Some(peer.due);
+            next = publisher.due().map_or(next, |at| next.min(at));
+        }
+        next
+    }
+
+    /// Lets time pass for one.
+    fn wake(&mut self, number: usize, now: Instant) {
+        let (Some(member), Some(due)) = (self.members.get_mut(number), self.due.get_mut(number))
+        else {
+            return;
+        };
+        let Some(peer) = &mut member.peer else {
+            *due = None;
+            return;
+        };
+        match &mut member.part {
+            Part::Publisher(publisher) => {
+                peer.timeout(now, &mut |event| publisher.event(&event, now));
+            }
+            Part::Viewer(connection) => {
+                connection.release(peer, &self.wall, now);
+                peer.timeout(now, &mut |event| connection.event(event, now));
+            }
+        }
+        *due = member.due();
+    }
+
+    /// Reads what came for one.
+    fn read(&mut self, number: usize) {
+        let (Some(member), Some(due)) = (self.members.get_mut(number), self.due.get_mut(number))
+        else {
+            return;
+        };
+        let Some(peer) = &mut member.peer else { return };
+        let wall = &self.wall;
+        let part = &mut member.part;
+        let has_more = peer.read(&mut self.buffers, &mut |peer, source, bytes| {
+            let now = clock::now();
+            match part {
+                Part::Publisher(publisher) => {
+                    peer.take(source, bytes, now, &mut |event| {
+                        publisher.event(&event, now);
+                    });
+                }
+                Part::Viewer(connection) => connection.receive(peer, source, bytes, wall, now),
+            }
+        });
+        if has_more {
+            self.ready.push(number);
+        }
+        *due = member.due();
+    }
+}
+
+impl Member {
+    /// Its publisher, if it is one and has a peer.
+    fn publisher(&mut self) -> Option<(&mut Publisher, &mut Peer)> {
+        match (&mut self.part, &mut self.peer) {
+            (Part::Publisher(publisher), Some(peer)) => Some((publisher, peer)),
+            _ => None,
+        }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        let peer = self.peer.as_ref().filter(|peer| !peer.is_closed)?;
+        let shim = match &self.part {
+            Part::Viewer(connection) => connection.shim.as_ref().and_then(Shim::due),
+            Part::Publisher(_) => None,
+        };
+        Some(shim.map_or(peer.due, |shim| shim.min(peer.due)))
+    }
+
+    /// Whether it is connected.
+    pub(crate) fn is_connected(&self) -> bool {
+        let peer = self.peer.as_ref();
+        peer.is_some_and(|peer| peer.is_connected && !peer.is_closed)
+    }
+
+    /// Whether it will not connect any more.
+    pub(crate) fn has_failed(&self) -> bool {
+        let is_closed = self.peer.as_ref().is_none_or(|peer| peer.is_closed);
+        let has_fault = match &self.part {
+            Part::Publisher(publisher) => publisher.fault.is_some(),
+            Part::Viewer(connection) => connection.fault.is_some(),
+        };
+        is_closed || has_fault
+    }
+
+    /// Closes DTLS, so that a server without sessions to delete knows too.
+    pub(crate) fn close(&mut self) {
+        if let Some(peer) = &mut self.peer {
+            let _ = peer.rtc.close();
+            peer.drain(&mut |_| ());
+        }
+    }
+}
