@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use model::AccountId;
 
 use crate::config::Settings;
+use crate::load::LoadArgs;
 use crate::token::{ExplainArgs, MintArgs};
 
 /// A self-hosted server for the stages of Amazon IVS Real-Time Streaming.
@@ -47,6 +48,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         access_key: AccessKeyArgs,
     },
+    /// Publish to a server and view it many times over, with real connections, and report what the viewers saw.
+    Load(Box<LoadArgs>),
     /// Make, show and explain participant and connection tokens.
     Token {
         #[command(subcommand)]

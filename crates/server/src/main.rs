@@ -17,6 +17,7 @@ mod fake_store;
 mod housekeeping;
 mod http_server;
 mod keygen;
+mod load;
 mod log;
 mod metrics;
 mod page;
@@ -84,6 +85,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             terminal::print(&keygen::run(&command)?);
             Ok(ExitCode::SUCCESS)
         }
+        Command::Load(args) => load::run(&args),
         Command::Token { command } => token::run(command),
         Command::Config { command } => {
             terminal::print(&match command {
