@@ -12,6 +12,9 @@ use crate::io::LayerLabel;
 use crate::sdp::{self, Description, MediaSection};
 use crate::simulcast;
 
+#[cfg(test)]
+mod tests;
+
 /// Which way the media of an offer goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {

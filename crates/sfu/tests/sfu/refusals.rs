@@ -282,6 +282,7 @@ fn mutated() -> impl Strategy<Value = String> {
         offers::CHROMIUM_SIMULCAST,
         offers::CHROMIUM_SUBSCRIBE,
         offers::FFMPEG_PASSIVE,
+        offers::OBS_SIMULCAST,
     ]);
     let change = (
         0..5_u8,
@@ -341,7 +342,7 @@ proptest! {
 
     #[test]
     fn t36_arbitrary_text_never_panics(text in "\\PC*") {
-        for direction in [Direction::Publish, Direction::Subscribe] {
+        for direction in [Direction::Publish, Direction::Subscribe, Direction::Feed] {
             prop_assert!(Offer::parse(&text, direction).is_err());
         }
     }

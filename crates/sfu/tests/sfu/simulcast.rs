@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use model::ConnectionId;
 use sfu::PeerFault;
 use str0m::media::MediaKind::Video;
 
 use crate::client::{sections, value};
 use crate::media::{fragments, key_frame, packets, predicted_frame, slice};
-use crate::network::{Network, settings};
+use crate::network::{Leg, Network, settings};
 use crate::offers;
 
 /// The encodings that an answer takes, as its lines.
@@ -155,6 +156,38 @@ fn every_encoding_is_taken_in_and_a_viewer_gets_one_without_a_gap() {
         assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1));
         assert_eq!((net.fault(1), net.fault(2)), (None, None));
     }
+}
+
+#[test]
+fn packets_lost_of_an_encoding_are_asked_for_and_come_again() {
+    let mut net = Network::new(settings());
+    net.publish(1, offers::CHROMIUM_SIMULCAST);
+    net.connect();
+    net.subscribe(2, 1, offers::CHROMIUM_SUBSCRIBE);
+    net.connect();
+    for place in 0..3 {
+        send(&mut net, place, 108, &key_frame(320, 180), 3_000);
+    }
+    let mut count = 0;
+    net.filter = Box::new(move |leg, contents| {
+        let is_media = contents[0] >= 128 && contents.len() > 300;
+        count += usize::from(is_media && leg == Leg::Up(ConnectionId(1)));
+        !is_media || leg != Leg::Up(ConnectionId(1)) || count % 40 != 0
+    });
+    for frame in 2..60 {
+        for place in 0..3 {
+            send(&mut net, place, 108, &predicted_frame(3), 3_000 * frame);
+        }
+        net.run(Duration::from_millis(33));
+    }
+    net.run(Duration::from_secs(1));
+    let sent = key_frame(320, 180).len() + 58 * 3;
+    assert_eq!(net.sfu.counters().packets_in, 3 * sent as u64);
+    let mut received = net.client(2).received_of(Video);
+    received.sort_by_key(|packet| *packet.seq_no);
+    assert_eq!(received.len(), sent);
+    let numbers: Vec<_> = received.iter().map(|packet| *packet.seq_no).collect();
+    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1));
 }
 
 // T44: the limit is for all encodings together.
