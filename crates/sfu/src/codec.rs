@@ -76,6 +76,11 @@ impl Payload {
         FormatParams::parse_line(&self.format)
     }
 
+    /// Whether lost packets may be asked for, and come again as they were (RFC 4585 section 6.2.1 without RFC 4588).
+    pub(crate) fn is_repaired_plainly(&self) -> bool {
+        self.rtx.is_none() && self.feedback.contains(&"nack")
+    }
+
     /// H.264 only: packetization mode (RFC 6184 section 6.2), 0 unless said.
     fn packetization_mode(&self) -> u8 {
         self.params().packetization_mode.unwrap_or(0)

@@ -188,6 +188,11 @@ impl Sfu {
             if let Role::Publisher(publisher) = role {
                 publisher.layers_changed(now);
                 publisher.voice_change(now);
+                for ssrc in publisher.take_plainly_repaired() {
+                    if let Some(stream) = rtc.direct_api().stream_rx(&ssrc.into()) {
+                        stream.suppress_nack(false);
+                    }
+                }
                 for ssrc in publisher.take_key_frame_requests(now) {
                     if let Some(stream) = rtc.direct_api().stream_rx(&ssrc.into()) {
                         stream.request_keyframe(KeyframeRequestKind::Pli);

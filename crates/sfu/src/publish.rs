@@ -84,6 +84,9 @@ pub(crate) struct Stream {
     ring: Ring,
     key_frames: Requests,
     bytes: Meter,
+    /// A source has begun whose lost packets come again as they were, without a format for retransmissions, and the connection
+    /// has not been told yet.
+    repairs_plainly: bool,
 }
 
 impl Stream {
@@ -99,6 +102,7 @@ impl Stream {
             },
             key_frames: Requests::new(settings.key_frame_request_interval),
             bytes: Meter::new(STREAM_WINDOW),
+            repairs_plainly: false,
         }
     }
 
@@ -189,11 +193,14 @@ impl Publisher {
         }
     }
 
-    /// When it wants to be asked for key frame requests, layers and voice.
+    /// When it wants to be asked for key frame requests, sources to repair, layers and voice.
     pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
         self.video
             .iter()
-            .filter_map(|stream| stream.key_frame_due(now))
+            .filter_map(|stream| {
+                let at_once = stream.repairs_plainly.then_some(now);
+                at_once.or_else(|| stream.key_frame_due(now))
+            })
             .chain(self.layers.due(now))
             .chain(self.voice.due(now))
             .min()
@@ -210,6 +217,19 @@ impl Publisher {
             }
         }
         asked.into_iter().flatten()
+    }
+
+    /// SSRCs that are new since it was asked for last, whose lost packets are to be asked for though the sender has no format for
+    /// retransmissions (RFC 4588): those that do without send the same packet again (OBS, and all of libdatachannel). str0m asks
+    /// only where it sees the format.
+    pub(crate) fn take_plainly_repaired(&mut self) -> impl Iterator<Item = u32> {
+        let mut fresh = [None; Track::LAYERS_MAX];
+        for (to, stream) in fresh.iter_mut().zip(&mut self.video) {
+            if std::mem::take(&mut stream.repairs_plainly) {
+                *to = stream.source.as_ref().map(|source| source.ssrc);
+            }
+        }
+        fresh.into_iter().flatten()
     }
 
     /// Whether the layers, or what they measure, have changed since it was asked for last; at most every half a second.
@@ -261,13 +281,13 @@ impl Publisher {
             return Taken::Broken(ErrorCode::BitrateExceeded);
         }
         let number = packet.number;
-        let codec = self
+        let agreed = self
             .payloads
             .iter()
             .find(|payload| payload.number == number)
-            .map(|payload| payload.codec);
-        let taken = codec.and_then(|codec| self.number(&packet, codec, now));
-        let Some((codec, numbered)) = codec.zip(taken) else {
+            .map(|payload| (payload.codec, payload.is_repaired_plainly()));
+        let taken = agreed.and_then(|(codec, plainly)| self.number(&packet, codec, plainly, now));
+        let Some(((codec, _), numbered)) = agreed.zip(taken) else {
             counters.packets_dropped += 1;
             return Taken::Fine;
         };
@@ -323,7 +343,13 @@ impl Publisher {
     }
 
     /// Finds the track, reads the payload and gives it its number in the track; `None` where there is no such track.
-    fn number(&mut self, packet: &Incoming, codec: Codec, now: Instant) -> Option<Numbered> {
+    fn number(
+        &mut self,
+        packet: &Incoming,
+        codec: Codec,
+        repairs_plainly: bool,
+        now: Instant,
+    ) -> Option<Numbered> {
         let track = self.track_of(packet, codec.kind())?;
         let stream = self.stream_mut(track)?;
         let source = Source::of(&mut stream.source, packet.ssrc, now)?;
@@ -345,6 +371,9 @@ impl Publisher {
             source.drop_number(packet.sequence);
             Numbered::Nothing
         };
+        if is_fresh {
+            stream.repairs_plainly = repairs_plainly;
+        }
         if is_fresh && epoch > 0 {
             if codec.kind() == Kind::Video {
                 // Subscribers go over to the new source with a key frame.

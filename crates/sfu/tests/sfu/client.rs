@@ -11,7 +11,8 @@ use str0m::config::Fingerprint;
 use str0m::format::{Codec, FormatParams};
 use str0m::media::{Frequency, KeyframeRequestKind, MediaKind, Mid, Rid};
 use str0m::net::{Protocol, Receive, TcpType};
-use str0m::rtp::{Extension, ExtensionMap, RtpPacket, RtpWrite, Ssrc};
+use str0m::rtp::rtcp::Rtcp;
+use str0m::rtp::{Extension, ExtensionMap, RawPacket, RtpPacket, RtpWrite, Ssrc};
 use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc};
 
 /// A medium of the client.
@@ -41,6 +42,8 @@ pub(crate) struct Client {
     pub(crate) tracks: Vec<Track>,
     pub(crate) received: Vec<RtpPacket>,
     pub(crate) key_frame_requests: usize,
+    /// The sources and numbers of packets that it was asked for again.
+    pub(crate) missing: Vec<(u32, u16)>,
     /// The encodings that a key frame was asked of.
     pub(crate) asked: Vec<Rid>,
     pub(crate) is_connected: bool,
@@ -146,6 +149,7 @@ impl Client {
     ) -> Self {
         let mut config = Rtc::builder()
             .set_rtp_mode(true)
+            .enable_raw_packets(true)
             .clear_codecs()
             .set_extension_map(extensions(template));
         codecs(template, &mut config);
@@ -177,6 +181,7 @@ impl Client {
             tracks,
             received: Vec::new(),
             key_frame_requests: 0,
+            missing: Vec::new(),
             asked: Vec::new(),
             is_connected: false,
             is_closed: false,
@@ -272,6 +277,13 @@ impl Client {
         self.drive(now);
     }
 
+    /// The encoding's next packet has that number.
+    pub(crate) fn rewind_encoding(&mut self, place: usize, sequence: u64) {
+        let mut tracks = self.tracks.iter_mut();
+        let video = tracks.find(|track| track.kind.is_video()).unwrap();
+        video.encodings[place].sequence = sequence - 1;
+    }
+
     pub(crate) fn send_as(
         &mut self,
         mid: Mid,
@@ -340,6 +352,17 @@ impl Client {
                 Output::Event(Event::KeyframeRequest(request)) => {
                     self.key_frame_requests += 1;
                     self.asked.extend(request.rid);
+                }
+                Output::Event(Event::RawPacket(packet)) => {
+                    if let RawPacket::RtcpRx(Rtcp::Nack(nack)) = *packet {
+                        let ssrc = *nack.ssrc;
+                        let numbers = nack.reports.iter().flat_map(|entry| {
+                            let later = (0..16).filter(|bit| entry.blp >> bit & 1 == 1);
+                            let later = later.map(|bit| entry.pid.wrapping_add(bit + 1));
+                            std::iter::once(entry.pid).chain(later)
+                        });
+                        self.missing.extend(numbers.map(|number| (ssrc, number)));
+                    }
                 }
                 Output::Event(Event::Closed) => self.is_closed = true,
                 Output::Event(_) => {}

@@ -190,6 +190,33 @@ fn packets_lost_of_an_encoding_are_asked_for_and_come_again() {
     assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1));
 }
 
+// OBS has no format for retransmissions, and sends the same packet again.
+#[test]
+fn packets_lost_of_a_sender_without_a_format_for_retransmissions_are_asked_for_too() {
+    let mut net = Network::new(settings());
+    net.publish(1, offers::OBS_SIMULCAST);
+    net.connect();
+    for frame in 0..10 {
+        for place in 0..3 {
+            let payloads = key_frame(320, 180);
+            if (place, frame) == (1, 5) {
+                net.filter = Box::new(|leg, _| leg != Leg::Up(ConnectionId(1)));
+            }
+            send(&mut net, place, 96, &payloads[..1], 3_000 * frame);
+            net.filter = Box::new(|_, _| true);
+        }
+        net.run(Duration::from_millis(33));
+    }
+    // Each encoding begins at 101.
+    let missing = &net.client(1).missing;
+    assert!(!missing.is_empty());
+    assert!(missing.iter().all(|at| *at == (1_001, 106)), "{missing:?}");
+    let before = net.sfu.counters().packets_in;
+    net.client(1).rewind_encoding(1, 106);
+    send(&mut net, 1, 96, &key_frame(320, 180)[..1], 15_000);
+    assert_eq!(net.sfu.counters().packets_in, before + 1);
+}
+
 // T44: the limit is for all encodings together.
 #[test]
 fn t44_the_bitrate_counts_over_all_encodings() {
