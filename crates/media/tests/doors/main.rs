@@ -14,5 +14,6 @@ mod media;
 mod peer;
 mod sessions;
 mod whep;
+mod whep_extensions;
 mod whip;
 mod world;

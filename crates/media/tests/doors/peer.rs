@@ -69,6 +69,7 @@ enum Word {
 pub(crate) struct Peer {
     words: mpsc::Sender<Word>,
     seen: watch::Receiver<Seen>,
+    video: Mid,
     _task: JoinSet<()>,
 }
 
@@ -154,6 +155,7 @@ impl Offering {
         Peer {
             words,
             seen,
+            video: self.mids[1],
             _task: task,
         }
     }
@@ -173,6 +175,11 @@ impl Peer {
         let found = tokio::time::timeout(Duration::from_secs(15), self.seen.wait_for(what)).await;
         let found = found.map(|seen| *seen.expect("the peer is at work"));
         found.unwrap_or_else(|_| panic!("it stays at {:?}", *self.seen.borrow()))
+    }
+
+    /// The `mid` of the section with its video.
+    pub(crate) fn video_mid(&self) -> String {
+        self.video.to_string()
     }
 
     pub(crate) async fn connected(&mut self) {
