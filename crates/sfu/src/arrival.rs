@@ -5,6 +5,7 @@
 pub(crate) struct Arrival {
     /// The packet's transport-wide sequence number.
     pub(crate) sequence: u16,
-    /// When it arrived, in microseconds on the receiver's clock, which may wrap; `None` if it has not arrived.
+    /// When it arrived, in microseconds on the receiver's clock, which wraps after 2^24 times 64 ms; `None` if it has not
+    /// arrived.
     pub(crate) received: Option<i64>,
 }

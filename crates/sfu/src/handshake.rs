@@ -136,4 +136,6 @@ fn known(profile: SrtpProfile) -> Option<Profile> {
 }
 
 #[cfg(test)]
+pub(crate) mod net;
+#[cfg(test)]
 mod tests;

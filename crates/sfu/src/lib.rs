@@ -50,12 +50,25 @@ mod peer;
 mod peers;
 mod publish;
 mod ring;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "reports of subscribers are read next"
+    )
+)]
+mod rtcp;
 mod sdp;
 mod simulcast;
 mod source;
 #[cfg_attr(
     not(test),
-    expect(dead_code, reason = "subscribers' packets are sealed by it next")
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "subscribers' packets are sealed by it next"
+    )
 )]
 mod srtp;
 mod timers;
