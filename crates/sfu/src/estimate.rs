@@ -189,14 +189,19 @@ impl Estimator {
         }
         self.waiting_us = None;
         let share = f64::from(fraction_lost) / 256.0;
-        let (bps, offered) = (self.bps(), self.offered.bps());
+        let bps = self.bps();
+        let flow = Flow {
+            offered: self.offered.bps(),
+            acknowledged: None,
+            peak: None,
+        };
         // A flood of reports is one report.
         if since > 0 && since < 100_000 {
             return;
         }
-        let is_lowered = self.loss.observe(share, bps, offered);
+        let is_lowered = self.loss.observe(share, bps, flow);
         if !is_lowered && !self.loss.is_much() {
-            let proven = offered.unwrap_or(0.0) * 1.5;
+            let proven = flow.offered.unwrap_or(0.0) * 1.5;
             let grown = bps * GROWTH_BY_REPORTS.powf(float_us(since.min(2_000_000)));
             let grown = grown.min(proven.max(self.wanted)).max(bps);
             self.rate.set(grown, now_us);
@@ -217,7 +222,8 @@ impl Estimator {
         self.probes.want(self.wanted);
     }
 
-    /// A probe to be sent now, if any; the next one comes when that one has been reported on.
+    /// A probe to be sent now, if any; the next one comes when that one has been reported on. To be asked after each feedback,
+    /// each [`Self::want_probe`] and each [`Self::handle_timeout`].
     pub(crate) fn poll_probe(&mut self, now: Instant) -> Option<Probe> {
         let now_us = self.pass(now);
         let conditions = Conditions {
@@ -228,18 +234,19 @@ impl Estimator {
         self.probes.poll(conditions, now_us)
     }
 
-    /// When [`Self::handle_timeout`] and [`Self::poll_probe`] are to be called at the latest.
+    /// When [`Self::handle_timeout`] is to be called at the latest; in the future once it has been.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let silent = self.silent_from();
-        let probe = self.probes.due(self.bps());
+        let probe = self.probes.due(self.bps(), self.now_us);
         let at = silent.into_iter().chain(probe).min()?;
         let after = Duration::from_micros(u64::try_from(at).unwrap_or(0));
         self.epoch.checked_add(after)
     }
 
-    /// Lowers the estimate while nothing is heard of what is sent.
+    /// Lowers the estimate while nothing is heard of what is sent, and gives up probes.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         let now_us = self.pass(now);
+        self.probes.expire(now_us);
         if self.silent_from().is_none_or(|at| now_us < at) {
             return;
         }
@@ -288,6 +295,7 @@ impl Estimator {
         let flow = Flow {
             offered: self.offered.bps(),
             acknowledged: self.acknowledged.bps(),
+            peak: self.acknowledged.peak_bps(),
         };
         let usage = match self.trend.usage() {
             // A probe that was too much has told so itself.
@@ -296,7 +304,7 @@ impl Estimator {
         };
         let round_trip = self.round_trip_or_default();
         let is_lower_by_delay = self.rate.update(usage, flow, round_trip, now_us);
-        let is_lower_by_loss = self.loss.update(from, flow.offered, now_us);
+        let is_lower_by_loss = self.loss.update(from, flow, now_us);
         if is_lower_by_delay || is_lower_by_loss {
             self.probes.lowered(from, self.bps(), now_us);
         }

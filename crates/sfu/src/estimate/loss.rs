@@ -5,7 +5,7 @@
 //! And where sending less has not lessened the loss, it is the link's own: sending still less would not help either, and the
 //! bound rises slowly until the loss grows.
 
-use super::rate::bounded;
+use super::rate::{Flow, bounded};
 
 /// Above this the bound is lowered, below the other it is raised.
 const MUCH: f64 = 0.10;
@@ -22,17 +22,23 @@ const OBSERVE_US: i64 = 200_000;
 const OBSERVE_US_MAX: i64 = 1_000_000;
 /// Weight of the newest observation.
 const WEIGHT: f64 = 0.4;
-/// Sending less by this factor has to lessen the loss by the other one.
-const LESS_SENT: f64 = 0.9;
-const LESS_LOST: f64 = 0.75;
+/// Sending less by this factor is a trial: of a link's own loss, less arrives in the same proportion, and of a full link as much
+/// as before. Half-way between the two, on a logarithmic scale, is the limit.
+const LESS_SENT: f64 = 0.8;
+/// So many observations in a row have to say so.
+const TRIALS: u32 = 2;
+/// Nothing more than this is taken for a link's own loss.
+const OWN_MAX: f64 = 0.3;
 /// Loss that grows by so much is not only the link's own; the share of few packets wavers by nearly as much.
 const WORSE: f64 = 0.15;
 
-/// What was observed when the bound was lowered first.
+/// What was observed before less was sent.
 #[derive(Clone, Copy, Debug)]
 struct Trial {
     offered: f64,
-    loss: f64,
+    acknowledged: f64,
+    /// Observations after that in which less arrived in proportion.
+    passed: u32,
 }
 
 /// The bound.
@@ -83,7 +89,7 @@ impl Loss {
     }
 
     /// Draws conclusions from what was counted, if that is enough. Says whether the bound was lowered.
-    pub(super) fn update(&mut self, bps: f64, offered: Option<f64>, now_us: i64) -> bool {
+    pub(super) fn update(&mut self, bps: f64, flow: Flow, now_us: i64) -> bool {
         let since = now_us - *self.since_us.get_or_insert(now_us);
         let is_enough = (self.total >= PACKETS && since >= OBSERVE_US)
             || (self.total >= PACKETS_MIN && since >= OBSERVE_US_MAX);
@@ -94,11 +100,11 @@ impl Loss {
         self.lost = 0;
         self.total = 0;
         self.since_us = Some(now_us);
-        self.observe(share, bps, offered)
+        self.observe(share, bps, flow)
     }
 
     /// Takes an observed share. `bps` is the present estimate. Says whether the bound was lowered.
-    pub(super) fn observe(&mut self, share: f64, bps: f64, offered: Option<f64>) -> bool {
+    pub(super) fn observe(&mut self, share: f64, bps: f64, flow: Flow) -> bool {
         let before = self.share.unwrap_or(share);
         let share = before + WEIGHT * (share - before);
         self.share = Some(share);
@@ -111,7 +117,7 @@ impl Loss {
             }
             return false;
         }
-        if self.is_own(share, offered) {
+        if self.is_own(share, flow) {
             self.rise(RISE_SLOWLY, bps);
             return false;
         }
@@ -127,40 +133,41 @@ impl Loss {
             .filter(|bound| *bound <= super::BPS_MAX && *bound < bps * 2.0);
     }
 
-    fn is_own(&mut self, share: f64, offered: Option<f64>) -> bool {
-        self.own = self.own.filter(|own| share < own + WORSE);
+    /// Whether the link loses that much however little is sent.
+    fn is_own(&mut self, share: f64, flow: Flow) -> bool {
+        self.own = self
+            .own
+            .filter(|own| share < own + WORSE && share < OWN_MAX);
         if self.own.is_some() {
             return true;
         }
-        let Some(offered) = offered else {
+        let Some(offered) = flow.offered else {
             return false;
         };
-        let Some(trial) = self.trial else {
-            self.trial = Some(Trial {
-                offered,
-                loss: share,
-            });
-            return false;
-        };
-        if offered > trial.offered * LESS_SENT {
-            // Not less has been sent so far.
-            if share > trial.loss {
-                self.trial = Some(Trial {
-                    offered,
-                    loss: share,
-                });
-            }
-            return false;
-        }
-        if share > trial.loss * LESS_LOST {
-            self.trial = None;
-            self.own = Some(share);
-            return true;
-        }
-        self.trial = Some(Trial {
+        // Without feedback on single packets, what was not lost has arrived.
+        let acknowledged = flow.acknowledged.unwrap_or(offered * (1.0 - share));
+        let new = Trial {
             offered,
-            loss: share,
-        });
-        false
+            acknowledged,
+            passed: 0,
+        };
+        let trial = self.trial.get_or_insert(new);
+        let sent_less = offered / trial.offered.max(1.0);
+        if sent_less > LESS_SENT {
+            *trial = new;
+            return false;
+        }
+        let arrived_less = acknowledged / trial.acknowledged.max(1.0);
+        if share > OWN_MAX || arrived_less > sent_less.sqrt() {
+            trial.passed = 0;
+            return false;
+        }
+        trial.passed += 1;
+        if trial.passed < TRIALS {
+            return false;
+        }
+        self.trial = None;
+        self.own = Some(share);
+        true
     }
 }

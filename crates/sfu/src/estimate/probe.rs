@@ -44,8 +44,12 @@ const WAKE_US: i64 = 300_000;
 /// A rate that a probe promised and that falls within this time, in microseconds, to this part of it, was not there.
 const PROMISE_US: i64 = 5_000_000;
 const PROMISE: f64 = 0.8;
-/// How often the pause doubles after such promises.
-const BROKEN_MAX: u32 = 3;
+/// After such a promise, a probe has to find this much more than was promised, or the time below has to pass: the link bore it
+/// nearly, and would be tried and left again and again.
+const DOUBT: f64 = 1.3;
+/// How long, in microseconds, and how often that doubles with further promises.
+const DOUBT_US: i64 = 6_000_000;
+const BROKEN_MAX: u32 = 4;
 
 /// Names a probe; its packets carry it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +122,8 @@ pub(super) struct Probes {
     /// When a probe raised the estimate, and to what.
     raised: Option<(i64, f64)>,
     broken: u32,
+    /// Until when less than that is not believed.
+    doubt: Option<(i64, f64)>,
 }
 
 impl Probes {
@@ -134,6 +140,7 @@ impl Probes {
             before: 0.0,
             raised: None,
             broken: 0,
+            doubt: None,
         }
     }
 
@@ -147,11 +154,11 @@ impl Probes {
             || self.ended_us.is_some_and(|at| now_us - at < WAKE_US)
     }
 
-    /// When something is to be done.
-    pub(super) fn due(&self, bps: f64) -> Option<i64> {
+    /// When time alone changes something. A probe that is due already and not made waits for feedback.
+    pub(super) fn due(&self, bps: f64, now_us: i64) -> Option<i64> {
         match self.active {
             Some(cluster) => Some(cluster.begun_us + WAIT_US),
-            None if self.wanted > bps => Some(self.next_us),
+            None if self.wanted > bps => Some(self.next_us).filter(|at| *at > now_us),
             None => None,
         }
     }
@@ -177,7 +184,7 @@ impl Probes {
         let aim = FIRST
             .get(self.made)
             .map_or(further, |first| further.max(self.start * first))
-            .min(self.wanted * BEYOND);
+            .min(self.wanted.max(self.believed_from(now_us)) * BEYOND);
         self.made = self.made.saturating_add(1).min(FIRST.len());
         let bytes = (aim * LENGTH_S / 8.0).max(BYTES_MIN);
         let id = ProbeCluster(self.id);
@@ -248,7 +255,8 @@ impl Probes {
         let cluster = self.active.filter(|cluster| {
             cluster.sent >= cluster.bytes && reported_us >= cluster.sent_last_us
         })?;
-        let found = cluster.rate();
+        let believed = self.believed_from(now_us);
+        let found = cluster.rate().filter(|found| *found >= believed);
         self.active = None;
         self.ended_us = Some(now_us);
         self.is_chain =
@@ -271,21 +279,29 @@ impl Probes {
         self.before = self.before.max(from);
         self.next_us = self.next_us.max(now_us + LOWERED_US);
         self.is_chain = false;
-        let is_broken = self
+        let broken = self
             .raised
-            .is_some_and(|(at, bps)| now_us - at < PROMISE_US && to < bps * PROMISE);
-        if is_broken {
+            .filter(|(at, bps)| now_us - at < PROMISE_US && to < bps * PROMISE);
+        if let Some((_, promised)) = broken {
             self.raised = None;
+            self.doubt = Some((now_us + (DOUBT_US << self.broken), promised * DOUBT));
             self.broken = (self.broken + 1).min(BROKEN_MAX);
-            self.pause(now_us);
         }
     }
 
-    fn pause(&mut self, now_us: i64) {
-        self.next_us = now_us + (RETRY_US << self.broken);
+    /// What a probe has to find at least.
+    fn believed_from(&self, now_us: i64) -> f64 {
+        self.doubt
+            .filter(|(until, _)| now_us < *until)
+            .map_or(0.0, |(_, bps)| bps)
     }
 
-    fn expire(&mut self, now_us: i64) {
+    fn pause(&mut self, now_us: i64) {
+        self.next_us = now_us + RETRY_US;
+    }
+
+    /// Gives up a probe that nothing was heard of.
+    pub(super) fn expire(&mut self, now_us: i64) {
         if self
             .active
             .is_some_and(|cluster| now_us - cluster.begun_us >= WAIT_US)

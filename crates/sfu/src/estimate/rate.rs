@@ -37,6 +37,8 @@ pub(super) struct Flow {
     pub(super) offered: Option<f64>,
     /// As it arrived.
     pub(super) acknowledged: Option<f64>,
+    /// The same, or more if more arrived last.
+    pub(super) peak: Option<f64>,
 }
 
 /// The controller.
@@ -114,7 +116,8 @@ impl Rate {
     }
 
     fn back_off(&mut self, flow: Flow, round_trip_us: i64, now_us: i64) -> bool {
-        let Some(acknowledged) = flow.acknowledged else {
+        // While a queue grows, what arrives is what the link bears; right after a step up only the last window shows it.
+        let Some(acknowledged) = flow.peak else {
             // Nothing to go by yet.
             return self.lower(self.bps * BACKOFF, now_us);
         };

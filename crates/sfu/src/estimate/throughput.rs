@@ -25,6 +25,8 @@ const BPS_MIN: f64 = 1_000.0;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Throughput {
     bps: Option<f64>,
+    /// The rate of the last window.
+    last: f64,
     variance: f64,
     bytes: i64,
     /// When the present window began and when the last bytes came, in microseconds.
@@ -35,6 +37,7 @@ impl Default for Throughput {
     fn default() -> Self {
         Self {
             bps: None,
+            last: 0.0,
             variance: VARIANCE,
             bytes: 0,
             times: None,
@@ -46,6 +49,11 @@ impl Throughput {
     /// Bits per second; `None` before the first window has passed.
     pub(super) fn bps(&self) -> Option<f64> {
         self.bps
+    }
+
+    /// The same, or what the last window had if that is more: after a step up the estimate takes some windows to follow.
+    pub(super) fn peak_bps(&self) -> Option<f64> {
+        Some(self.bps?.max(self.last))
     }
 
     /// Counts bytes. Time that goes back counts as standing still.
@@ -69,6 +77,7 @@ impl Throughput {
     #[expect(clippy::cast_precision_loss, reason = "bytes of a window")]
     fn close(&mut self, window_us: i64) {
         let sample = self.bytes as f64 * 8_000_000.0 / window_us as f64;
+        self.last = sample;
         let Some(bps) = self.bps else {
             self.bps = Some(sample.max(BPS_MIN));
             return;

@@ -67,12 +67,12 @@ pub(super) struct Log {
 }
 
 impl Viewer {
-    pub(super) fn new(flow: usize, epoch: Instant, begins_us: i64) -> Self {
+    pub(super) fn new(flow: usize, epoch: Instant, begins_us: i64, seed: u64) -> Self {
         let begins = epoch + Duration::from_micros(begins_us as u64);
         Self {
             flow,
             estimator: Estimator::new(START_BPS, begins),
-            random: Random(7 + flow as u64),
+            random: Random(seed * 7 + flow as u64),
             epoch,
             sequence: 65_000,
             sent: BTreeMap::new(),
