@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use crate::clock;
 use crate::http::{self, Fault};
-use crate::options::{Bearer, Credentials, Endpoint, LoadError};
+use crate::options::{Bearer, Credentials, Endpoint, LoadError, Watching};
+use crate::signalling::Door;
+use crate::stage_v1::Seat;
 
 /// Calls that may be refused for their rate before it is given up.
 const TRIES_MAX: u32 = 20;
@@ -22,8 +24,8 @@ pub(crate) struct Stage {
     is_ours: bool,
     /// Where each publisher goes.
     pub(crate) publishers: Vec<Endpoint>,
-    /// Where each viewer goes: a URL for each publisher.
-    pub(crate) viewers: Vec<Vec<Endpoint>>,
+    /// Where each viewer goes.
+    pub(crate) viewers: Vec<Vec<Door>>,
 }
 
 #[derive(Clone, Debug)]
@@ -40,6 +42,7 @@ impl Stage {
         endpoint: &str,
         stage: Option<&str>,
         credentials: &Credentials,
+        watching: Watching,
         (publishers, viewers): (usize, usize),
     ) -> Result<Self, LoadError> {
         let api = Api {
@@ -59,7 +62,12 @@ impl Stage {
             viewers: Vec::new(),
         };
         let whip = text(&made, "/stage/endpoints/whip", "GetStage")?;
-        if let Err(error) = prepared.tokens(&whip, publishers, viewers).await {
+        let seats = match watching {
+            Watching::Whep => None,
+            Watching::StageV1 => Some(text(&made, "/stage/endpoints/events", "GetStage")?),
+        };
+        let seats = seats.as_deref();
+        if let Err(error) = prepared.tokens(&whip, seats, publishers, viewers).await {
             prepared.delete().await;
             return Err(error);
         }
@@ -69,10 +77,12 @@ impl Stage {
     async fn tokens(
         &mut self,
         whip: &str,
+        events: Option<&str>,
         publishers: usize,
         viewers: usize,
     ) -> Result<(), LoadError> {
         let mut sources = Vec::new();
+        let topic = self.arn.rsplit('/').next().unwrap_or_default().to_owned();
         for _ in 0..publishers {
             let (id, bearer) = self.token("PUBLISH").await?;
             sources.push(format!("{whip}/subscribe/{id}"));
@@ -83,11 +93,22 @@ impl Stage {
         }
         for _ in 0..viewers {
             let (_, bearer) = self.token("SUBSCRIBE").await?;
-            let door = |url: &String| Endpoint {
-                url: url.clone(),
-                bearer: Some(bearer.clone()),
+            let doors = match events {
+                Some(events) => vec![Door::Seat(Seat {
+                    url: format!("{}/{topic}", events.trim_end_matches('/')),
+                    token: bearer,
+                })],
+                None => sources
+                    .iter()
+                    .map(|url| {
+                        Door::Whep(Endpoint {
+                            url: url.clone(),
+                            bearer: Some(bearer.clone()),
+                        })
+                    })
+                    .collect(),
             };
-            self.viewers.push(sources.iter().map(door).collect());
+            self.viewers.push(doors);
         }
         Ok(())
     }

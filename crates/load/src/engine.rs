@@ -9,11 +9,11 @@ use str0m::config::DtlsCert;
 
 use crate::clock::{self, Wall};
 use crate::http::Session;
-use crate::options::{Endpoint, Options, Stop};
+use crate::options::{Options, Stop};
 use crate::peer::{Buffers, Peer, Role};
 use crate::publisher::Publisher;
 use crate::shim::Shim;
-use crate::signalling::{Ask, Signalling, Told};
+use crate::signalling::{Ask, Door, Signalling, Told};
 use crate::viewer::Connection;
 
 /// Longest sleep, after which the word of [`Stop`] is looked for.
@@ -96,25 +96,34 @@ impl<'a> Engine<'a> {
     }
 
     /// Offers to publish.
-    pub(crate) fn publish(&mut self, endpoint: Endpoint) {
+    pub(crate) fn publish(&mut self, door: Door) {
         let layers = self.options.source.layers.len();
-        let publisher = Publisher::new(endpoint.bearer.clone(), layers);
+        let publisher = Publisher::new(door.bearer().cloned(), layers);
         let role = Role::Publisher { layers };
-        self.offer(role, Part::Publisher(Box::new(publisher)), endpoint, false);
+        self.offer(role, Part::Publisher(Box::new(publisher)), door);
     }
 
     /// Offers to view.
-    pub(crate) fn view(&mut self, viewer: usize, endpoint: Endpoint) {
+    pub(crate) fn view(&mut self, viewer: usize, door: Door) {
         let shim = Shim::new(&self.options.impairment, viewer);
-        let connection = Connection::new(viewer, endpoint.bearer.clone(), shim);
-        let role = Role::Viewer {
-            video: !self.options.source.layers.is_empty(),
-            audio: self.options.source.audio,
+        let connection = Connection::new(viewer, door.bearer().cloned(), shim);
+        let sections = match &door {
+            Door::Whip(_) | Door::Whep(_) => 1,
+            Door::Seat(_) => self.options.publishers,
         };
-        self.offer(role, Part::Viewer(Box::new(connection)), endpoint, true);
+        let source = &self.options.source;
+        let role = Role::Viewer {
+            video: if source.layers.is_empty() {
+                0
+            } else {
+                sections
+            },
+            audio: if source.audio { sections } else { 0 },
+        };
+        self.offer(role, Part::Viewer(Box::new(connection)), door);
     }
 
-    fn offer(&mut self, role: Role, part: Part, endpoint: Endpoint, is_patient: bool) {
+    fn offer(&mut self, role: Role, part: Part, door: Door) {
         let now = clock::now();
         let number = self.members.len();
         let (bound_to, gro) = (self.bound_to, self.options.gro);
@@ -127,9 +136,8 @@ impl<'a> Engine<'a> {
             }
             self.signalling.ask(Ask {
                 peer: number,
-                endpoint,
+                door,
                 sdp,
-                is_patient,
             })
         });
         match outcome {

@@ -26,6 +26,7 @@ mod results;
 mod shim;
 mod signalling;
 mod source;
+mod stage_v1;
 mod stamp;
 mod viewer;
 

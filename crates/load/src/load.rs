@@ -10,7 +10,7 @@ use crate::options::{LoadError, Options, Stop, Target};
 use crate::peer::{self, STATS_INTERVAL};
 use crate::report::{Counts, Report, Sent};
 use crate::results;
-use crate::signalling::{self, Doors, Signalling};
+use crate::signalling::{self, Door, Doors, Signalling};
 
 /// How long publishers, and then each viewer, may take to connect.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -94,7 +94,7 @@ impl Load<'_, '_> {
 
     fn publish(&mut self) -> Result<(), LoadError> {
         for door in &self.doors.publishers {
-            self.engine.publish(door.clone());
+            self.engine.publish(Door::Whip(door.clone()));
         }
         let until = clock::now() + PATIENCE;
         self.engine.run(until, |engine| {

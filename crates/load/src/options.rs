@@ -12,6 +12,10 @@ pub const PUBLISHERS_MAX: usize = 64;
 pub const VIEWERS_MAX: usize = 2_000;
 /// Connections of one load, at most: a viewer by WHEP has one for each publisher.
 pub const CONNECTIONS_MAX: usize = 8_000;
+/// Longest delay on the way to a viewer.
+const DELAY_MAX: Duration = Duration::from_secs(5);
+/// Sections of an offer for slots, at most.
+const FEED_SECTIONS_MAX: usize = 32;
 /// Longest load.
 pub const DURATION_MAX: Duration = Duration::from_hours(1);
 /// Simulcast layers of a publisher, at most.
@@ -285,16 +289,6 @@ impl Options {
 
     /// Whether all is within its bounds.
     pub fn check(&self) -> Result<(), OptionsError> {
-        let count = |member, value: usize, min: usize, max: usize| {
-            if (min..=max).contains(&value) {
-                return Ok(());
-            }
-            Err(OptionsError::OutOfBounds {
-                member,
-                min: min as u64,
-                max: max as u64,
-            })
-        };
         count("publishers", self.publishers, 1, PUBLISHERS_MAX)?;
         count("viewers", self.viewers_in_all(), 0, VIEWERS_MAX)?;
         count(
@@ -304,62 +298,98 @@ impl Options {
             CONNECTIONS_MAX,
         )?;
         count("joins at once", self.joins.at_once, 1, 256)?;
-        count("layers", self.source.layers.len(), 0, LAYERS_MAX)?;
-        count("payload bytes", self.source.payload_bytes, 100, 1_200)?;
-        let frames = self.source.frames_per_second as usize;
+        self.source.check()?;
+        self.impairment.check()?;
+        let storm = self.storm.map_or(Duration::ZERO, |storm| storm.within);
+        for time in [self.warm_up.saturating_add(self.duration), storm] {
+            at_most("seconds", time, DURATION_MAX, 1_000)?;
+        }
+        match &self.target {
+            Target::Stage { watching, .. } => {
+                let media = self.source.media();
+                let slots = match watching {
+                    Watching::Whep => PUBLISHERS_MAX,
+                    Watching::StageV1 => FEED_SECTIONS_MAX / media,
+                };
+                count("publishers by stage.v1", self.publishers, 1, slots)
+            }
+            Target::Doors { whip, .. } if whip.is_empty() => Err(OptionsError::Empty("WHIP URLs")),
+            Target::Doors { whep, .. } if whep.is_empty() && self.viewers_in_all() > 0 => {
+                Err(OptionsError::Empty("WHEP URLs"))
+            }
+            Target::Doors { .. } => Ok(()),
+        }
+    }
+}
+
+impl Source {
+    /// Of how many media it is, at least one.
+    fn media(&self) -> usize {
+        (usize::from(self.audio) + usize::from(!self.layers.is_empty())).max(1)
+    }
+
+    fn check(&self) -> Result<(), OptionsError> {
+        count("layers", self.layers.len(), 0, LAYERS_MAX)?;
+        count("payload bytes", self.payload_bytes, 100, 1_200)?;
+        let frames = usize::try_from(self.frames_per_second).unwrap_or(usize::MAX);
         count("frames per second", frames, 1, 120)?;
-        for layer in &self.source.layers {
+        for layer in &self.layers {
             let kbps = usize::try_from(layer.bitrate_bps / 1_000).unwrap_or(usize::MAX);
             count("kbit/s of a layer", kbps, 10, 50_000)?;
             count("width", layer.width.into(), 16, 8_192)?;
             count("height", layer.height.into(), 16, 8_192)?;
         }
-        if self.source.layers.is_empty() && !self.source.audio {
+        if self.layers.is_empty() && !self.audio {
             return Err(OptionsError::Empty("video layers or audio"));
-        }
-        let percent = 0.0..=100.0;
-        if !percent.contains(&self.impairment.loss_percent)
-            || !percent.contains(&self.impairment.reorder_percent)
-        {
-            return Err(OptionsError::OutOfBounds {
-                member: "percent",
-                min: 0,
-                max: 100,
-            });
-        }
-        let longest = [
-            self.warm_up.saturating_add(self.duration),
-            self.storm.map_or(Duration::ZERO, |storm| storm.within),
-        ];
-        if longest.into_iter().any(|time| time > DURATION_MAX) {
-            return Err(OptionsError::OutOfBounds {
-                member: "seconds",
-                min: 0,
-                max: DURATION_MAX.as_secs(),
-            });
-        }
-        let delays = [
-            self.impairment.delay,
-            self.impairment.jitter,
-            self.impairment.reorder_delay,
-        ];
-        if delays.into_iter().any(|time| time > Duration::from_secs(5)) {
-            return Err(OptionsError::OutOfBounds {
-                member: "milliseconds of delay",
-                min: 0,
-                max: 5_000,
-            });
-        }
-        if let Target::Doors { whip, whep } = &self.target {
-            if whip.is_empty() {
-                return Err(OptionsError::Empty("WHIP URLs"));
-            }
-            if whep.is_empty() && self.viewers_in_all() > 0 {
-                return Err(OptionsError::Empty("WHEP URLs"));
-            }
         }
         Ok(())
     }
+}
+
+impl Impairment {
+    fn check(&self) -> Result<(), OptionsError> {
+        for percent in [self.loss_percent, self.reorder_percent] {
+            if !(0.0..=100.0).contains(&percent) {
+                return Err(OptionsError::OutOfBounds {
+                    member: "percent",
+                    min: 0,
+                    max: 100,
+                });
+            }
+        }
+        for time in [self.delay, self.jitter, self.reorder_delay] {
+            at_most("milliseconds of delay", time, DELAY_MAX, 1)?;
+        }
+        Ok(())
+    }
+}
+
+fn count(member: &'static str, value: usize, min: usize, max: usize) -> Result<(), OptionsError> {
+    if (min..=max).contains(&value) {
+        return Ok(());
+    }
+    Err(OptionsError::OutOfBounds {
+        member,
+        min: min as u64,
+        max: max as u64,
+    })
+}
+
+/// In units of so many milliseconds.
+fn at_most(
+    member: &'static str,
+    time: Duration,
+    max: Duration,
+    unit: u128,
+) -> Result<(), OptionsError> {
+    if time <= max {
+        return Ok(());
+    }
+    Err(OptionsError::OutOfBounds {
+        member,
+        min: 0,
+        max: u64::try_from(max.as_millis() / unit).unwrap_or(u64::MAX),
+    })
 }
 
 /// Ends a load from another thread or a signal; it then reports what it has. Clones are one.
@@ -452,7 +482,11 @@ mod tests {
     #[test]
     fn options_beyond_their_bounds_are_refused_by_name() {
         assert_eq!(options().check(), Ok(()));
-        let cases: [Case; 7] = [
+        let cases: [Case; 8] = [
+            (
+                |o| o.impairment.delay = Duration::from_secs(6),
+                "milliseconds of delay must be 0 to 5000",
+            ),
             (|o| o.publishers = 65, "publishers must be 1 to 64"),
             (|o| o.viewers = 2_001, "viewers must be 0 to 2000"),
             (

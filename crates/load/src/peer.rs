@@ -40,8 +40,8 @@ pub(crate) const RIDS: [&str; 3] = ["q", "h", "f"];
 pub(crate) enum Role {
     /// To send video, in so many layers, and audio.
     Publisher { layers: usize },
-    /// To receive.
-    Viewer { video: bool, audio: bool },
+    /// To receive so many streams of each.
+    Viewer { video: usize, audio: usize },
 }
 
 /// See above.
@@ -51,6 +51,7 @@ pub(crate) struct Peer {
     gro: Option<UdpSocketState>,
     address: SocketAddr,
     pending: Option<SdpPendingOffer>,
+    /// A publisher's media.
     pub(crate) audio: Option<Mid>,
     pub(crate) video: Option<Mid>,
     /// When the state machine wants to be woken.
@@ -161,11 +162,12 @@ impl Peer {
                 (Some(audio), Some(video))
             }
             Role::Viewer { video, audio } => {
-                let mut receive = |kind, is_wanted: bool| {
-                    is_wanted.then(|| api.add_media(kind, Direction::RecvOnly, None, None, None))
-                };
-                let audio = receive(MediaKind::Audio, audio);
-                (audio, receive(MediaKind::Video, video))
+                for (kind, count) in [(MediaKind::Audio, audio), (MediaKind::Video, video)] {
+                    for _ in 0..count {
+                        api.add_media(kind, Direction::RecvOnly, None, None, None);
+                    }
+                }
+                (None, None)
             }
         };
         let (sdp, pending) = api.apply().ok_or("an offer without media")?;

@@ -29,9 +29,16 @@ pub(crate) struct Seen {
     pub(crate) begins_key: bool,
     /// It has no payload: padding in the main stream.
     pub(crate) is_empty: bool,
-    /// When and in which layer it was made, if it says so.
+    /// When it was made, by whom and in which layer, if it says so.
     pub(crate) made: Option<Duration>,
-    pub(crate) layer: Option<u8>,
+    pub(crate) layer: Option<Layer>,
+}
+
+/// A layer of a publisher, by their numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layer {
+    pub(crate) publisher: u8,
+    pub(crate) layer: u8,
 }
 
 /// A picture that became whole.
@@ -105,7 +112,7 @@ pub(crate) struct Pictures {
     current: Current,
     /// A key frame has been seen, and nothing missed since.
     is_decodable: bool,
-    layer: Option<u8>,
+    layer: Option<Layer>,
     freezes: Freezes,
 }
 
@@ -115,7 +122,7 @@ struct Current {
     is_key: bool,
     is_broken: bool,
     made: Option<Duration>,
-    layer: Option<u8>,
+    layer: Option<Layer>,
 }
 
 impl Pictures {
@@ -203,7 +210,11 @@ impl Pictures {
         counts.key_frames += u64::from(whole.is_key);
         if let Some(layer) = whole.layer {
             let before = self.layer.replace(layer);
-            counts.layer_switches += u64::from(before.is_some_and(|before| before != layer));
+            // A slot that goes over to another publisher switches no layer.
+            let has_switched = before.is_some_and(|before| {
+                before.publisher == layer.publisher && before.layer != layer.layer
+            });
+            counts.layer_switches += u64::from(has_switched);
         }
         self.freezes.picture(now, counts);
         tell(Picture {
@@ -276,7 +287,7 @@ mod tests {
             begins_key: sequence.is_multiple_of(30),
             is_empty: false,
             made: Some(MS * u32::try_from(sequence).unwrap()),
-            layer: Some(0),
+            layer: None,
         }
     }
 
@@ -389,8 +400,11 @@ mod tests {
     #[test]
     fn changes_of_layer_are_counted_by_picture() {
         let mut player = Player::new();
-        for sequence in 0..90 {
-            let layer = Some(u8::from((30..60).contains(&sequence)));
+        for sequence in 0..120 {
+            let layer = Some(Layer {
+                publisher: u8::from(sequence >= 90),
+                layer: u8::from((30..60).contains(&sequence)),
+            });
             player.take(
                 Seen {
                     layer,

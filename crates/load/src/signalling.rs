@@ -1,18 +1,19 @@
 //! The thread of signalling: offers go in, answers come out, and media does not wait for either.
 
 use std::sync::Arc;
-use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use mio::Waker;
 use reqwest::{Client, Url};
 use tokio::runtime::Runtime;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::control::Stage;
 use crate::http::{self, Fault, Session};
 use crate::options::{Bearer, Endpoint, LoadError, Options, Target};
+use crate::stage_v1::{self, Seat};
 
 /// Offers and deletions under way, at most.
 const WAITING_MAX: usize = 16 * 1_024;
@@ -25,10 +26,27 @@ const DELETIONS_MAX: Duration = Duration::from_secs(10);
 pub(crate) struct Ask {
     /// Whose.
     pub(crate) peer: usize,
-    pub(crate) endpoint: Endpoint,
+    pub(crate) door: Door,
     pub(crate) sdp: String,
-    /// Whether a publisher that is not there yet is waited for.
-    pub(crate) is_patient: bool,
+}
+
+/// Where an offer goes.
+#[derive(Clone, Debug)]
+pub(crate) enum Door {
+    Whip(Endpoint),
+    /// Where a publisher that is not there yet is waited for.
+    Whep(Endpoint),
+    Seat(Seat),
+}
+
+impl Door {
+    /// What deletes a session that was made here.
+    pub(crate) fn bearer(&self) -> Option<&Bearer> {
+        match self {
+            Self::Whip(endpoint) | Self::Whep(endpoint) => endpoint.bearer.as_ref(),
+            Self::Seat(_) => None,
+        }
+    }
 }
 
 /// What became of an offer.
@@ -41,15 +59,15 @@ pub(crate) struct Told {
 pub(crate) struct Doors {
     pub(crate) publishers: Vec<Endpoint>,
     /// A list for each viewer.
-    pub(crate) viewers: Vec<Vec<Endpoint>>,
+    pub(crate) viewers: Vec<Vec<Door>>,
     stage: Option<Stage>,
 }
 
 /// The thread.
 pub(crate) struct Signalling {
-    asks: tokio::sync::mpsc::Sender<Ask>,
+    asks: mpsc::Sender<Ask>,
     /// Answers.
-    pub(crate) told: mpsc::Receiver<Told>,
+    pub(crate) told: std::sync::mpsc::Receiver<Told>,
     thread: JoinHandle<Runtime>,
     client: Client,
 }
@@ -86,13 +104,14 @@ impl Doors {
                 endpoint,
                 stage,
                 credentials,
-                watching: _,
+                watching,
             } => {
                 let stage = runtime.block_on(Stage::prepare(
                     client.clone(),
                     endpoint,
                     stage.as_deref(),
                     credentials,
+                    *watching,
                     (options.publishers, viewers),
                 ))?;
                 Ok(Self {
@@ -117,11 +136,13 @@ impl Doors {
     }
 }
 
-fn with_own_token(doors: &[Endpoint], bearers: &[Bearer], viewer: usize) -> Vec<Endpoint> {
+fn with_own_token(doors: &[Endpoint], bearers: &[Bearer], viewer: usize) -> Vec<Door> {
     let own = bearers.iter().cycle().nth(viewer % bearers.len().max(1));
-    let door = |door: &Endpoint| Endpoint {
-        url: door.url.clone(),
-        bearer: own.or(door.bearer.as_ref()).cloned(),
+    let door = |door: &Endpoint| {
+        Door::Whep(Endpoint {
+            url: door.url.clone(),
+            bearer: own.or(door.bearer.as_ref()).cloned(),
+        })
     };
     doors.iter().map(door).collect()
 }
@@ -133,13 +154,13 @@ impl Signalling {
         client: Client,
         waker: Arc<Waker>,
     ) -> Result<Self, LoadError> {
-        let (asks, asked) = tokio::sync::mpsc::channel(WAITING_MAX);
-        let (tell, told) = mpsc::sync_channel(WAITING_MAX);
+        let (asks, asked) = mpsc::channel(WAITING_MAX);
+        let (tell, told) = std::sync::mpsc::sync_channel(WAITING_MAX);
         let work = client.clone();
         let thread = std::thread::Builder::new()
             .name("signalling".to_owned())
             .spawn(move || {
-                runtime.block_on(answer_all(&work, asked, &tell, &waker));
+                runtime.block_on(answer_all(&work, asked, tell, waker));
                 runtime
             })
             .map_err(|source| LoadError::Machine {
@@ -196,33 +217,43 @@ impl Signalling {
     }
 }
 
-/// Makes offers until nobody can ask any more; what is then under way is given up.
+/// Makes offers until nobody can ask any more; what is then under way is given up, and who has a seat leaves.
 async fn answer_all(
     client: &Client,
-    mut asked: tokio::sync::mpsc::Receiver<Ask>,
-    tell: &mpsc::SyncSender<Told>,
-    waker: &Waker,
+    mut asked: mpsc::Receiver<Ask>,
+    tell: std::sync::mpsc::SyncSender<Told>,
+    waker: Arc<Waker>,
 ) {
-    let mut offers: JoinSet<Told> = JoinSet::new();
-    loop {
-        tokio::select! {
-            ask = asked.recv() => {
-                let Some(ask) = ask else { return };
-                let client = client.clone();
-                offers.spawn(async move {
-                    let Ask { peer, endpoint, sdp, is_patient } = ask;
-                    let outcome = http::offer(&client, &endpoint, &sdp, is_patient).await;
-                    Told { peer, outcome }
-                });
+    let tell = move |told: Told| {
+        // There is room for all that can be asked, and nobody listens only when all is over.
+        let _ = tell.try_send(told);
+        // Without it media looks again within some milliseconds.
+        let _ = waker.wake();
+    };
+    let tell = Arc::new(tell);
+    let (over, is_over) = watch::channel(false);
+    let mut offers = JoinSet::new();
+    let mut seats = JoinSet::new();
+    while let Some(Ask { peer, door, sdp }) = asked.recv().await {
+        let tell = Arc::clone(&tell);
+        let (endpoint, is_patient) = match door {
+            Door::Whip(endpoint) => (endpoint, false),
+            Door::Whep(endpoint) => (endpoint, true),
+            Door::Seat(seat) => {
+                let tell = move |outcome| tell(Told { peer, outcome });
+                seats.spawn(stage_v1::take(seat, sdp, tell, is_over.clone()));
+                continue;
             }
-            Some(done) = offers.join_next() => {
-                let Ok(told) = done else { continue };
-                if tell.try_send(told).is_err() {
-                    return;
-                }
-                // Without it media looks again within some milliseconds.
-                let _ = waker.wake();
-            }
-        }
+        };
+        let client = client.clone();
+        offers.spawn(async move {
+            let outcome = http::offer(&client, &endpoint, &sdp, is_patient).await;
+            tell(Told { peer, outcome });
+        });
+        // What is done is let go of.
+        while offers.try_join_next().is_some() {}
     }
+    offers.abort_all();
+    let _ = over.send(true);
+    while seats.join_next().await.is_some() {}
 }

@@ -13,7 +13,7 @@ use crate::clock::Wall;
 use crate::histogram::Histogram;
 use crate::options::Bearer;
 use crate::peer::Peer;
-use crate::pictures::{Pictures, Seen, Sequence};
+use crate::pictures::{Layer, Pictures, Seen, Sequence};
 use crate::report::Counts;
 use crate::shim::Shim;
 use crate::stamp::{self, Stamp};
@@ -255,7 +255,10 @@ impl Connection {
                 begins_key: begins_key_frame(&packet.payload),
                 is_empty: packet.payload.is_empty(),
                 made,
-                layer: stamp.map(|stamp| stamp.layer),
+                layer: stamp.map(|stamp| Layer {
+                    publisher: stamp.publisher,
+                    layer: stamp.layer,
+                }),
             };
             let (latency, first) = (&mut self.picture_latency, &mut self.first_key_frame);
             pictures.take(seen, now, &mut self.counts, &mut |picture| {
