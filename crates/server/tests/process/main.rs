@@ -9,6 +9,7 @@ mod admin;
 mod buckets;
 mod http;
 mod life;
+mod load;
 mod log;
 mod operations;
 mod server;
