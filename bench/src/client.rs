@@ -51,6 +51,14 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// Counts a packet's age.
+    pub(crate) fn note(&mut self, age: Option<Duration>) {
+        if let Some(age) = age {
+            let micros = u64::try_from(age.as_micros()).unwrap_or(u64::MAX);
+            *self.ages.entry(micros).or_default() += 1;
+        }
+    }
+
     /// The age below which the given share of the packets was.
     pub(crate) fn age(&self, share: f64) -> Duration {
         let total: u64 = self.ages.values().sum();
@@ -207,7 +215,7 @@ impl Clients {
                 .remote_pts()
                 .first()
                 .context("a payload type was answered")?;
-            for packet in source.picture(now) {
+            for packet in source.packets(now) {
                 let sequence = client.next.unwrap_or_else(|| SeqNo::from(1));
                 client.next = Some(SeqNo::from(*sequence + 1));
                 let mut api = client.rtc.direct_api();
@@ -274,10 +282,7 @@ impl Clients {
                         .source
                         .as_ref()
                         .and_then(|(_, source)| source.age(&packet.payload, now));
-                    if let Some(age) = age {
-                        let micros = u64::try_from(age.as_micros()).unwrap_or(u64::MAX);
-                        *self.seen.ages.entry(micros).or_default() += 1;
-                    }
+                    self.seen.note(age);
                 }
                 Output::Event(_) => {}
             }

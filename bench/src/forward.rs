@@ -6,8 +6,8 @@ use anyhow::{Context as _, ensure};
 use tokio::runtime::Runtime;
 
 use crate::client::{self, Clients, Seen};
-use crate::server::Server;
-use crate::source::Source;
+use crate::server::{self, Server};
+use crate::source::{Shape, Source};
 use crate::{Arguments, clock};
 
 /// How long clients may take to connect.
@@ -95,7 +95,7 @@ pub(crate) fn measure(
     arguments: &Arguments,
     viewers: usize,
 ) -> anyhow::Result<Row> {
-    let server = Server::start(&arguments.binary()?, arguments.core)?;
+    let server = Server::start(&arguments.binary()?, arguments.core, server::LOOPBACK)?;
     let scene = runtime.block_on(Scene::set(server, viewers))?;
 
     let mut clients = Clients::new()?;
@@ -108,7 +108,10 @@ pub(crate) fn measure(
     // The connected fact crosses to the stage machine before a viewer may ask.
     clients.run(clock::now() + Duration::from_millis(200), |_| false)?;
 
-    let (idle, resident) = (scene.server.cpu()?, scene.server.resident()?);
+    let (idle, resident) = (
+        scene.server.process().cpu()?,
+        scene.server.process().resident()?,
+    );
     let joining = clock::now();
     let path = format!("/whip/subscribe/{}", scene.publisher);
     for token in &scene.viewer_tokens {
@@ -125,17 +128,17 @@ pub(crate) fn measure(
         clients.connected() - 1
     );
     let join_wall = joining.elapsed();
-    let join_cpu = scene.server.cpu()?.saturating_sub(idle) / u32::try_from(viewers)?;
+    let join_cpu = scene.server.process().cpu()?.saturating_sub(idle) / u32::try_from(viewers)?;
 
-    clients.publish(index, Source::new(clock::now()));
+    clients.publish(index, Source::new(clock::now(), Shape::Burst));
     clients.run(clock::now() + WARM_UP, |_| false)?;
     clients.seen = Seen::default();
-    let before = scene.server.cpu()?;
+    let before = scene.server.process().cpu()?;
     clients.run(
         clock::now() + Duration::from_secs(arguments.seconds),
         |_| false,
     )?;
-    let cpu = scene.server.cpu()?.saturating_sub(before);
+    let cpu = scene.server.process().cpu()?.saturating_sub(before);
     let packets = clients.seen.packets;
     ensure!(packets > 0, "packets arrive");
     Ok(Row {
@@ -147,6 +150,7 @@ pub(crate) fn measure(
         join_wall,
         p50: clients.seen.age(0.5),
         p99: clients.seen.age(0.99),
-        bytes_per_viewer: scene.server.resident()?.saturating_sub(resident) / viewers as u64,
+        bytes_per_viewer: scene.server.process().resident()?.saturating_sub(resident)
+            / viewers as u64,
     })
 }

@@ -7,19 +7,25 @@ mod client;
 mod clock;
 mod control;
 mod forward;
+mod process;
 mod server;
+mod sfu;
 mod source;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use forward::Row;
 use tokio::runtime::Runtime;
 
 /// Measures a downstage binary and prints a Markdown table.
 #[derive(Parser)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// The binary; the one built beside this program if not given.
     #[arg(long)]
     binary: Option<PathBuf>,
@@ -46,6 +52,23 @@ struct Arguments {
     moto: Option<PathBuf>,
 }
 
+/// What else can be measured.
+#[derive(Subcommand)]
+enum Other {
+    /// Measures downstage beside other servers; docs/performance.md, "Beside other servers".
+    Sfu(sfu::Sfu),
+    /// Runs the floor program, which `sfu` starts.
+    #[command(hide = true)]
+    Floor {
+        /// Where it takes RTP and receivers.
+        #[arg(long)]
+        address: IpAddr,
+        /// Written when it does.
+        #[arg(long)]
+        ready_file: PathBuf,
+    },
+}
+
 impl Arguments {
     /// The binary under measurement.
     fn binary(&self) -> anyhow::Result<PathBuf> {
@@ -58,7 +81,18 @@ impl Arguments {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    server::pin(std::process::id(), arguments.load_core)?;
+    if let Some(Other::Floor {
+        address,
+        ready_file,
+    }) = &arguments.other
+    {
+        // It is bound already, to the core of servers.
+        return sfu::run_floor(*address, ready_file);
+    }
+    process::pin(std::process::id(), arguments.load_core)?;
+    if let Some(Other::Sfu(options)) = &arguments.other {
+        return sfu::run(options);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
 
-use crate::server;
+use crate::process;
 
 /// Signatures that are timed.
 const SIGNATURES: u32 = 2_000;
@@ -16,9 +16,9 @@ pub(super) fn signature() -> anyhow::Result<Duration> {
     let random = SystemRandom::new();
     let message = [0x61; 512];
     let process = std::process::id();
-    let before = server::cpu(process)?;
+    let before = process::cpu(process)?;
     for _ in 0..SIGNATURES {
         std::hint::black_box(pair.sign(&random, &message)?);
     }
-    Ok(server::cpu(process)?.saturating_sub(before) / SIGNATURES)
+    Ok(process::cpu(process)?.saturating_sub(before) / SIGNATURES)
 }

@@ -12,6 +12,7 @@ use moto::Moto;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
+use crate::process;
 use crate::server::{self, Server};
 use crate::{Arguments, per_second};
 
@@ -61,9 +62,9 @@ impl Target {
     ) -> anyhow::Result<Row> {
         let run = |calls| runtime.block_on(load::run(self.address, requests, calls, at_once));
         run(self.calls / 10)?;
-        let before = server::cpu_of_all(self.process)?;
+        let before = process::cpu_of_all(self.process)?;
         let ran = run(self.calls)?;
-        let cpu = server::cpu_of_all(self.process)?.saturating_sub(before);
+        let cpu = process::cpu_of_all(self.process)?.saturating_sub(before);
         let calls = ran.latencies.len();
         Ok(Row {
             server: self.name,
@@ -91,7 +92,7 @@ pub(crate) fn measure(runtime: &Runtime, arguments: &Arguments) -> anyhow::Resul
 }
 
 fn ours(runtime: &Runtime, arguments: &Arguments) -> anyhow::Result<Vec<Row>> {
-    let server = Server::start(&arguments.binary()?, arguments.core)?;
+    let server = Server::start(&arguments.binary()?, arguments.core, server::LOOPBACK)?;
     let address = server
         .http
         .strip_prefix("http://")
@@ -100,7 +101,7 @@ fn ours(runtime: &Runtime, arguments: &Arguments) -> anyhow::Result<Vec<Row>> {
     let target = Target {
         name: "downstage",
         address,
-        process: server.id(),
+        process: server.process().id(),
         calls: CALLS,
     };
     let sign = |region: &str, path: &str, body: &serde_json::Value| {

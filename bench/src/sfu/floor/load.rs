@@ -1,0 +1,163 @@
+//! The floor program's source and receivers.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use mio::net::UdpSocket;
+use mio::{Events, Interest, Poll, Token};
+
+use super::program::HELLO;
+use super::seal::Stream;
+use crate::client::Seen;
+use crate::clock;
+use crate::process::Process;
+use crate::sfu::outcome::Outcome;
+use crate::sfu::scenario::Flow;
+use crate::source::{Shape, Source};
+
+/// Largest datagram that is read.
+const DATAGRAM_MAX: usize = 2_000;
+
+struct Receiver {
+    socket: UdpSocket,
+    stream: Stream,
+}
+
+struct Load {
+    poll: Poll,
+    events: Events,
+    receivers: Vec<Receiver>,
+    source: Source,
+    sender: std::net::UdpSocket,
+    sequence: u16,
+    seen: Seen,
+}
+
+/// Measures the floor with so many receivers.
+pub(in crate::sfu) fn measure(
+    flow: &Flow,
+    core: u32,
+    address: IpAddr,
+    viewers: usize,
+    shape: Shape,
+) -> anyhow::Result<Outcome> {
+    let folder = tempfile::tempdir()?;
+    let ready = folder.path().join("ready.json");
+    let mut command = Command::new(std::env::current_exe()?);
+    command
+        .args(["floor", "--address", &address.to_string(), "--ready-file"])
+        .arg(&ready);
+    let mut process = Process::start(&command, core)?;
+    let server: SocketAddr = process.wait_for_facts(&ready)?.parse()?;
+    let resident = process.resident()?;
+
+    let mut load = Load::new(server, viewers, shape)?;
+    load.run(clock::now() + flow.warm_up)?;
+    load.seen = Seen::default();
+    let (before, busy) = (process.cpu()?, crate::process::cpu(std::process::id())?);
+    load.run(clock::now() + flow.duration)?;
+    let cpu = process.cpu()?.saturating_sub(before);
+    let busy = crate::process::cpu(std::process::id())?.saturating_sub(busy);
+    let seen = &load.seen;
+    ensure!(seen.packets > 0, "packets arrive");
+    Ok(Outcome {
+        delivered: seen.packets,
+        expected: seen.sent * viewers as u64,
+        seconds: flow.duration.as_secs_f64(),
+        cpu,
+        load_cpu: busy,
+        p50_ms: seen.age(0.5).as_secs_f64() * 1e3,
+        p99_ms: seen.age(0.99).as_secs_f64() * 1e3,
+        bytes_per_viewer: process.resident()?.saturating_sub(resident) / viewers as u64,
+        srtp: Some("AEAD_AES_256_GCM".to_owned()),
+        viewers,
+        connected: viewers,
+        ..Outcome::default()
+    })
+}
+
+impl Load {
+    fn new(server: SocketAddr, viewers: usize, shape: Shape) -> anyhow::Result<Self> {
+        let poll = Poll::new()?;
+        let mut receivers = Vec::with_capacity(viewers);
+        for number in 0..viewers {
+            let mut socket = UdpSocket::bind(SocketAddr::new(server.ip(), 0))?;
+            poll.registry()
+                .register(&mut socket, Token(number), Interest::READABLE)?;
+            // The program counts receivers in the order of their greetings, and loopback keeps it.
+            socket.send_to(HELLO, server)?;
+            receivers.push(Receiver {
+                socket,
+                stream: Stream::new(number)?,
+            });
+        }
+        let sender = std::net::UdpSocket::bind(SocketAddr::new(server.ip(), 0))?;
+        sender.connect(server)?;
+        Ok(Self {
+            poll,
+            events: Events::with_capacity(1024),
+            receivers,
+            source: Source::new(clock::now(), shape),
+            sender,
+            sequence: 0,
+            seen: Seen::default(),
+        })
+    }
+
+    fn run(&mut self, until: Instant) -> anyhow::Result<()> {
+        loop {
+            let now = clock::now();
+            if now >= until {
+                return Ok(());
+            }
+            self.send_due(now);
+            let wake = until.min(self.source.due());
+            let wait = wake.saturating_duration_since(clock::now());
+            self.poll
+                .poll(&mut self.events, Some(wait.max(Duration::from_micros(50))))?;
+            let ready: Vec<usize> = self.events.iter().map(|event| event.token().0).collect();
+            for number in ready {
+                self.receive(number)?;
+            }
+        }
+    }
+
+    fn send_due(&mut self, now: Instant) {
+        while self.source.due() <= now {
+            let time = self.source.time();
+            for packet in self.source.packets(now) {
+                let mut datagram = vec![0x80, if packet.marker { 0xe0 } else { 0x60 }];
+                datagram.extend(self.sequence.to_be_bytes());
+                datagram.extend(time.to_be_bytes());
+                datagram.extend(1_u32.to_be_bytes());
+                datagram.extend(packet.payload);
+                self.sequence = self.sequence.wrapping_add(1);
+                self.seen.sent += 1;
+                // What the server does not take is lost.
+                let _ = self.sender.send(&datagram);
+            }
+        }
+    }
+
+    fn receive(&mut self, number: usize) -> anyhow::Result<()> {
+        let mut buffer = [0; DATAGRAM_MAX];
+        let Some(receiver) = self.receivers.get_mut(number) else {
+            return Ok(());
+        };
+        loop {
+            let length = match receiver.socket.recv_from(&mut buffer) {
+                Ok((length, _)) => length,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => continue,
+                Err(error) => return Err(error.into()),
+            };
+            if let Some(payload) = receiver.stream.open(&mut buffer[..length]) {
+                self.seen.packets += 1;
+                self.seen.note(self.source.age(payload, clock::now()));
+            }
+        }
+    }
+}
