@@ -324,12 +324,13 @@ impl Cluster {
         // The last packet sent and the first one to arrive are outside of the intervals.
         let sent = measured.sent_last - measured.sent_first;
         let sent_bps = per_second(measured.bytes - measured.sent_last_bytes, sent);
-        let sent_bps = sent_bps.unwrap_or(self.aim).min(self.aim);
         let took = measured.arrived_last - measured.arrived_first;
         let arrived_bps = per_second(measured.bytes - measured.arrived_first_bytes, took)?;
-        if took > WAIT_US || arrived_bps > sent_bps * CREDIBLE {
+        if took > WAIT_US || sent_bps.is_some_and(|sent_bps| arrived_bps > sent_bps * CREDIBLE) {
             return None;
         }
+        // Media can make it faster than it was to be; the aim is what counts.
+        let sent_bps = sent_bps.map_or(self.aim, |sent_bps| sent_bps.min(self.aim));
         if arrived_bps < sent_bps * UNSATURATED {
             return Some(arrived_bps * UTILISED);
         }
