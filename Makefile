@@ -23,9 +23,9 @@ check: ## Check format, lints, documents, imports, house rules, generated code, 
 	@cargo xtask check
 
 bench: ## Measure (ARGS for one measurement); docs/performance.md says what the figures mean
-	@scripts/setup.sh bench
+	@scripts/setup.sh $(if $(filter sfu,$(ARGS)),peers,bench)
 	@cargo build --locked --release --package downstage-server --package downstage-bench
-	@MOTO_SERVER=$(CARGO_TARGET_DIR)/bench-python/bin/moto_server cargo run --locked --release --package downstage-bench -- $(ARGS)
+	@BENCH_PEERS=$(CARGO_TARGET_DIR)/bench-peers MOTO_SERVER=$(CARGO_TARGET_DIR)/bench-python/bin/moto_server cargo run --locked --release --package downstage-bench -- $(ARGS)
 
 codegen: ## Take the API's shapes from the pinned model; print crates/wire, openapi.json and docs/api.md from them
 	@cargo xtask spec && cargo xtask codegen

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a bare Debian machine lacks: `scripts/setup.sh run|check|test|bench`. Quick, and silent, when nothing is missing.
+# Installs what a bare Debian machine lacks: `scripts/setup.sh run|check|test|bench|peers`. Quick, and silent, when nothing is missing.
 #
 # System packages come by apt (as root or with sudo), the Rust toolchain of rust-toolchain.toml by rustup, JavaScript and Python
 # packages by their lock files into folders of our own, Go modules into Go's cache. Mirrors and proxies are those that the tools are
@@ -8,8 +8,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 purpose=${1:-}
 case $purpose in
-  run | check | test | bench) ;;
-  *) echo "usage: scripts/setup.sh run|check|test|bench" >&2 && exit 2 ;;
+  run | check | test | bench | peers) ;;
+  *) echo "usage: scripts/setup.sh run|check|test|bench|peers" >&2 && exit 2 ;;
 esac
 : "${CARGO_TARGET_DIR:=$HOME/.cache/downstage/target}"
 export PATH="$CARGO_TARGET_DIR/node/bin:$HOME/.cargo/bin:$PATH"
@@ -105,6 +105,33 @@ download_go() {
   )
 }
 
+# The newest that can be had as a module without replacing others, which `go install` refuses.
+livekit=github.com/livekit/livekit-server/cmd/server@v1.13.5
+
+# The servers beside which ours is measured. One that cannot be had is not measured, and the table says so. A Go toolchain is not
+# installed.
+install_peers() {
+  local folder=$CARGO_TARGET_DIR/bench-peers
+  mkdir -p "$folder"
+  packages=()
+  need janus janus
+  (install_packages) || echo "setup: Janus cannot be installed" >&2
+  if ! command -v go >/dev/null; then
+    echo "setup: no Go toolchain, so no Pion and no LiveKit" >&2
+    return 0
+  fi
+  GOTOOLCHAIN=local go build -C bench/peers/pion -o "$folder/pion" . || echo "setup: Pion cannot be built" >&2
+  if [ ! -x "$folder/livekit-server" ] || ! cmp -s <(echo "$livekit") "$folder/livekit.txt"; then
+    echo "setup: building LiveKit, which takes minutes"
+    if GOTOOLCHAIN=local GOBIN=$folder go install "$livekit"; then
+      mv "$folder/server" "$folder/livekit-server"
+      echo "$livekit" >"$folder/livekit.txt"
+    else
+      echo "setup: LiveKit cannot be built" >&2
+    fi
+  fi
+}
+
 # The compiler builds the C parts of aws-lc and SQLite.
 need cc build-essential
 command -v cargo >/dev/null || need curl curl
@@ -133,4 +160,5 @@ case $purpose in
     make_python tests/conformance/python/requirements.txt "${DOWNSTAGE_VENV:-$CARGO_TARGET_DIR/test-python}"
     ;;
   bench) make_python bench/requirements.txt "$CARGO_TARGET_DIR/bench-python" ;;
+  peers) install_peers ;;
 esac

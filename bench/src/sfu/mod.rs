@@ -65,9 +65,6 @@ pub(crate) struct Sfu {
     /// Folder of the other servers, as `scripts/setup.sh peers` fills it.
     #[arg(long, env = "BENCH_PEERS", default_value = "target/bench-peers")]
     peers: PathBuf,
-    /// A mediasoup worker.
-    #[arg(long)]
-    mediasoup: Option<PathBuf>,
 }
 
 impl Sfu {

@@ -109,10 +109,8 @@ impl Kind {
                 PathBuf::from("/usr/bin/janus")
             }
             Self::Mediasoup => {
-                return Some(match &options.mediasoup {
-                    None => "no worker binary is given (--mediasoup-worker)".to_owned(),
-                    Some(_) => "driving a worker is not written yet".to_owned(),
-                });
+                let why = "its worker is not to be had as a package, and no driver is written";
+                return Some(why.to_owned());
             }
         };
         (!program.exists()).then(|| {
