@@ -14,9 +14,10 @@ use auth::bearer;
 use axum::extract::ws::Utf8Bytes;
 use model::{ConnectionId, Grant, ParticipantId, StageArn};
 use sfu::Layers;
-use stage::LeftReason;
+use stage::{LeftReason, Roster};
 use tokio::sync::watch;
 
+use crate::mailbox::{Mailbox, SocketNews};
 use crate::news::News;
 
 /// What is there at the moment.
@@ -103,7 +104,25 @@ pub(crate) enum Kind {
     Subscribe,
 }
 
-/// What an events socket is to tell its client. A slow one only ever gets the newest.
+/// How an events socket hears of what it is to tell its client.
+#[derive(Debug)]
+enum Ear {
+    /// In the dialect of IVS.
+    Ivs(watch::Sender<Told>),
+    /// In `stage.v1`.
+    StageV1(Arc<Mailbox<SocketNews>>),
+}
+
+impl Ear {
+    fn left(&self, reason: LeftReason) {
+        match self {
+            Self::Ivs(told) => told.send_modify(|told| told.left = told.left.or(Some(reason))),
+            Self::StageV1(mailbox) => mailbox.put(|news| news.left = news.left.or(Some(reason))),
+        }
+    }
+}
+
+/// What an events socket in the dialect of IVS is to tell its client. A slow one only ever gets the newest.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Told {
     /// The newest roster, as text for the wire.
@@ -142,7 +161,9 @@ struct State {
     sessions: HashMap<SessionKey, Session>,
     /// The newest of each subscription, for the streams that tell of it.
     news: HashMap<SessionKey, watch::Sender<News>>,
-    sockets: HashMap<ConnectionId, watch::Sender<Told>>,
+    sockets: HashMap<ConnectionId, Ear>,
+    /// Subscriptions that feeds make up: each has the socket of its feed.
+    links: HashMap<ConnectionId, Arc<Mailbox<SocketNews>>>,
 }
 
 /// Why a subscription cannot be followed.
@@ -259,6 +280,16 @@ impl Connections {
         });
     }
 
+    /// On which stage a live peer is.
+    pub(crate) fn stage_of(&self, connection: ConnectionId) -> Option<StageArn> {
+        self.with(|state| {
+            let Phase::Live { session, .. } = state.peers.get(&connection)?.phase else {
+                return None;
+            };
+            Some(state.sessions.get(&session)?.stage.clone())
+        })
+    }
+
     /// The session is answered: that section carries its video, if any does.
     pub(crate) fn session_answered(&self, key: SessionKey, video_mid: Option<String>) {
         self.with(|state| {
@@ -307,8 +338,38 @@ impl Connections {
     pub(crate) fn socket_open(&self) -> (ConnectionId, watch::Receiver<Told>) {
         let connection = self.mint();
         let (sender, receiver) = watch::channel(Told::default());
-        self.with(|state| state.sockets.insert(connection, sender));
+        self.with(|state| state.sockets.insert(connection, Ear::Ivs(sender)));
         (connection, receiver)
+    }
+
+    /// A new socket that speaks `stage.v1`; it is told through the mailbox.
+    pub(crate) fn stage_socket_open(&self, mailbox: &Arc<Mailbox<SocketNews>>) -> ConnectionId {
+        let connection = self.mint();
+        let ear = Ear::StageV1(Arc::clone(mailbox));
+        self.with(|state| state.sockets.insert(connection, ear));
+        connection
+    }
+
+    /// A new feed. Nobody but its worker knows it.
+    pub(crate) fn feed_open(&self) -> ConnectionId {
+        self.mint()
+    }
+
+    /// A new subscription that a feed makes up, which `stage` can end from here on; the mailbox hears of it.
+    pub(crate) fn link_open(&self, mailbox: &Arc<Mailbox<SocketNews>>) -> ConnectionId {
+        let connection = self.mint();
+        self.with(|state| state.links.insert(connection, Arc::clone(mailbox)));
+        connection
+    }
+
+    /// Whether `stage` has not ended a link.
+    pub(crate) fn link_is_open(&self, connection: ConnectionId) -> bool {
+        self.with(|state| state.links.contains_key(&connection))
+    }
+
+    /// A feed gives a link up. Says whether it was still there.
+    pub(crate) fn link_abandon(&self, connection: ConnectionId) -> bool {
+        self.with(|state| state.links.remove(&connection).is_some())
     }
 
     /// The socket is gone.
@@ -316,14 +377,19 @@ impl Connections {
         self.with(|state| state.sockets.remove(&connection));
     }
 
-    /// Tells sockets the newest roster.
-    pub(crate) fn tell(&self, to: &[ConnectionId], roster: &Utf8Bytes) {
+    /// Tells sockets the newest roster; `text` is what those get that speak the dialect of IVS.
+    pub(crate) fn tell(&self, to: &[ConnectionId], roster: &Arc<Roster>, text: &Utf8Bytes) {
         self.with(|state| {
             for socket in to
                 .iter()
                 .filter_map(|connection| state.sockets.get(connection))
             {
-                socket.send_modify(|told| told.roster = Some(roster.clone()));
+                match socket {
+                    Ear::Ivs(told) => told.send_modify(|told| told.roster = Some(text.clone())),
+                    Ear::StageV1(mailbox) => {
+                        mailbox.put(|news| news.roster = Some(Arc::clone(roster)));
+                    }
+                }
             }
         });
     }
@@ -332,7 +398,10 @@ impl Connections {
     pub(crate) fn close(&self, connection: ConnectionId, reason: LeftReason) {
         self.with(|state| {
             if let Some(socket) = state.sockets.get(&connection) {
-                socket.send_modify(|told| told.left = told.left.or(Some(reason)));
+                socket.left(reason);
+            }
+            if let Some(mailbox) = state.links.remove(&connection) {
+                mailbox.put(|news| news.ended.push(connection));
             }
             let Some(peer) = state.peers.get_mut(&connection) else {
                 return;
@@ -356,7 +425,7 @@ impl Connections {
                 reason = "all get the same; the order does not matter"
             )]
             for socket in state.sockets.values() {
-                socket.send_modify(|told| told.left = told.left.or(Some(reason)));
+                socket.left(reason);
             }
         });
     }
@@ -375,7 +444,7 @@ impl Connections {
                 .count();
             Gauges {
                 publishes: publishes as u64,
-                subscriptions: (state.peers.len() - publishes) as u64,
+                subscriptions: (state.peers.len() - publishes + state.links.len()) as u64,
                 sockets: state.sockets.len() as u64,
                 ..Gauges::default()
             }
@@ -385,6 +454,8 @@ impl Connections {
 
 #[cfg(test)]
 mod tests {
+    use model::StageId;
+
     use super::*;
 
     type Closes = Arc<Mutex<Vec<(usize, ConnectionId)>>>;
@@ -457,10 +528,12 @@ mod tests {
         let (table, _) = table();
         let (connection, receiver) = table.socket_open();
         for roster in ["one", "two"] {
-            table.tell(
-                &[connection, ConnectionId(99)],
-                &Utf8Bytes::from_static(roster),
-            );
+            let nobody = Arc::new(Roster {
+                stage: StageId::parse("abcdABCDefgh").unwrap(),
+                participants: Vec::new(),
+            });
+            let to = [connection, ConnectionId(99)];
+            table.tell(&to, &nobody, &Utf8Bytes::from_static(roster));
         }
         table.close(connection, LeftReason::TokenReused);
         table.sockets_close(LeftReason::Unknown);

@@ -5,7 +5,8 @@
 //! - the *doors* (`whip`, `events`): async HTTP handlers that verify a token, ask `stage`, and hand offers to a worker;
 //! - the *workers* (`worker`): one thread each with its own poll loop, sockets and [`sfu::Sfu`]; no tokio, and no lock on
 //!   the path of media;
-//! - the *facts* (`facts`): what doors and workers have seen, on its way to `stage`, in order and never lost.
+//! - the *facts* (`facts`): what doors and workers have seen, on its way to `stage`, in order and never lost;
+//! - the *mailboxes* (`mailbox`): what `stage` and workers tell the task of one socket, the newest of each thing.
 //!
 //! All sessions of a stage live on one worker, so that forwarding never crosses threads. What is absent: rules about who
 //! may do what (`stage`), media itself (`sfu`), and TLS (a proxy in front, or a later listener).
@@ -19,11 +20,13 @@ mod connections;
 mod events;
 mod facts;
 mod ice;
+mod mailbox;
 mod news;
 mod plane;
 mod problem;
 mod rate;
 mod settings;
+mod speakers;
 mod whip;
 mod worker;
 
@@ -90,6 +93,10 @@ impl Media {
         let (plane, threads, sockets) = Plane::start(settings)?;
         let mut tasks = JoinSet::new();
         tasks.spawn_on(
+            speakers::report(Arc::clone(&plane.speakers), Arc::clone(&plane.connections)),
+            &runtime,
+        );
+        tasks.spawn_on(
             facts::report(Arc::clone(&plane.facts), plane.stages.clone()),
             &runtime,
         );
@@ -122,7 +129,7 @@ impl Media {
             }
             Command::Roster { to, roster } => {
                 let text = events::stage_state(&roster);
-                self.plane.connections.tell(&to, &text);
+                self.plane.connections.tell(&to, &Arc::new(roster), &text);
             }
         }
     }
@@ -189,6 +196,7 @@ impl Media {
             tracing::error!("the media workers could not be joined");
         }
         self.plane.facts.close();
+        self.plane.speakers.close();
         let drained = async { while tasks.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(SHUTDOWN_PATIENCE, drained).await;
         tasks.abort_all();

@@ -16,11 +16,13 @@ use stage::{LeftReason, Reply};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::connections::Connections;
+use crate::events::Sessions;
 use crate::facts::Facts;
 use crate::ice::{IceServer, IceServerSettings};
 use crate::problem::Problem;
 use crate::rate::Attempts;
 use crate::settings::{Clock, KeysUnavailable, PublicKeys, Random, Settings};
+use crate::speakers::Speakers;
 use crate::{StageSender, worker};
 
 /// How long a door waits for `stage`. Longer than a slow disk takes to sync, shorter than clients wait.
@@ -40,6 +42,10 @@ pub(crate) struct Plane {
     pub(crate) facts: Arc<Facts>,
     /// Every connection.
     pub(crate) connections: Arc<Connections>,
+    /// Who speaks.
+    pub(crate) speakers: Arc<Speakers>,
+    /// The sessions of `stage.v1`.
+    pub(crate) sessions: Arc<Sessions>,
     /// Every worker, by index.
     pub(crate) workers: Vec<worker::Handle>,
     /// Becomes true when a worker has ended that nobody had told to.
@@ -89,14 +95,18 @@ impl Plane {
             }
         };
         let connections = Arc::new(Connections::new(Box::new(close_peer)));
+        let speakers = Arc::new(Speakers::default());
         let failed = watch::Sender::new(false);
         let mut workers = Vec::with_capacity(count);
         let mut threads = Vec::with_capacity(count);
         for worker in prepared {
             let (handle, thread) = worker.spawn(
                 Arc::clone(&settings.clock),
-                Arc::clone(&connections),
-                Arc::clone(&facts),
+                worker::Reports {
+                    connections: Arc::clone(&connections),
+                    facts: Arc::clone(&facts),
+                    speakers: Arc::clone(&speakers),
+                },
                 failed.clone(),
             )?;
             workers.push(handle);
@@ -107,6 +117,8 @@ impl Plane {
             stages: settings.stages,
             facts,
             connections,
+            speakers,
+            sessions: Arc::default(),
             workers,
             failed,
             public_url: settings.public_url.trim_end_matches('/').to_owned(),

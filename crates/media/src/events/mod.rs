@@ -1,4 +1,7 @@
-//! The events WebSocket: `GET /events/{topic}` with a participant token as the only subprotocol. Connecting is joining.
+//! The events WebSocket: `GET /events/{topic}`, in two dialects that the subprotocols tell apart.
+//!
+//! With a participant token as the only subprotocol it is the dialect of IVS: connecting is joining, and what changes comes as
+//! whole snapshots. With `stage.v1` and a token, in that order, it is the protocol of `docs/stage-v1.md` (`stage_v1`).
 //!
 //! The token decides; `Origin` does not matter, since a browser adds no credential of its own. What is refused before the
 //! upgrade: a request without a token that verifies (401), and a token for another topic (403). What `stage` refuses is
@@ -8,6 +11,7 @@
 
 mod message;
 mod socket;
+mod stage_v1;
 
 use std::sync::Arc;
 
@@ -26,6 +30,7 @@ use crate::plane::Plane;
 use crate::problem::Problem;
 
 pub(crate) use message::stage_state;
+pub(crate) use stage_v1::Sessions;
 
 /// Longest message of a client.
 const MESSAGE_BYTES_MAX: usize = 64 << 10;
@@ -43,7 +48,10 @@ async fn events(
     Path(topic): Path<String>,
     request: Request<Body>,
 ) -> Result<Response, Response> {
-    let token = presented(&plane, &request).map_err(IntoResponse::into_response)?;
+    plane
+        .may_try(request.extensions())
+        .map_err(IntoResponse::into_response)?;
+    let (dialect, token) = dialect(&request).map_err(IntoResponse::into_response)?;
     let grant = admit(&plane, &topic, &token).await;
     let grant = grant.map_err(IntoResponse::into_response)?;
     let mark = plane.socket_mark().map_err(IntoResponse::into_response)?;
@@ -58,18 +66,30 @@ async fn events(
         .read_buffer_size(16 << 10)
         .write_buffer_size(0)
         .max_write_buffer_size(UNSENT_BYTES_MAX);
-    // A browser fails the connection unless the subprotocol it offered comes back.
-    upgrade.set_selected_protocol(token);
-    Ok(upgrade.on_upgrade(async move |socket| {
-        socket::run(plane, socket, grant, client).await;
-        drop(mark);
-    }))
+    // A browser fails the connection unless a subprotocol that it offered comes back.
+    Ok(match dialect {
+        Dialect::Ivs => {
+            upgrade.set_selected_protocol(token);
+            upgrade.on_upgrade(async move |socket| {
+                socket::run(plane, socket, grant, client).await;
+                drop(mark);
+            })
+        }
+        Dialect::StageV1 => {
+            upgrade.set_selected_protocol(HeaderValue::from_static(stage_v1::PROTOCOL));
+            upgrade.on_upgrade(async move |socket| {
+                Box::pin(stage_v1::knock(plane, socket, grant, client)).await;
+                drop(mark);
+            })
+        }
+    })
 }
 
-/// The token that the request presents, if it may try one.
-fn presented<B>(plane: &Plane, request: &Request<B>) -> Result<HeaderValue, Problem> {
-    plane.may_try(request.extensions())?;
-    subprotocol(request)
+/// What a socket speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dialect {
+    Ivs,
+    StageV1,
 }
 
 async fn admit(plane: &Plane, topic: &str, token: &HeaderValue) -> Result<Grant, Problem> {
@@ -81,12 +101,23 @@ async fn admit(plane: &Plane, topic: &str, token: &HeaderValue) -> Result<Grant,
     }
 }
 
-fn subprotocol<B>(request: &Request<B>) -> Result<HeaderValue, Problem> {
-    let mut values = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) if !value.as_bytes().contains(&b',') => Ok(value.clone()),
-        _ => Err(Problem::token_missing(
-            "the only subprotocol must be a participant token",
-        )),
+/// The dialect and the token of the subprotocols.
+fn dialect<B>(request: &Request<B>) -> Result<(Dialect, HeaderValue), Problem> {
+    let missing = || {
+        Problem::token_missing(
+            "the subprotocols must be a participant token, or stage.v1 and a participant token",
+        )
+    };
+    let mut offered = Vec::new();
+    for value in request.headers().get_all(SEC_WEBSOCKET_PROTOCOL) {
+        let list = value.as_bytes().split(|byte| *byte == b',');
+        offered.extend(list.map(<[u8]>::trim_ascii));
     }
+    let (dialect, token) = match *offered.as_slice() {
+        [token] if token != stage_v1::PROTOCOL.as_bytes() => (Dialect::Ivs, token),
+        [protocol, token] if protocol == stage_v1::PROTOCOL.as_bytes() => (Dialect::StageV1, token),
+        _ => return Err(missing()),
+    };
+    let token = HeaderValue::from_bytes(token).map_err(|_| missing())?;
+    Ok((dialect, token))
 }

@@ -21,7 +21,7 @@ const MESSAGES_BURST: f64 = 100.0;
 /// Messages that are not understood before the socket is closed: they may be of a newer client, or noise.
 const UNKNOWN_MESSAGES_MAX: u32 = 100;
 /// How long a client may take to answer our close.
-const GOODBYE_PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const GOODBYE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Joins, serves and leaves.
 pub(super) async fn run(plane: Arc<Plane>, socket: WebSocket, grant: Grant, client: ClientInfo) {
@@ -70,11 +70,11 @@ pub(super) async fn run(plane: Arc<Plane>, socket: WebSocket, grant: Grant, clie
 }
 
 /// A socket that `stage` may know. Its drop says that it is gone, however that came.
-struct Joined {
-    plane: Arc<Plane>,
-    connection: ConnectionId,
+pub(super) struct Joined {
+    pub(super) plane: Arc<Plane>,
+    pub(super) connection: ConnectionId,
     /// `None` where `stage` does not know it.
-    cause: Option<CloseCause>,
+    pub(super) cause: Option<CloseCause>,
 }
 
 impl Drop for Joined {
@@ -160,7 +160,11 @@ impl Conversation {
     }
 
     async fn receive(&mut self, received: Option<Result<Message, axum::Error>>) -> Result<(), End> {
-        let message = received.ok_or(End::Gone)?.map_err(offence)?;
+        let message = received.ok_or(End::Gone)?;
+        let message = message.map_err(|error| match offence(error) {
+            Some((code, reason)) => End::Offence { code, reason },
+            None => End::Gone,
+        })?;
         self.heard = Instant::now();
         if !self.bucket.take(self.plane.now().mono) {
             return Err(End::Offence {
@@ -218,23 +222,23 @@ impl Conversation {
     }
 }
 
-/// What a failed read says of the client.
-fn offence(error: axum::Error) -> End {
+/// What a failed read says of the client: how it breaks the protocol, or that it is gone.
+pub(super) fn offence(error: axum::Error) -> Option<(u16, &'static str)> {
     let error = error.into_inner();
     let (code, reason) = match error.downcast_ref::<tungstenite::Error>() {
         Some(tungstenite::Error::Capacity(_)) => (close_code::SIZE, "message too long"),
         Some(tungstenite::Error::Utf8(_)) => (close_code::INVALID, "not UTF-8"),
         Some(tungstenite::Error::Protocol(
             tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
-        )) => return End::Gone,
+        )) => return None,
         Some(tungstenite::Error::Protocol(_)) => (close_code::PROTOCOL, "protocol error"),
-        Some(_) | None => return End::Gone,
+        Some(_) | None => return None,
     };
-    End::Offence { code, reason }
+    Some((code, reason))
 }
 
 /// Closes, and reads what is still coming for a moment: unread bytes would turn our close into a reset.
-async fn close(mut socket: WebSocket, code: u16, reason: &'static str) {
+pub(super) async fn close(mut socket: WebSocket, code: u16, reason: &'static str) {
     let frame = CloseFrame {
         code,
         reason: Utf8Bytes::from_static(reason),

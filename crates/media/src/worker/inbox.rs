@@ -1,12 +1,14 @@
 //! Orders for a worker, from any thread.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mio::Waker;
 use model::ConnectionId;
 use sfu::{Answer, Offer, PatchFault, Patched, PeerFault, Want};
 use tokio::sync::oneshot;
+
+use crate::mailbox::{FeedNews, Mailbox};
 
 /// Offers and patches that may wait for a worker. One that is this far behind takes longer to answer than clients wait.
 const WAITING_MAX: usize = 1_024;
@@ -30,6 +32,26 @@ pub(crate) enum Order {
         /// Whose media it gets.
         publisher: ConnectionId,
         /// Its offer.
+        offer: Offer,
+        /// Where the answer goes.
+        answer: oneshot::Sender<Result<Answer, PeerFault>>,
+    },
+    /// Answer the offer of a subscriber with slots.
+    Feed {
+        /// The new peer.
+        connection: ConnectionId,
+        /// Its offer.
+        offer: Offer,
+        /// Where what becomes of it goes.
+        mailbox: Arc<Mailbox<FeedNews>>,
+        /// Where the answer goes.
+        answer: oneshot::Sender<Result<Answer, PeerFault>>,
+    },
+    /// Answer another offer of a feed.
+    Reoffer {
+        /// Which peer.
+        connection: ConnectionId,
+        /// The offer.
         offer: Offer,
         /// Where the answer goes.
         answer: oneshot::Sender<Result<Answer, PeerFault>>,

@@ -3,6 +3,7 @@
 //! Its loop never waits but in `poll`: it takes orders, empties its sockets (each within a budget, so that no source of
 //! work starves another), lets `sfu` forward once, carries out what comes of it, and sleeps until something is due.
 
+mod feeds;
 mod framing;
 mod inbox;
 mod run;
@@ -18,14 +19,17 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use mio::{Poll, Token, Waker};
+use model::ConnectionId;
 use tokio::sync::watch;
 
 use crate::address;
 use crate::connections::Connections;
 use crate::facts::Facts;
 use crate::settings::{Clock, Settings};
+use crate::speakers::Speakers;
 
 pub(crate) use inbox::{Inbox, InboxFull, Order};
+pub(crate) use run::cause_of;
 use totals::Totals;
 pub(crate) use totals::sum;
 
@@ -56,6 +60,11 @@ impl Handle {
         self.inbox.try_push(order)
     }
 
+    /// Has it close a peer. There is at most one such order for each.
+    pub(crate) fn close(&self, connection: ConnectionId) {
+        self.inbox.push(Order::Close { connection });
+    }
+
     /// Ends the thread, once it has told its peers.
     pub(crate) fn stop(&self) {
         self.inbox.push(Order::Stop);
@@ -75,6 +84,17 @@ impl Handle {
     pub(crate) fn transmits_dropped(&self) -> u64 {
         self.totals.transmits_dropped.load(Ordering::Relaxed)
     }
+}
+
+/// Where a worker tells what it sees, besides the mailboxes of its feeds.
+#[derive(Clone)]
+pub(crate) struct Reports {
+    /// Which peers there are.
+    pub(crate) connections: Arc<Connections>,
+    /// What `stage` has to know.
+    pub(crate) facts: Arc<Facts>,
+    /// Who speaks.
+    pub(crate) speakers: Arc<Speakers>,
 }
 
 /// A worker with its ports bound, about to run.
@@ -127,8 +147,7 @@ impl Prepared {
     pub(crate) fn spawn(
         self,
         clock: Clock,
-        connections: Arc<Connections>,
-        facts: Arc<Facts>,
+        reports: Reports,
         failed: watch::Sender<bool>,
     ) -> io::Result<(Handle, JoinHandle<()>)> {
         let totals = Arc::new(Totals::default());
@@ -138,7 +157,7 @@ impl Prepared {
             totals: Arc::clone(&totals),
         };
         let name = self.name.clone();
-        let worker = run::Worker::new(self, clock, connections, facts, totals);
+        let worker = run::Worker::new(self, clock, reports, totals);
         let thread = std::thread::Builder::new()
             .name(name)
             .spawn(move || worker.run(failed))?;

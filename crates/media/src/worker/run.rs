@@ -10,18 +10,19 @@ use std::time::Duration;
 use mio::{Events, Poll};
 use model::{ConnectionId, ErrorCode, Now};
 use sfu::{
-    Answer, Counters, Datagram, Input, Output, PatchFault, Patched, PeerFault, Sfu, Transport,
+    Answer, Counters, Datagram, Input, Layers, Output, PatchFault, Patched, PeerFault, Sfu,
+    Transport,
 };
 use stage::CloseCause;
 use tokio::sync::{oneshot, watch};
 
+use super::feeds::Feeds;
 use super::inbox::{Inbox, Order};
 use super::tcp::Tcp;
 use super::totals::{Totals, sum};
 use super::udp::Udp;
-use super::{LISTENER, Prepared, UDP, WAKER};
-use crate::connections::Connections;
-use crate::facts::Facts;
+use super::{LISTENER, Prepared, Reports, UDP, WAKER};
+use crate::mailbox::FeedNews;
 use crate::settings::Clock;
 
 /// Orders taken per turn, so that a rush of offers does not hold media up.
@@ -62,13 +63,15 @@ pub(super) struct Worker {
     settings: sfu::Settings,
     sfu: Sfu,
     clock: Clock,
-    connections: Arc<Connections>,
-    facts: Arc<Facts>,
+    reports: Reports,
     totals: Arc<Totals>,
     /// What forwarding units before this one have counted.
     counted_before: Counters,
     peers: BTreeSet<ConnectionId>,
+    feeds: Feeds,
     answers: BTreeMap<ConnectionId, AnswerSender>,
+    /// Feeds whose answers are to further offers: an error does not end them.
+    reoffers: BTreeSet<ConnectionId>,
     patches: BTreeMap<ConnectionId, VecDeque<PatchSender>>,
 }
 
@@ -76,8 +79,7 @@ impl Worker {
     pub(super) fn new(
         prepared: Prepared,
         clock: Clock,
-        connections: Arc<Connections>,
-        facts: Arc<Facts>,
+        reports: Reports,
         totals: Arc<Totals>,
     ) -> Self {
         Self {
@@ -88,12 +90,13 @@ impl Worker {
             sfu: Sfu::new(prepared.settings.clone()),
             settings: prepared.settings,
             clock,
-            connections,
-            facts,
+            reports,
             totals,
             counted_before: Counters::default(),
             peers: BTreeSet::new(),
+            feeds: Feeds::default(),
             answers: BTreeMap::new(),
+            reoffers: BTreeSet::new(),
             patches: BTreeMap::new(),
         }
     }
@@ -218,6 +221,29 @@ impl Worker {
                     offer,
                 }
             }
+            Order::Feed {
+                connection,
+                offer,
+                mailbox,
+                answer,
+            } => {
+                self.feeds.open(connection, mailbox);
+                self.await_answer(connection, answer);
+                Input::Feed { connection, offer }
+            }
+            Order::Reoffer {
+                connection,
+                offer,
+                answer,
+            } => {
+                // Where the feed is gone, the sender goes too, and its session hears of the end.
+                if !self.peers.contains(&connection) {
+                    return;
+                }
+                self.answers.insert(connection, answer);
+                self.reoffers.insert(connection);
+                Input::Reoffer { connection, offer }
+            }
             Order::Want { connection, wants } => Input::Want { connection, wants },
             Order::Patch {
                 connection,
@@ -236,6 +262,7 @@ impl Worker {
             }
             Order::Close { connection } => {
                 self.peers.remove(&connection);
+                self.feeds.close(connection);
                 Input::Close { connection }
             }
             Order::Stop => return,
@@ -282,8 +309,9 @@ impl Worker {
                     Transport::Tcp => self.tcp.send(transmit.destination, &transmit.contents),
                 },
                 Output::Answer { connection, result } => {
-                    if result.is_err() {
+                    if !self.reoffers.remove(&connection) && result.is_err() {
                         self.peers.remove(&connection);
+                        self.feeds.close(connection);
                     }
                     // Nobody waits any more where the client has gone; its door closes the peer.
                     if let Some(answer) = self.answers.remove(&connection) {
@@ -298,26 +326,71 @@ impl Worker {
                     self.patches.retain(|_, waiting| !waiting.is_empty());
                 }
                 Output::Connected { connection } => {
-                    self.facts.push(stage::Input::Connected { connection });
+                    let tell = |news: &mut FeedNews| news.is_connected = true;
+                    if !self.feeds.tell(connection, tell) {
+                        let connected = stage::Input::Connected { connection };
+                        self.reports.facts.push(connected);
+                    }
                 }
-                Output::Closed { connection, fault } => self.ended(connection, cause_of(fault)),
-                Output::Layers { connection, layers } => {
-                    self.connections.session_layers(connection, layers);
+                Output::Closed { connection, fault } => self.ended(connection, fault),
+                Output::Bound {
+                    connection,
+                    bindings,
+                } => {
+                    self.feeds
+                        .tell(connection, |news| news.bindings = Some(bindings));
                 }
-                Output::Bound { .. }
-                | Output::Need { .. }
-                | Output::Voice { .. }
-                | Output::Quality { .. } => {}
+                Output::Need {
+                    connection,
+                    audio,
+                    video,
+                } => {
+                    self.feeds
+                        .tell(connection, |news| news.need = Some((audio, video)));
+                }
+                Output::Layers { connection, layers } => self.layers(connection, layers),
+                Output::Voice {
+                    connection,
+                    is_speaking,
+                    level,
+                } => {
+                    let level = is_speaking.then_some(level);
+                    self.reports.speakers.heard(connection, level);
+                }
+                Output::Quality {
+                    connection,
+                    quality,
+                } => {
+                    self.feeds
+                        .tell(connection, |news| news.quality = Some(quality));
+                }
             }
         }
     }
 
     /// A peer has ended on its own account.
-    fn ended(&mut self, connection: ConnectionId, cause: CloseCause) {
+    fn ended(&mut self, connection: ConnectionId, fault: PeerFault) {
         self.peers.remove(&connection);
+        if let Some(mailbox) = self.feeds.close(connection) {
+            return mailbox.put(|news| news.closed = Some(fault));
+        }
+        let cause = cause_of(fault);
         // Where a door or `stage` was faster it has told already, or knows.
-        if self.connections.peer_ended(connection) {
-            self.facts.push(stage::Input::Closed { connection, cause });
+        if self.reports.connections.peer_ended(connection) {
+            let closed = stage::Input::Closed { connection, cause };
+            self.reports.facts.push(closed);
+        }
+    }
+
+    fn layers(&self, connection: ConnectionId, layers: Layers) {
+        let publisher = layers.publisher;
+        let mut layers = Some(layers);
+        self.feeds.tell(connection, |news| {
+            news.layers
+                .extend(layers.take().map(|layers| (publisher, layers)));
+        });
+        if let Some(layers) = layers {
+            self.reports.connections.session_layers(connection, layers);
         }
     }
 
@@ -345,12 +418,13 @@ impl Worker {
 
     /// Gives the forwarding unit up with all its peers, and begins with an empty one.
     fn start_over(&mut self) {
-        let failed = CloseCause::Fault(ErrorCode::InternalServerException);
+        let failed = PeerFault::Fault(ErrorCode::InternalServerException);
         for connection in std::mem::take(&mut self.peers) {
             self.ended(connection, failed);
         }
         // The doors that wait see their channel close, and give their peers up.
         self.answers.clear();
+        self.reoffers.clear();
         self.patches.clear();
         self.counted_before = sum([self.counted_before, self.sfu.counters()].into_iter());
         self.counted_before.panics += 1;
@@ -359,7 +433,7 @@ impl Worker {
 }
 
 /// What `stage` is told about an end.
-fn cause_of(fault: PeerFault) -> CloseCause {
+pub(crate) fn cause_of(fault: PeerFault) -> CloseCause {
     match fault {
         PeerFault::Timeout => CloseCause::Timeout,
         PeerFault::Fault(code) => CloseCause::Fault(code),
@@ -375,7 +449,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::connections::{Kind, Session, SessionKey};
+    use crate::connections::{Connections, Kind, Session, SessionKey};
     use crate::facts;
     use crate::settings::Settings;
 
@@ -384,6 +458,14 @@ mod tests {
         Now {
             mono: std::time::Instant::now(),
             wall: jiff::Timestamp::now(),
+        }
+    }
+
+    fn reports() -> Reports {
+        Reports {
+            connections: Arc::new(Connections::new(Box::new(|_, _| {}))),
+            facts: Arc::default(),
+            speakers: Arc::default(),
         }
     }
 
@@ -413,8 +495,7 @@ mod tests {
         let mut worker = Worker::new(
             prepared,
             Arc::new(clock),
-            Arc::new(Connections::new(Box::new(|_, _| {}))),
-            Arc::new(Facts::default()),
+            reports(),
             Arc::new(Totals::default()),
         );
         let sdp = include_str!("../../../sfu/tests/sfu/offers/chromium-publish.sdp");
@@ -448,8 +529,7 @@ mod tests {
             let worker = Worker::new(
                 prepared,
                 Arc::new(clock),
-                Arc::new(Connections::new(Box::new(|_, _| {}))),
-                Arc::new(Facts::default()),
+                reports(),
                 Arc::new(Totals::default()),
             );
             let (failed, has_failed) = watch::channel(false);
@@ -462,8 +542,10 @@ mod tests {
     #[tokio::test]
     async fn a_forwarding_unit_that_is_given_up_ends_its_peers_with_an_error() {
         let (stages, mut inputs) = mpsc::channel(4);
-        let connections = Arc::new(Connections::new(Box::new(|_, _| {})));
-        let facts = Arc::new(Facts::default());
+        let reports = reports();
+        let Reports {
+            connections, facts, ..
+        } = reports.clone();
         let totals = Arc::new(Totals::default());
         let connection = connections.peer_open(Kind::Publish);
         let session = Session {
@@ -482,8 +564,7 @@ mod tests {
         let mut worker = Worker::new(
             prepared(&stages),
             Arc::new(clock),
-            Arc::clone(&connections),
-            Arc::clone(&facts),
+            reports,
             Arc::clone(&totals),
         );
         worker.peers.insert(connection);

@@ -37,7 +37,10 @@ impl Totals {
             (&self.packets_dropped, counters.packets_dropped),
             (&self.key_frame_requests, counters.key_frame_requests),
             (&self.packets_retransmitted, counters.packets_retransmitted),
-            (&self.retransmissions_refused, counters.retransmissions_refused),
+            (
+                &self.retransmissions_refused,
+                counters.retransmissions_refused,
+            ),
             (&self.layer_switches, counters.layer_switches),
             (&self.pauses, counters.pauses),
             (&self.panics, counters.panics),

@@ -1,0 +1,181 @@
+//! How a socket comes in: its first message joins, or goes on with a session.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::{Message, WebSocket, close_code};
+use model::{ClientInfo, Grant};
+use stage::{CloseCause, Input, Reply};
+use tokio::sync::mpsc;
+use tokio::time::{timeout, timeout_at};
+
+use super::io::Identity;
+use super::log;
+use super::machine::Machine;
+use super::message::{self, Category, Code, Fault, FromClient, Join, Me, Pid, ToClient};
+use super::run::{Run, Session};
+use super::sessions::Return;
+use crate::connections::SessionKey;
+use crate::events::message::{FAILED, Goodbye};
+use crate::events::socket::{self, GOODBYE_PATIENCE, Joined};
+use crate::plane::Plane;
+
+/// How long a client may take to say its first word.
+const JOIN_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Serves a socket from its first message on, and its session to the end.
+pub(in super::super) async fn knock(
+    plane: Arc<Plane>,
+    mut socket: WebSocket,
+    grant: Grant,
+    client: ClientInfo,
+) {
+    let mut join = match first(&mut socket).await {
+        Ok(join) => join,
+        Err(Refused::Gone) => return,
+        Err(Refused::Offence(code, reason)) => return socket::close(socket, code, reason).await,
+        Err(Refused::Fault(fault)) => {
+            let reason = "the first message must be a join";
+            return refuse(socket, fault, close_code::POLICY, reason).await;
+        }
+    };
+    if let Some(resume) = join.resume.take()
+        && let Some(door) = plane.sessions.find(&resume.session, &grant)
+    {
+        let returning = Return {
+            socket,
+            seen: resume.seq,
+            offer: join.offer.take(),
+        };
+        match door.try_send(returning) {
+            Ok(()) => return,
+            Err(mpsc::error::TrySendError::Full(Return { socket, .. })) => {
+                return socket::close(socket, close_code::AGAIN, "another socket is resuming")
+                    .await;
+            }
+            // It has ended at this very moment: the client joins anew.
+            Err(mpsc::error::TrySendError::Closed(returning)) => {
+                socket = returning.socket;
+                join.offer = returning.offer;
+            }
+        }
+    }
+    enter(plane, socket, grant, client, join).await;
+}
+
+/// Joins, serves the session and leaves.
+async fn enter(
+    plane: Arc<Plane>,
+    socket: WebSocket,
+    grant: Grant,
+    mut client: ClientInfo,
+    join: Join,
+) {
+    client.sdk_version.clone_from(&join.sdk_version);
+    let news = Arc::default();
+    let connection = plane.connections.stage_socket_open(&news);
+    let mut presence = Joined {
+        plane: Arc::clone(&plane),
+        connection,
+        cause: Some(CloseCause::Client),
+    };
+    let input = Input::Join {
+        connection,
+        grant: grant.clone(),
+        client: client.clone(),
+    };
+    let (fault, goodbye) = match plane.ask(input).await {
+        Ok(Reply::Joined { session, roster }) => {
+            let name = SessionKey::from_random(plane.random());
+            let (listed, returns) = plane.sessions.list(name, &grant);
+            let identity = Identity {
+                name: name.to_string(),
+                me: me(&grant),
+                may_subscribe: grant.capabilities.subscribe,
+                stage_session: session.as_str().to_owned(),
+            };
+            let now = tokio::time::Instant::now().into_std();
+            let ice = plane.ice_servers(&grant.participant, plane.now().wall);
+            let machine = Machine::new(identity, join, Arc::new(roster), ice, now);
+            let session = Session {
+                grant,
+                client,
+                presence,
+                _listed: listed,
+                returns,
+                news,
+            };
+            return Run::new(plane, session, machine, socket).serve().await;
+        }
+        Ok(Reply::Refused(refusal)) => {
+            presence.cause = None;
+            let fault = Fault::refused(Category::Join, &refusal);
+            (fault, Goodbye::from(&refusal))
+        }
+        Ok(Reply::Done | Reply::Admitted { .. }) | Err(_) => {
+            (Fault::failed(Category::Join), FAILED)
+        }
+    };
+    drop(presence);
+    refuse(socket, fault, goodbye.close_code, goodbye.reason).await;
+}
+
+/// Why a socket does not come in.
+enum Refused {
+    Gone,
+    Offence(u16, &'static str),
+    Fault(Fault),
+}
+
+async fn first(socket: &mut WebSocket) -> Result<Join, Refused> {
+    let patience = tokio::time::Instant::now() + JOIN_PATIENCE;
+    loop {
+        let Ok(received) = timeout_at(patience, socket.recv()).await else {
+            return Err(Refused::Offence(close_code::POLICY, "no join came"));
+        };
+        let message = received.ok_or(Refused::Gone)?.map_err(|error| {
+            let offence = socket::offence(error);
+            offence.map_or(Refused::Gone, |(code, reason)| {
+                Refused::Offence(code, reason)
+            })
+        })?;
+        let fault = match message {
+            Message::Text(text) => match message::parse(&text) {
+                Ok(FromClient::Join(join)) => return Ok(join),
+                Ok(_) => {
+                    let words = "the first message must be a join";
+                    Fault::protocol(Code::MessageUnexpected, words)
+                }
+                Err(explanation) => Fault::protocol(Code::MessageMalformed, explanation),
+            },
+            Message::Binary(_) => {
+                return Err(Refused::Offence(close_code::UNSUPPORTED, "text only"));
+            }
+            Message::Ping(_) | Message::Pong(_) => continue,
+            Message::Close(_) => return Err(Refused::Gone),
+        };
+        return Err(Refused::Fault(fault));
+    }
+}
+
+/// Says why, in a frame before all others, and closes.
+async fn refuse(mut socket: WebSocket, fault: Fault, code: u16, reason: &'static str) {
+    let text = Message::Text(log::print(0, &ToClient::Error(fault)));
+    if let Ok(Ok(())) = timeout(GOODBYE_PATIENCE, socket.send(text)).await {
+        socket::close(socket, code, reason).await;
+    }
+}
+
+fn me(grant: &Grant) -> Me {
+    let capabilities = [
+        ("publish", grant.capabilities.publish),
+        ("subscribe", grant.capabilities.subscribe),
+    ];
+    let held = capabilities.into_iter().filter(|(_, held)| *held);
+    Me {
+        id: Pid(grant.participant.clone()),
+        user_id: grant.user_id.clone(),
+        attributes: grant.attributes.clone(),
+        capabilities: held.map(|(name, _)| name).collect(),
+    }
+}
