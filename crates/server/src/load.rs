@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, ValueEnum};
@@ -148,9 +147,17 @@ struct SourceArgs {
     /// Time between two key frames.
     #[arg(long, default_value = "2s")]
     key_frame_interval: Span,
-    /// Make no key frames when the server asks for them.
-    #[arg(long)]
-    ignore_key_frame_requests: bool,
+    /// When key frames are made.
+    #[arg(long, value_enum, default_value_t = KeyFrames::Asked)]
+    key_frames: KeyFrames,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum KeyFrames {
+    /// At their interval, and when the server asks.
+    Asked,
+    /// At their interval only.
+    Fixed,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -295,7 +302,7 @@ fn options(args: &LoadArgs) -> anyhow::Result<Options> {
                 Pace::Spaced => Pacing::Spaced,
             },
             key_frame_interval: source.key_frame_interval.0,
-            answers_requests: !source.ignore_key_frame_requests,
+            answers_requests: source.key_frames == KeyFrames::Asked,
             audio: source.audio,
         },
         joins: Joins {
@@ -353,11 +360,11 @@ fn target(args: &LoadArgs) -> anyhow::Result<(Target, Vec<Bearer>)> {
     };
     // A token lets one publisher in, so that a URL and a token make a door.
     let doors = target.whip_url.len().max(tokens.len());
-    let whip = (0..doors).map(|door| Endpoint {
+    let publishing = (0..doors).map(|door| Endpoint {
         url: target.whip_url[door % target.whip_url.len()].clone(),
         bearer: tokens.get(door % tokens.len().max(1)).cloned(),
     });
-    let whep = target.whep_url.iter().map(|url| Endpoint {
+    let viewing = target.whep_url.iter().map(|url| Endpoint {
         url: url.clone(),
         bearer: None,
     });
@@ -366,8 +373,8 @@ fn target(args: &LoadArgs) -> anyhow::Result<(Target, Vec<Bearer>)> {
         None => Vec::new(),
     };
     let doors = Target::Doors {
-        whip: whip.collect(),
-        whep: whep.collect(),
+        whip: publishing.collect(),
+        whep: viewing.collect(),
     };
     Ok((doors, viewer_bearers))
 }
@@ -408,10 +415,10 @@ mod tests {
 
     fn args(words: &[&str]) -> Result<LoadArgs, clap::Error> {
         let words = ["downstage", "load"].iter().chain(words);
-        match Cli::try_parse_from(words)?.command {
-            Command::Load(args) => Ok(*args),
-            other => panic!("{other:?}"),
-        }
+        let Command::Load(args) = Cli::try_parse_from(words)?.command else {
+            panic!("not load")
+        };
+        Ok(*args)
     }
 
     #[test]
