@@ -151,6 +151,18 @@ impl Machine {
         self.effects.pop_front()
     }
 
+    /// Whether there is a feed.
+    #[cfg(test)]
+    pub(super) fn has_feed(&self) -> bool {
+        self.feed.is_open()
+    }
+
+    /// Whether the worker owes an answer.
+    #[cfg(test)]
+    pub(super) fn is_answering(&self) -> bool {
+        self.feed.is_answering()
+    }
+
     /// Whether the client is to be listened to: not before it has been told `joined`.
     pub(super) fn listens(&self) -> bool {
         matches!(self.line, Line::Ready)

@@ -19,6 +19,8 @@ mod roster;
 mod run;
 mod said;
 mod sessions;
+#[cfg(test)]
+mod tests;
 mod wants;
 
 pub(super) use door::knock;
