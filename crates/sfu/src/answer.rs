@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::codec::{self, Codec, Kind, Payload};
 use crate::io::LayerLabel;
-use crate::offer::{Credentials, Direction, Section, Setup, TRANSPORT_CC, Terms};
+use crate::offer::{Credentials, Section, Setup, Terms};
 use crate::simulcast;
 
 /// One section of the offer with the payload types that were chosen for it.
@@ -23,7 +23,6 @@ pub(crate) fn normalised_offer(
     terms: &Terms,
     credentials: &Credentials,
     agreed: &[Agreed],
-    direction: Direction,
 ) -> String {
     let mut sdp = String::from("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE");
     for Agreed { section, .. } in agreed {
@@ -34,10 +33,6 @@ pub(crate) fn normalised_offer(
         Setup::ActPass => "actpass",
         Setup::Active => "active",
         Setup::Passive => "passive",
-    };
-    let flow = match direction {
-        Direction::Publish => "sendonly",
-        Direction::Subscribe | Direction::Feed => "recvonly",
     };
     for Agreed { section, payloads } in agreed {
         sdp.push_str(match section.kind {
@@ -56,19 +51,17 @@ pub(crate) fn normalised_offer(
             ),
         );
         for (id, uri) in &section.extensions {
-            if direction == Direction::Publish || *uri != TRANSPORT_CC {
-                push(&mut sdp, format_args!("a=extmap:{id} {uri}\r\n"));
-            }
+            push(&mut sdp, format_args!("a=extmap:{id} {uri}\r\n"));
         }
-        push(&mut sdp, format_args!("a={flow}\r\na=rtcp-mux\r\n"));
+        push(&mut sdp, format_args!("a=sendonly\r\na=rtcp-mux\r\n"));
         for payload in payloads {
-            push_payload(&mut sdp, payload, direction);
+            push_payload(&mut sdp, payload);
         }
         if !section.layers.is_empty() {
             push_layers(&mut sdp, section, "send", |label| {
                 simulcast::rid(label).to_string()
             });
-        } else if let (Direction::Publish, Some(source)) = (direction, section.source) {
+        } else if let Some(source) = section.source {
             let ssrc = source.ssrc;
             if let Some(rtx) = source.rtx {
                 push(
@@ -103,11 +96,11 @@ fn numbers(payload: &Payload) -> impl Iterator<Item = u8> {
     std::iter::once(payload.number).chain(payload.rtx)
 }
 
-fn push_payload(sdp: &mut String, payload: &Payload, direction: Direction) {
+fn push_payload(sdp: &mut String, payload: &Payload) {
     let number = payload.number;
     let encoding = payload.codec.encoding();
     push(sdp, format_args!("a=rtpmap:{number} {encoding}\r\n"));
-    for name in used_feedback(payload, direction) {
+    for name in used_feedback(payload) {
         push(sdp, format_args!("a=rtcp-fb:{number} {name}\r\n"));
     }
     if !payload.format.is_empty() {
@@ -121,85 +114,47 @@ fn push_payload(sdp: &mut String, payload: &Payload, direction: Direction) {
     }
 }
 
-/// What every section of an answer says about us.
-#[derive(Debug)]
-pub(crate) struct Local<'a> {
-    /// Our candidates, as `candidate:` attributes.
-    pub(crate) candidates: &'a [String],
-    /// Name of the one MediaStream that a subscriber gets.
-    pub(crate) stream: &'a str,
-}
-
-/// Completes the stack's answer: candidates in every section (some stacks read only their own), one MediaStream for all
-/// sections, `rtcp-mux-only` (RFC 9725 section 4.4.1), and Opus parameters that let a publisher send stereo.
-pub(crate) fn completed(
-    answer: &str,
-    agreed: &[Agreed],
-    direction: Direction,
-    local: &Local<'_>,
-) -> String {
+/// Completes the stack's answer to a publisher: candidates in every section (some stacks read only their own), layers by the
+/// names that were offered, `rtcp-mux-only` (RFC 9725 section 4.4.1), and Opus parameters that let it send stereo.
+pub(crate) fn completed(answer: &str, agreed: &[Agreed], candidates: &[String]) -> String {
     let mut sdp = String::with_capacity(answer.len() + 1_024);
     let mut sections = agreed.iter();
     let mut current: Option<&Agreed> = None;
     for line in answer.lines() {
         if line.starts_with("m=") {
-            push_candidates(&mut sdp, current, local.candidates);
+            push_candidates(&mut sdp, current, candidates);
             current = sections.next();
         }
-        push_line(&mut sdp, line, current, direction, local.stream);
+        push_line(&mut sdp, line, current);
     }
-    push_candidates(&mut sdp, current, local.candidates);
+    push_candidates(&mut sdp, current, candidates);
     sdp
 }
 
-fn push_line(
-    sdp: &mut String,
-    line: &str,
-    current: Option<&Agreed>,
-    direction: Direction,
-    stream: &str,
-) {
-    let is_candidate = line.starts_with("a=candidate:") || line == "a=end-of-candidates";
-    let is_sent = direction != Direction::Publish;
-    let kind = current.map(|agreed| agreed.section.kind);
-    let track = match kind {
-        Some(Kind::Audio) => "audio",
-        Some(Kind::Video) | None => "video",
-    };
-    if is_candidate {
-        // Printed at the end of each section.
-    } else if line.starts_with("a=msid-semantic:") {
-        if is_sent {
-            push(sdp, format_args!("a=msid-semantic:WMS {stream}\r\n"));
-        }
-    } else if line.starts_with("a=msid:") {
-        if is_sent {
-            push(sdp, format_args!("a=msid:{stream} {track}\r\n"));
-        }
-    } else if let Some(rest) = line.strip_prefix("a=ssrc:") {
-        match rest.split_once(' ') {
-            Some((ssrc, name)) if is_sent && name.starts_with("cname:") => {
-                push(sdp, format_args!("a=ssrc:{ssrc} cname:{stream}\r\n"));
-            }
-            Some((ssrc, name)) if is_sent && name.starts_with("msid:") => {
-                push(sdp, format_args!("a=ssrc:{ssrc} msid:{stream} {track}\r\n"));
-            }
-            _ => {}
-        }
-    } else if line.starts_with("a=ssrc-group:") && !is_sent {
-        // A receiver announces no sources.
-    } else if line.starts_with("o=") {
+fn push_line(sdp: &mut String, line: &str, current: Option<&Agreed>) {
+    // A receiver announces no sources and no MediaStream; layers are printed with the names as they were offered, candidates at
+    // the end of each section.
+    const ABSENT: [&str; 6] = [
+        "a=candidate:",
+        "a=end-of-candidates",
+        "a=msid",
+        "a=ssrc:",
+        "a=ssrc-group:",
+        "a=rid:",
+    ];
+    if ABSENT.iter().any(|start| line.starts_with(start)) {
+        return;
+    }
+    if line.starts_with("o=") {
         // Whose stack answers is nobody's concern; the session id stays.
         let rest = line
             .split_once(' ')
             .map_or("1 1 IN IP4 0.0.0.0", |(_, rest)| rest);
         push(sdp, format_args!("o=- {rest}\r\n"));
     } else if let Some(feedback) = line.strip_prefix("a=rtcp-fb:") {
-        if is_agreed(feedback, current, direction) {
+        if is_agreed(feedback, current) {
             push(sdp, format_args!("{line}\r\n"));
         }
-    } else if line.starts_with("a=rid:") {
-        // Printed with the names as they were offered, below.
     } else if line.starts_with("a=simulcast:") {
         if let Some(Agreed { section, .. }) = current
             && !section.layers.is_empty()
@@ -211,7 +166,7 @@ fn push_line(
     } else if let Some(number) = opus_format(line, current) {
         push(
             sdp,
-            format_args!("a=fmtp:{number} {}\r\n", opus_answer(current, direction)),
+            format_args!("a=fmtp:{number} {}\r\n", opus_answer(current)),
         );
     } else {
         push(sdp, format_args!("{line}\r\n"));
@@ -219,7 +174,7 @@ fn push_line(
 }
 
 /// Whether feedback was offered (RFC 4585 section 4.2: an answer adds none) and is used.
-fn is_agreed(feedback: &str, current: Option<&Agreed>, direction: Direction) -> bool {
+fn is_agreed(feedback: &str, current: Option<&Agreed>) -> bool {
     let Some(((number, name), agreed)) = feedback.split_once(' ').zip(current) else {
         return false;
     };
@@ -227,15 +182,12 @@ fn is_agreed(feedback: &str, current: Option<&Agreed>, direction: Direction) -> 
         .payloads
         .iter()
         .filter(|payload| payload.number.to_string() == number)
-        .any(|payload| used_feedback(payload, direction).any(|used| used == name))
+        .any(|payload| used_feedback(payload).any(|used| used == name))
 }
 
-/// Publishers get transport-wide feedback and no estimate of ours; without bandwidth estimation towards subscribers their
-/// transport-wide feedback would be read for nothing.
-fn used_feedback(payload: &Payload, direction: Direction) -> impl Iterator<Item = &'static str> {
-    let is_used = move |name: &&'static str| {
-        *name != codec::REMB && (direction == Direction::Publish || *name != codec::TRANSPORT_CC)
-    };
+/// Publishers get transport-wide feedback, and no estimate of ours.
+fn used_feedback(payload: &Payload) -> impl Iterator<Item = &'static str> {
+    let is_used = |name: &&'static str| *name != codec::REMB;
     payload.feedback.iter().copied().filter(is_used)
 }
 
@@ -254,19 +206,16 @@ fn opus_format(line: &str, current: Option<&Agreed>) -> Option<u8> {
         .then_some(number)
 }
 
-/// What we accept (publish) or send (subscribe) of Opus (RFC 7587 section 7): FEC, and stereo where it is offered.
-fn opus_answer(current: Option<&Agreed>, direction: Direction) -> &'static str {
+/// What we accept of Opus (RFC 7587 section 7): FEC, and stereo where it is offered.
+fn opus_answer(current: Option<&Agreed>) -> &'static str {
     let params = current
         .and_then(|agreed| agreed.payloads.first())
         .map(Payload::params)
         .unwrap_or_default();
-    let is_stereo = params.stereo == Some(true) || params.sprop_stereo == Some(true);
-    match (direction, is_stereo) {
-        (Direction::Publish, true) => "minptime=10;useinbandfec=1;stereo=1",
-        (Direction::Subscribe | Direction::Feed, true) => {
-            "minptime=10;useinbandfec=1;sprop-stereo=1"
-        }
-        (_, false) => "minptime=10;useinbandfec=1",
+    if params.stereo == Some(true) || params.sprop_stereo == Some(true) {
+        "minptime=10;useinbandfec=1;stereo=1"
+    } else {
+        "minptime=10;useinbandfec=1"
     }
 }
 
@@ -281,23 +230,22 @@ fn push_candidates(sdp: &mut String, current: Option<&Agreed>, candidates: &[Str
 }
 
 /// The reply to an ICE restart (RFC 9725 section 4.3.3, RFC 8840 section 9): our new credentials and the candidates, with
-/// the ICE options of the answer.
-pub(crate) fn restart_fragment(
+/// the ICE options of the answer. Each section comes with its first payload type.
+pub(crate) fn restart_fragment<'a>(
     credentials: &Credentials,
-    agreed: &[Agreed],
+    sections: impl Iterator<Item = (&'a Section, u8)> + Clone,
     candidates: &[String],
 ) -> String {
     let mut fragment = String::from("a=ice-lite\r\na=ice-options:trickle\r\na=group:BUNDLE");
-    for Agreed { section, .. } in agreed {
+    for (section, _) in sections.clone() {
         push(&mut fragment, format_args!(" {}", section.mid));
     }
     fragment.push_str("\r\n");
-    for Agreed { section, payloads } in agreed {
+    for (section, number) in sections {
         let medium = match section.kind {
             Kind::Audio => "audio",
             Kind::Video => "video",
         };
-        let number = payloads.first().map_or(0, |payload| payload.number);
         push(
             &mut fragment,
             format_args!(

@@ -87,7 +87,7 @@ impl Payload {
     }
 
     /// Whether every packetisation of the codec is understood: publishers split and join NAL units, which mode 0 forbids.
-    fn can_carry_any(&self) -> bool {
+    pub(crate) fn can_carry_any(&self) -> bool {
         self.codec != Codec::H264 || self.packetization_mode() == 1
     }
 

@@ -62,8 +62,10 @@ pub(crate) enum Class<'a> {
         /// The receiver's user name fragment.
         ufrag: &'a str,
     },
-    /// DTLS, RTP or RTCP.
-    Secured,
+    /// DTLS.
+    Handshake,
+    /// SRTP or SRTCP.
+    Media,
     /// Anything else.
     Unknown,
 }
@@ -75,7 +77,8 @@ const USERNAME: [u8; 2] = [0, 6];
 /// Looks at a datagram without copying any of it.
 pub(crate) fn classify(contents: &[u8]) -> Class<'_> {
     match contents.first() {
-        Some(20..=63 | 128..=191) => Class::Secured,
+        Some(20..=63) => Class::Handshake,
+        Some(128..=191) => Class::Media,
         Some(0) => check(contents).map_or(Class::Unknown, |ufrag| Class::Check { ufrag }),
         _ => Class::Unknown,
     }

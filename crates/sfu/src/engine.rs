@@ -2,44 +2,52 @@
 //!
 //! str0m's rule is that each mutation is followed by a full drain; [`Engine::turn`] is the only way in, and does both.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use str0m::change::SdpOffer;
-use str0m::config::{CryptoProvider, DtlsCert};
+use str0m::config::{CryptoProvider, DtlsCert, Fingerprint};
 use str0m::format::Codec as RtcCodec;
 use str0m::ice::StunMessage;
-use str0m::media::Mid;
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::Extension;
 use str0m::{Candidate, Event, IceCreds, Input, Output as RtcOutput, Rtc, RtcError};
 
 use crate::answer::Agreed;
-use crate::codec::{Codec, Kind};
-use crate::egress::Batch;
-use crate::io::{Datagram, Output, Transport};
-use crate::offer::{Credentials, Direction};
+use crate::codec::Codec;
+use crate::egress::Egress;
+use crate::handshake;
+use crate::io::{Datagram, Transport};
+use crate::offer::{Credentials, Setup, Terms};
+use crate::srtp::Material;
 
 /// Most outputs of one drain; a burst of a hundred packets is far below.
 const DRAIN_MAX: usize = 20_000;
 /// After an error the connection is asked again this much later.
 const RETRY: Duration = Duration::from_secs(1);
-/// Packets kept for retransmission to a subscriber, and how long: enough for one second of 720p.
-const RTX_PACKETS: usize = 256;
-const RTX_AGE: Duration = Duration::from_secs(1);
-/// Most of what is sent that may be retransmissions; bounds what a storm of NACKs costs.
-const RTX_SHARE: f32 = 0.3;
-
 /// A call into the connection has panicked; the connection is not to be used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Panicked;
 
+/// An authentic connectivity check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Check {
+    /// Whether the client wants its way used (USE-CANDIDATE, RFC 8445 section 7.1.2).
+    pub(crate) is_nominated: bool,
+    /// PRIORITY of the client's candidate.
+    pub(crate) priority: u32,
+    /// The transaction, by which one that comes again is known.
+    pub(crate) transaction: [u8; 12],
+}
+
 /// What is the same for all connections of a worker.
 #[derive(Clone)]
 pub(crate) struct Common {
+    /// For publishers.
     pub(crate) crypto: Arc<CryptoProvider>,
+    /// For feeds: it keeps the keys of media back from the connection (`handshake`).
+    pub(crate) key_taking: Arc<CryptoProvider>,
     /// One certificate for all: making a key for each join costs more than the rest of the join.
     pub(crate) certificate: Option<DtlsCert>,
     pub(crate) candidates: Vec<Candidate>,
@@ -51,6 +59,8 @@ pub(crate) struct Engine {
     rtc: Option<Box<Rtc>>,
     common: Common,
     local: Credentials,
+    /// The keys of media that the handshake has made, where they were kept back.
+    material: Option<Material>,
     /// When it wants to be driven next.
     pub(crate) due: Instant,
     /// Whether it has ended by itself.
@@ -65,37 +75,96 @@ impl Engine {
         common: &Common,
         offer: &str,
         agreed: &[Agreed],
-        direction: Direction,
         now: Instant,
     ) -> Result<Option<(Self, String)>, Panicked> {
         let made = catch_unwind(AssertUnwindSafe(|| {
             let local = IceCreds::new();
-            let mut rtc = configure(common, agreed, direction, local.clone()).build(now);
+            let mut rtc = configure(common, agreed, local.clone()).build(now);
             for candidate in &common.candidates {
                 rtc.add_local_candidate(candidate.clone());
             }
             let answer = accept_offer(&mut rtc, offer)?;
-            if direction == Direction::Subscribe {
-                limit_retransmission(&mut rtc, agreed);
-            }
             Some((Box::new(rtc), local, answer))
         }));
         let Some((rtc, local, answer)) = made.map_err(|_| Panicked)? else {
             return Ok(None);
         };
-        let engine = Self {
+        Ok(Some((Self::new(rtc, common, local, now), answer)))
+    }
+
+    /// A connection that does ICE and DTLS with the client of those terms, and no media. `None` if it cannot begin.
+    pub(crate) fn connect(
+        common: &Common,
+        terms: &Terms,
+        now: Instant,
+    ) -> Result<Option<Self>, Panicked> {
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            let local = IceCreds::new();
+            let mut config = Rtc::builder()
+                .set_crypto_provider(Arc::clone(&common.key_taking))
+                .set_local_ice_credentials(local.clone())
+                .set_ice_lite(true)
+                .set_rtp_mode(true)
+                .clear_codecs()
+                .clear_extension_map();
+            if let Some(certificate) = &common.certificate {
+                config = config.set_dtls_cert(certificate.clone());
+            }
+            let mut rtc = config.build(now);
+            for candidate in &common.candidates {
+                rtc.add_local_candidate(candidate.clone());
+            }
+            let fingerprint: Fingerprint = format!("sha-256 {}", terms.fingerprint).parse().ok()?;
+            // Time begins with the first input, and the handshake needs it.
+            rtc.handle_input(Input::Timeout(now)).ok()?;
+            let mut api = rtc.direct_api();
+            api.set_ice_controlling(false);
+            api.set_remote_ice_credentials(remote(&terms.credentials));
+            api.set_remote_fingerprint(fingerprint);
+            api.start_dtls(is_active(terms)).ok()?;
+            Some((Box::new(rtc), local))
+        }));
+        let Some((rtc, local)) = made.map_err(|_| Panicked)? else {
+            return Ok(None);
+        };
+        Ok(Some(Self::new(rtc, common, local, now)))
+    }
+
+    fn new(rtc: Box<Rtc>, common: &Common, local: IceCreds, now: Instant) -> Self {
+        Self {
             rtc: Some(rtc),
             common: common.clone(),
             local: Credentials {
                 ufrag: local.ufrag,
                 password: local.pass,
             },
+            material: None,
             due: now,
             is_over: false,
             #[cfg(test)]
             panics_next: false,
+        }
+    }
+
+    /// Gives a connection without media other credentials on both sides: an ICE restart.
+    pub(crate) fn renew(&mut self, theirs: &Credentials) -> Result<Credentials, Panicked> {
+        let local = self.guarded(|rtc| {
+            let local = IceCreds::new();
+            let mut api = rtc.direct_api();
+            api.set_local_ice_credentials(local.clone());
+            api.set_remote_ice_credentials(remote(theirs));
+            local
+        })?;
+        self.local = Credentials {
+            ufrag: local.ufrag,
+            password: local.pass,
         };
-        Ok(Some((engine, answer)))
+        Ok(self.local.clone())
+    }
+
+    /// The keys of media, once the handshake has made them.
+    pub(crate) fn take_material(&mut self) -> Option<Material> {
+        self.material.take()
     }
 
     /// Our ICE credentials.
@@ -119,27 +188,31 @@ impl Engine {
         Ok(made)
     }
 
-    /// Whether a binding request proves to know the password (RFC 8489 section 9.1.3).
+    /// Reads a binding request that proves to know the password (RFC 8489 section 9.1.3); `None` for any other.
     ///
     /// A panic while reading it is the datagram's, and touches no connection.
-    pub(crate) fn is_authentic_check(&self, contents: &[u8], remote: &Credentials) -> bool {
+    pub(crate) fn authentic_check(&self, contents: &[u8], remote: &Credentials) -> Option<Check> {
         let read = || {
-            let Ok(message) = StunMessage::parse(contents) else {
-                return false;
-            };
+            let message = StunMessage::parse(contents).ok()?;
             let names_both = message
                 .split_username()
                 .is_some_and(|(to, from)| to == self.local.ufrag && from == remote.ufrag);
-            names_both
+            let is_authentic = names_both
                 && message.is_binding_request()
                 && message.verify(self.local.password.as_bytes(), |key, payloads| {
                     self.common
                         .crypto
                         .sha1_hmac_provider
                         .sha1_hmac(key, payloads)
-                })
+                });
+            let transaction = contents.get(8..20)?.first_chunk().copied()?;
+            is_authentic.then(|| Check {
+                is_nominated: message.use_candidate(),
+                priority: message.prio().unwrap_or(0),
+                transaction,
+            })
         };
-        catch_unwind(AssertUnwindSafe(read)).unwrap_or(false)
+        catch_unwind(AssertUnwindSafe(read)).unwrap_or(None)
     }
 
     /// Hands a datagram in. `destination` is the candidate it was sent to.
@@ -162,24 +235,28 @@ impl Engine {
         }
     }
 
-    /// Mutates the connection, then takes out all that follows: datagrams into `outputs`, the rest into `events`.
+    /// Mutates the connection, then takes out all that follows: datagrams into `egress`, the rest into `events`.
     pub(crate) fn turn(
         &mut self,
         now: Instant,
         events: &mut Vec<Event>,
-        outputs: &mut VecDeque<Output>,
+        egress: &mut Egress,
         mutate: impl FnOnce(&mut Rtc) -> Result<(), RtcError>,
     ) -> Result<(), Panicked> {
-        let mut batch = Batch::default();
         let result = self.guarded(|rtc| {
             if let Err(error) = mutate(rtc) {
                 tracing::debug!(%error, "connection refused its input");
             }
-            let due = drain(rtc, now, events, |datagram| batch.push(datagram, outputs));
+            let due = drain(rtc, now, events, |datagram| egress.push(datagram));
             (due, !rtc.is_alive())
         });
-        batch.flush(outputs);
+        egress.flush();
+        // Keys that a handshake has made belong to the connection that was driven.
+        let material = handshake::take();
         let (due, is_over) = result?;
+        if material.is_some() {
+            self.material = material;
+        }
         self.due = due;
         self.is_over = is_over;
         Ok(())
@@ -243,32 +320,35 @@ fn accept_offer(rtc: &mut Rtc, offer: &str) -> Option<String> {
     Some(answer.to_sdp_string())
 }
 
+fn remote(credentials: &Credentials) -> IceCreds {
+    IceCreds {
+        ufrag: credentials.ufrag.clone(),
+        pass: credentials.password.clone(),
+    }
+}
+
+/// Whether we begin the handshake: only where the client waits for us to (RFC 8842 section 5.3).
+pub(crate) fn is_active(terms: &Terms) -> bool {
+    terms.setup == Setup::Passive
+}
+
 /// A connection that knows exactly the payload types that were agreed on, so that it answers with those.
-fn configure(
-    common: &Common,
-    agreed: &[Agreed],
-    direction: Direction,
-    local: IceCreds,
-) -> str0m::RtcConfig {
+fn configure(common: &Common, agreed: &[Agreed], local: IceCreds) -> str0m::RtcConfig {
     let mut config = Rtc::builder()
         .set_crypto_provider(Arc::clone(&common.crypto))
         .set_local_ice_credentials(local)
         .set_ice_lite(true)
         .set_rtp_mode(true)
-        .set_send_buffer_video(RTX_PACKETS)
         .clear_codecs()
         .clear_extension_map()
         .set_extension(1, Extension::AudioLevel)
+        .set_extension(3, Extension::TransportSequenceNumber)
         .set_extension(4, Extension::RtpMid)
         .set_extension(5, Extension::PlayoutDelay)
+        .set_extension(8, Extension::AbsoluteCaptureTime)
+        .set_extension(10, Extension::RtpStreamId)
+        .set_extension(11, Extension::RepairedRtpStreamId)
         .set_extension(13, Extension::VideoOrientation);
-    if direction == Direction::Publish {
-        config = config
-            .set_extension(3, Extension::TransportSequenceNumber)
-            .set_extension(8, Extension::AbsoluteCaptureTime)
-            .set_extension(10, Extension::RtpStreamId)
-            .set_extension(11, Extension::RepairedRtpStreamId);
-    }
     if let Some(certificate) = &common.certificate {
         config = config.set_dtls_cert(certificate.clone());
     }
@@ -291,15 +371,4 @@ fn configure(
         );
     }
     config
-}
-
-fn limit_retransmission(rtc: &mut Rtc, agreed: &[Agreed]) {
-    for Agreed { section, .. } in agreed {
-        let mid = Mid::from(section.mid.as_str());
-        if section.kind == Kind::Video
-            && let Some(stream) = rtc.direct_api().stream_tx_by_mid(mid, None)
-        {
-            stream.set_rtx_cache(RTX_PACKETS, RTX_AGE, Some(RTX_SHARE));
-        }
-    }
 }

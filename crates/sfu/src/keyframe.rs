@@ -31,7 +31,8 @@ impl Requests {
 
     /// A subscriber cannot begin without one.
     pub(crate) fn wait(&mut self) {
-        self.is_wanted = true;
+        // One who waits already has asked.
+        self.is_wanted |= !self.waiting;
         self.waiting = true;
     }
 

@@ -13,10 +13,6 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "subscribers' streams are chosen by it next")
-)]
 mod allocate;
 mod answer;
 mod arrival;
@@ -25,18 +21,10 @@ mod codec;
 mod demux;
 mod egress;
 mod engine;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "subscribers' links are estimated by it next")
-)]
 mod estimate;
-mod forward;
+mod feed;
 mod fragment;
 mod h264;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "subscribers' packets are sealed by it next")
-)]
 mod handshake;
 mod incoming;
 mod io;
@@ -50,26 +38,11 @@ mod peer;
 mod peers;
 mod publish;
 mod ring;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "reports of subscribers are read next"
-    )
-)]
+mod route;
 mod rtcp;
 mod sdp;
 mod simulcast;
 mod source;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "subscribers' packets are sealed by it next"
-    )
-)]
 mod srtp;
 mod timers;
 mod voice;

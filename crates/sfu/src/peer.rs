@@ -3,16 +3,17 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use model::ErrorCode;
+
 use crate::answer::Agreed;
-use crate::codec::{self, Kind};
+use crate::codec::{self, Codec, Kind, Payload};
 use crate::demux::Remote;
 use crate::engine::Engine;
-use crate::forward::Subscriber;
+use crate::feed::Feed;
 use crate::io::{PeerFault, Settings};
-use crate::offer::{Credentials, Direction, Offer, Terms};
+use crate::offer::{Credentials, Offer, Section, Terms};
 use crate::publish::Publisher;
-
-use model::ErrorCode;
+use crate::route::Route;
 
 /// How long ICE and DTLS may take together.
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -23,7 +24,7 @@ const REMOTES_MAX: usize = 16;
 #[derive(Debug)]
 pub(crate) enum Role {
     Publisher(Box<Publisher>),
-    Subscriber(Subscriber),
+    Subscriber(Box<Feed>),
 }
 
 /// One WebRTC connection.
@@ -37,6 +38,8 @@ pub(crate) struct Peer {
     pub(crate) remote: Credentials,
     /// Its addresses, oldest first.
     pub(crate) remotes: VecDeque<Remote>,
+    /// Where its media goes.
+    pub(crate) route: Route,
     pub(crate) is_connected: bool,
     pub(crate) begun: Instant,
     /// When the last authentic packet came.
@@ -44,17 +47,24 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn direction(&self) -> Direction {
-        match self.role {
-            Role::Publisher(_) => Direction::Publish,
-            Role::Subscriber(_) => Direction::Subscribe,
+    pub(crate) fn publisher(&self) -> Option<&Publisher> {
+        match &self.role {
+            Role::Publisher(publisher) => Some(publisher),
+            Role::Subscriber(_) => None,
         }
     }
 
-    pub(crate) fn publisher(&mut self) -> Option<&mut Publisher> {
+    pub(crate) fn publisher_mut(&mut self) -> Option<&mut Publisher> {
         match &mut self.role {
             Role::Publisher(publisher) => Some(publisher),
             Role::Subscriber(_) => None,
+        }
+    }
+
+    pub(crate) fn feed_mut(&mut self) -> Option<&mut Feed> {
+        match &mut self.role {
+            Role::Publisher(_) => None,
+            Role::Subscriber(feed) => Some(feed),
         }
     }
 
@@ -70,10 +80,11 @@ impl Peer {
     /// When it wants to be looked at next.
     pub(crate) fn due(&self, settings: &Settings, now: Instant) -> Instant {
         let due = self.engine.due.min(self.expires(settings));
-        match &self.role {
-            Role::Publisher(publisher) => publisher.due(now).map_or(due, |other| due.min(other)),
-            Role::Subscriber(_) => due,
-        }
+        let own = match &self.role {
+            Role::Publisher(publisher) => publisher.due(now),
+            Role::Subscriber(feed) => feed.due(),
+        };
+        own.map_or(due, |own| due.min(own))
     }
 
     /// Adds an address; gives back the one that gives way.
@@ -86,6 +97,16 @@ impl Peer {
             self.remotes.pop_front()
         } else {
             None
+        }
+    }
+
+    /// An address is not the peer's any more.
+    pub(crate) fn remove_remote(&mut self, remote: Remote) {
+        self.remotes.retain(|at| *at != remote);
+        if self.route.gone(remote)
+            && let Role::Subscriber(feed) = &mut self.role
+        {
+            feed.set_path(None);
         }
     }
 }
@@ -107,23 +128,47 @@ pub(crate) fn agree_to_publish(offer: &Offer) -> Result<Vec<Agreed>, PeerFault> 
 pub(crate) fn agree_to_subscribe(
     offer: &Offer,
     publisher: &Publisher,
-) -> Result<Vec<Agreed>, PeerFault> {
+) -> Result<Vec<(Section, Vec<Payload>)>, PeerFault> {
     if let Some(code) = offer.fault() {
         return Err(PeerFault::Fault(code));
     }
-    let choose = |section: &crate::offer::Section| {
+    let choose = |section: &Section| {
         let payload = match publisher.sent(section.kind) {
             Some(sent) => codec::for_subscriber(&section.payloads, sent),
             None => codec::for_publisher(&section.payloads).into_iter().next(),
         };
-        let code = match section.kind {
-            Kind::Audio => ErrorCode::InvalidAudioCodec,
-            Kind::Video => ErrorCode::InvalidVideoCodec,
-        };
-        Ok(Agreed {
-            section: section.clone(),
-            payloads: vec![payload.ok_or(PeerFault::Fault(code))?],
-        })
+        let payload = payload.ok_or_else(|| missing(section.kind))?;
+        Ok((section.clone(), vec![payload]))
     };
     offer.terms().sections.iter().map(choose).collect()
+}
+
+/// Chooses the payload types of a pool's sections: one for each codec, since any publisher may be put in any of them.
+pub(crate) fn agree_to_feed(
+    sections: &[Section],
+) -> Result<Vec<(Section, Vec<Payload>)>, PeerFault> {
+    let choose = |section: &Section| {
+        let offered = codec::for_publisher(&section.payloads);
+        let payloads: Vec<_> = [Codec::Opus, Codec::H264, Codec::Vp8]
+            .into_iter()
+            .filter_map(|codec| {
+                offered
+                    .iter()
+                    .find(|payload| payload.codec == codec && payload.can_carry_any())
+                    .cloned()
+            })
+            .collect();
+        if payloads.is_empty() {
+            return Err(missing(section.kind));
+        }
+        Ok((section.clone(), payloads))
+    };
+    sections.iter().map(choose).collect()
+}
+
+fn missing(kind: Kind) -> PeerFault {
+    PeerFault::Fault(match kind {
+        Kind::Audio => ErrorCode::InvalidAudioCodec,
+        Kind::Video => ErrorCode::InvalidVideoCodec,
+    })
 }

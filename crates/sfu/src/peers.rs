@@ -1,6 +1,6 @@
 //! The peers of one worker.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,8 +10,12 @@ use str0m::net::TcpType;
 use str0m::{Candidate, Event, Input as RtcInput, Rtc, RtcError};
 
 use crate::demux::Demux;
+use crate::egress::Egress;
 use crate::engine::{Common, Panicked};
+use crate::feed::Wishes;
+use crate::handshake;
 use crate::io::Transport;
+use crate::packet::Packet;
 use crate::peer::{Peer, Role};
 use crate::publish::Taken;
 use crate::timers::Timers;
@@ -19,6 +23,7 @@ use crate::{Counters, Input, Output, PeerFault, Settings};
 
 mod admission;
 mod ingress;
+mod serve;
 #[cfg(test)]
 mod tests;
 
@@ -31,43 +36,70 @@ pub struct Sfu {
     common: Common,
     /// Our candidates, as the answer prints them.
     candidates: Vec<String>,
-    peers: BTreeMap<ConnectionId, Peer>,
+    /// SHA-256 of our certificate, as the answer prints it.
+    fingerprint: String,
+    /// Boxed, so that a feed is taken out and put back cheaply while it looks at publishers.
+    peers: BTreeMap<ConnectionId, Box<Peer>>,
     demux: Demux,
     timers: Timers,
     /// Publishers that have packets to forward.
     pending: BTreeSet<ConnectionId>,
-    outputs: VecDeque<Output>,
+    /// Feeds whose layers are to be chosen.
+    choosing: BTreeSet<ConnectionId>,
+    egress: Egress,
     counters: Counters,
     /// Rounds of forwarding: who comes first changes with each.
     rounds: usize,
-    /// Kept for its allocation.
-    events: Vec<Event>,
     /// The last moment that was told.
     now: Option<Instant>,
+    ssrcs: u32,
+    scratch: Scratch,
+}
+
+/// Kept for their allocations.
+#[derive(Default)]
+struct Scratch {
+    events: Vec<Event>,
+    wishes: Wishes,
+    bursts: Vec<(ConnectionId, Vec<Arc<Packet>>)>,
+    /// Feeds, and which of the bursts are for them.
+    pairs: Vec<(ConnectionId, usize)>,
 }
 
 impl Sfu {
     /// No peers yet.
     pub fn new(settings: Settings) -> Self {
-        let crypto = Arc::new(str0m::crypto::from_feature_flags());
+        let crypto = str0m::crypto::from_feature_flags();
+        let certificate = crypto.dtls_provider.generate_certificate();
         let candidates = candidates(&settings);
+        let fingerprint = certificate
+            .as_ref()
+            .map(|certificate| crypto.sha256_provider.sha256(&certificate.certificate))
+            .map(|digest| {
+                let pairs: Vec<_> = digest.iter().map(|byte| format!("{byte:02X}")).collect();
+                pairs.join(":")
+            });
         Self {
             common: Common {
-                certificate: crypto.dtls_provider.generate_certificate(),
-                crypto,
+                key_taking: Arc::new(handshake::provider(&crypto)),
+                crypto: Arc::new(crypto),
+                certificate,
                 candidates: candidates.clone(),
             },
+            fingerprint: fingerprint.unwrap_or_default(),
             candidates: candidates.iter().map(Candidate::to_sdp_string).collect(),
             settings,
             peers: BTreeMap::new(),
             demux: Demux::default(),
             timers: Timers::default(),
             pending: BTreeSet::new(),
-            outputs: VecDeque::new(),
+            choosing: BTreeSet::new(),
+            egress: Egress::default(),
             counters: Counters::default(),
             rounds: 0,
-            events: Vec::new(),
             now: None,
+            ssrcs: 0,
+            scratch: Scratch::default(),
         }
     }
 
@@ -78,8 +110,7 @@ impl Sfu {
         match input {
             Input::Publish { connection, offer } => {
                 let result = self.publish(connection, &offer, now);
-                self.outputs
-                    .push_back(Output::Answer { connection, result });
+                self.answered(connection, result);
             }
             Input::Subscribe {
                 connection,
@@ -87,15 +118,17 @@ impl Sfu {
                 offer,
             } => {
                 let result = self.subscribe(connection, publisher, &offer, now);
-                self.outputs
-                    .push_back(Output::Answer { connection, result });
+                self.answered(connection, result);
             }
-            Input::Feed { connection, .. } | Input::Reoffer { connection, .. } => {
-                let result = Err(PeerFault::Offer);
-                self.outputs
-                    .push_back(Output::Answer { connection, result });
+            Input::Feed { connection, offer } => {
+                let result = self.feed(connection, &offer, now);
+                self.answered(connection, result);
             }
-            Input::Want { .. } => {}
+            Input::Reoffer { connection, offer } => {
+                let result = self.reoffer(connection, &offer, now);
+                self.answered(connection, result);
+            }
+            Input::Want { connection, wants } => self.want(connection, wants, now),
             Input::Patch {
                 connection,
                 fragment,
@@ -113,19 +146,21 @@ impl Sfu {
 
     /// Forwards what has come in since the last call and does what is due.
     pub fn handle_timeout(&mut self, now: Now) {
-        let now = now.mono;
-        self.now = Some(now);
-        self.forward(now);
+        self.now = Some(now.mono);
+        self.forward(now.mono);
         // Only those that are due at the beginning, so that no peer can keep the worker here.
-        let due: Vec<_> = std::iter::from_fn(|| self.timers.take(now)).collect();
+        let due: Vec<_> = std::iter::from_fn(|| self.timers.take(now.mono)).collect();
         for connection in due {
             self.wake(connection, now);
+        }
+        for connection in std::mem::take(&mut self.choosing) {
+            self.choose(connection, now.mono);
         }
     }
 
     /// When `handle_timeout` is to be called next if nothing comes in.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.pending.is_empty() {
+        if self.pending.is_empty() && self.choosing.is_empty() {
             self.timers.soonest()
         } else {
             self.now
@@ -134,7 +169,12 @@ impl Sfu {
 
     /// The next effect, until there are none.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.egress.outputs.pop_front()
+    }
+
+    /// Takes the buffer of a [`crate::Transmit`] back that has been sent, so that the next one needs no new one.
+    pub fn reuse(&mut self, buffer: Vec<u8>) {
+        self.egress.reuse(buffer);
     }
 
     /// What has passed so far.
@@ -142,71 +182,61 @@ impl Sfu {
         self.counters
     }
 
-    /// Publisher by publisher, subscriber by subscriber: all packets of the burst, one drain.
-    fn forward(&mut self, now: Instant) {
-        for publisher in std::mem::take(&mut self.pending) {
-            let Some(source) = self.peers.get_mut(&publisher).and_then(Peer::publisher) else {
-                continue;
-            };
-            let mut burst = std::mem::take(&mut source.pending);
-            let mut subscribers: Vec<_> = source.subscribers.iter().copied().collect();
-            self.rounds = self.rounds.wrapping_add(1);
-            let first = self.rounds.checked_rem(subscribers.len()).unwrap_or(0);
-            subscribers.rotate_left(first);
-            for connection in subscribers {
-                if !self
-                    .peers
-                    .get(&connection)
-                    .is_some_and(|peer| peer.is_connected)
-                {
-                    continue;
-                }
-                self.drive(connection, now, |rtc, role, counters| {
-                    if let Role::Subscriber(subscriber) = role {
-                        subscriber.write(rtc, &burst, counters);
-                    }
-                    rtc.handle_input(RtcInput::Timeout(now))
-                });
-            }
-            burst.clear();
-            if let Some(source) = self.peers.get_mut(&publisher).and_then(Peer::publisher) {
-                source.pending = burst;
-            }
-        }
+    fn put_out(&mut self, output: Output) {
+        self.egress.flush();
+        self.egress.outputs.push_back(output);
+    }
+
+    fn answered(&mut self, connection: ConnectionId, result: Result<crate::Answer, PeerFault>) {
+        self.put_out(Output::Answer { connection, result });
     }
 
     /// A peer's deadline has come.
-    fn wake(&mut self, connection: ConnectionId, now: Instant) {
-        let Some(peer) = self.peers.get(&connection) else {
+    fn wake(&mut self, connection: ConnectionId, now: Now) {
+        let Some(peer) = self.peers.get_mut(&connection) else {
             return;
         };
-        if peer.expires(&self.settings) <= now {
-            self.end(connection, PeerFault::Timeout, now);
+        if peer.expires(&self.settings) <= now.mono {
+            self.end(connection, PeerFault::Timeout, now.mono);
             return;
         }
-        self.drive(connection, now, |rtc, role, counters| {
+        if let Some(feed) = peer.feed_mut() {
+            let egress = &mut self.egress;
+            if serve::guarded(|| feed.handle_timeout(now, egress)).is_err() {
+                self.panicked(connection, now.mono);
+                return;
+            }
+            self.egress.flush();
+            if feed.choice_is_due(now.mono) {
+                self.choosing.insert(connection);
+            }
+            if peer.engine.due > now.mono {
+                self.arm(connection, now.mono);
+                return;
+            }
+        }
+        self.drive(connection, now.mono, |rtc, role, counters| {
             if let Role::Publisher(publisher) = role {
-                publisher.layers_changed(now);
-                publisher.voice_change(now);
                 for ssrc in publisher.take_plainly_repaired() {
                     if let Some(stream) = rtc.direct_api().stream_rx(&ssrc.into()) {
                         stream.suppress_nack(false);
                     }
                 }
-                for ssrc in publisher.take_key_frame_requests(now) {
+                for ssrc in publisher.take_key_frame_requests(now.mono) {
                     if let Some(stream) = rtc.direct_api().stream_rx(&ssrc.into()) {
                         stream.request_keyframe(KeyframeRequestKind::Pli);
                         counters.key_frame_requests += 1;
                     }
                 }
             }
-            rtc.handle_input(RtcInput::Timeout(now))
+            rtc.handle_input(RtcInput::Timeout(now.mono))
         });
+        self.publisher_news(connection, now.mono);
         if let Some(peer) = self.peers.get_mut(&connection)
-            && peer.engine.due <= now
+            && peer.engine.due <= now.mono
         {
-            peer.engine.due = now + DRIVE_INTERVAL;
-            self.arm(connection, now);
+            peer.engine.due = now.mono + DRIVE_INTERVAL;
+            self.arm(connection, now.mono);
         }
     }
 
@@ -220,14 +250,12 @@ impl Sfu {
         let Some(peer) = self.peers.get_mut(&connection) else {
             return;
         };
-        let mut events = std::mem::take(&mut self.events);
+        let mut events = std::mem::take(&mut self.scratch.events);
         let role = &mut peer.role;
         let counters = &mut self.counters;
-        let turn = peer
-            .engine
-            .turn(now, &mut events, &mut self.outputs, |rtc| {
-                mutate(rtc, role, counters)
-            });
+        let turn = peer.engine.turn(now, &mut events, &mut self.egress, |rtc| {
+            mutate(rtc, role, counters)
+        });
         let is_over = peer.engine.is_over;
         let mut fault = None;
         for event in events.drain(..) {
@@ -235,9 +263,9 @@ impl Sfu {
                 fault = self.event(connection, event, now);
             }
         }
-        self.events = events;
+        self.scratch.events = events;
         match (turn, fault) {
-            (Err(Panicked), _) => self.panicked(connection),
+            (Err(Panicked), _) => self.panicked(connection, now),
             (Ok(()), Some(fault)) => self.end(connection, fault, now),
             // Without a close from the peer only a handshake ends a connection: by its own timeout, or by a certificate that is
             // not the offer's.
@@ -257,12 +285,15 @@ impl Sfu {
             Event::Connected => {
                 peer.heard = now;
                 peer.is_connected = true;
-                if let Role::Subscriber(subscriber) = &peer.role {
-                    let publisher = subscriber.publisher;
-                    let waits = subscriber.waits_for_key_frame();
-                    self.want_key_frame(publisher, waits, now);
+                let material = peer.engine.take_material();
+                if let Role::Subscriber(feed) = &mut peer.role {
+                    let secured = material.map(|material| feed.secure(&material, now));
+                    if !matches!(secured, Some(Ok(()))) {
+                        return Some(PeerFault::Fault(ErrorCode::InternalServerException));
+                    }
+                    self.choosing.insert(connection);
                 }
-                self.outputs.push_back(Output::Connected { connection });
+                self.put_out(Output::Connected { connection });
             }
             Event::RtpPacket(packet) => {
                 peer.heard = now;
@@ -276,33 +307,11 @@ impl Sfu {
                     }
                 }
             }
-            Event::KeyframeRequest(_) => {
-                peer.heard = now;
-                if let Role::Subscriber(subscriber) = &peer.role {
-                    let publisher = subscriber.publisher;
-                    self.want_key_frame(publisher, false, now);
-                }
-            }
             Event::SenderFeedback(_) => peer.heard = now,
             Event::Closed => return Some(PeerFault::ClosedByPeer),
             _ => {}
         }
         None
-    }
-
-    fn want_key_frame(&mut self, publisher: ConnectionId, waits: bool, now: Instant) {
-        let Some(source) = self.peers.get_mut(&publisher).and_then(Peer::publisher) else {
-            return;
-        };
-        let tracks: Vec<_> = source.video().iter().map(|layer| layer.track).collect();
-        for track in tracks {
-            if waits {
-                source.wait_key_frame(track);
-            } else {
-                source.want_key_frame(track);
-            }
-        }
-        self.arm(publisher, now);
     }
 
     fn arm(&mut self, connection: ConnectionId, now: Instant) {
@@ -313,48 +322,61 @@ impl Sfu {
 
     fn close(&mut self, connection: ConnectionId, now: Instant) {
         if let Some(peer) = self.peers.get_mut(&connection) {
+            if let Role::Subscriber(feed) = &mut peer.role {
+                feed.goodbye(&mut self.egress);
+            }
             let mut events = Vec::new();
-            let outputs = &mut self.outputs;
-            let told = peer.engine.turn(now, &mut events, outputs, Rtc::close);
+            let told = peer
+                .engine
+                .turn(now, &mut events, &mut self.egress, Rtc::close);
             if told.is_err() {
                 self.counters.panics += 1;
             }
         }
-        self.forget(connection);
+        self.forget(connection, now);
     }
 
     /// Ends a peer on its own account.
     fn end(&mut self, connection: ConnectionId, fault: PeerFault, now: Instant) {
         tracing::debug!(%connection, %fault, "peer ends");
         self.close(connection, now);
-        self.outputs.push_back(Output::Closed { connection, fault });
+        self.put_out(Output::Closed { connection, fault });
     }
 
-    fn panicked(&mut self, connection: ConnectionId) {
+    fn panicked(&mut self, connection: ConnectionId, now: Instant) {
         tracing::error!(%connection, "connection panicked");
         self.counters.panics += 1;
-        self.forget(connection);
+        self.egress.discard();
+        self.forget(connection, now);
         let fault = PeerFault::Fault(ErrorCode::InternalServerException);
-        self.outputs.push_back(Output::Closed { connection, fault });
+        self.put_out(Output::Closed { connection, fault });
     }
 
-    fn forget(&mut self, connection: ConnectionId) {
-        let Some(peer) = self.peers.remove(&connection) else {
+    fn forget(&mut self, connection: ConnectionId, now: Instant) {
+        let Some(mut peer) = self.peers.remove(&connection) else {
             return;
         };
         self.timers.remove(connection);
         self.pending.remove(&connection);
+        self.choosing.remove(&connection);
         self.demux.unname(&peer.engine.local().ufrag);
         for remote in &peer.remotes {
             self.demux.unbind(*remote, connection);
         }
-        if let Role::Subscriber(subscriber) = &peer.role
-            && let Some(source) = self
-                .peers
-                .get_mut(&subscriber.publisher)
-                .and_then(Peer::publisher)
-        {
-            source.subscribers.remove(&connection);
+        match &mut peer.role {
+            Role::Publisher(publisher) => {
+                for subscriber in std::mem::take(&mut publisher.subscribers) {
+                    self.publisher_gone(subscriber, connection, now);
+                }
+            }
+            Role::Subscriber(feed) => {
+                for publisher in feed.publishers() {
+                    let source = self.peers.get_mut(&publisher);
+                    if let Some(source) = source.and_then(|peer| peer.publisher_mut()) {
+                        source.subscribers.remove(&connection);
+                    }
+                }
+            }
         }
     }
 }

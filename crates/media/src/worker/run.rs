@@ -305,8 +305,15 @@ impl Worker {
         while let Some(output) = self.sfu.poll_output() {
             match output {
                 Output::Transmit(transmit) => match transmit.transport {
-                    Transport::Udp => self.udp.send(transmit),
-                    Transport::Tcp => self.tcp.send(transmit.destination, &transmit.contents),
+                    Transport::Udp => {
+                        if let Some(buffer) = self.udp.send(transmit) {
+                            self.sfu.reuse(buffer);
+                        }
+                    }
+                    Transport::Tcp => {
+                        self.tcp.send(transmit.destination, &transmit.contents);
+                        self.sfu.reuse(transmit.contents);
+                    }
                 },
                 Output::Answer { connection, result } => {
                     if !self.reoffers.remove(&connection) && result.is_err() {

@@ -10,7 +10,7 @@ use sfu::Transmit;
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// Kernel buffers asked for, each way: 10 ms of 3 Gbit/s. The kernel gives what `net.core.[rw]mem_max` allows.
-const KERNEL_BUFFER_BYTES: usize = 4 << 20;
+pub(crate) const KERNEL_BUFFER_BYTES: usize = 4 << 20;
 /// Batches taken per turn, so that a flood starves neither orders nor timers.
 const BATCHES_PER_TURN: usize = 32;
 /// Sends that wait while the socket takes no more; then new ones are dropped, which is what a network does.
@@ -38,6 +38,13 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
     socket.set_recv_buffer_size(KERNEL_BUFFER_BYTES)?;
     socket.set_send_buffer_size(KERNEL_BUFFER_BYTES)?;
     Ok(socket.into())
+}
+
+/// How much of a send the socket has taken; what cannot be sent at all counts as sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    All,
+    InPart,
 }
 
 /// The socket with its buffers and its queue.
@@ -109,34 +116,35 @@ impl Udp {
         }
     }
 
-    /// Sends, or queues where the socket takes no more, or drops where the queue is full.
-    pub(super) fn send(&mut self, transmit: Transmit) {
-        let rest = if self.waiting.is_empty() {
-            self.try_send(transmit)
-        } else {
-            Some(transmit)
-        };
-        let Some(rest) = rest else { return };
-        if self.waiting.len() < WAITING_MAX {
-            self.waiting.push_back(rest);
-        } else {
-            self.dropped += 1;
+    /// Sends, or queues where the socket takes no more, or drops where the queue is full. A buffer that is not needed any more
+    /// comes back.
+    pub(super) fn send(&mut self, mut transmit: Transmit) -> Option<Vec<u8>> {
+        if self.waiting.is_empty() && self.try_send(&mut transmit) == Sent::All {
+            return Some(transmit.contents);
         }
+        if self.waiting.len() < WAITING_MAX {
+            self.waiting.push_back(transmit);
+            return None;
+        }
+        self.dropped += 1;
+        Some(transmit.contents)
     }
 
     /// Sends what waits, as far as the socket takes it.
     pub(super) fn flush(&mut self) {
-        while let Some(transmit) = self.waiting.pop_front() {
-            if let Some(rest) = self.try_send(transmit) {
-                self.waiting.push_front(rest);
+        while let Some(mut transmit) = self.waiting.pop_front() {
+            if self.try_send(&mut transmit) == Sent::InPart {
+                self.waiting.push_front(transmit);
                 return;
             }
         }
     }
 
-    /// Sends as much as the socket takes; what is left comes back.
-    fn try_send(&self, mut transmit: Transmit) -> Option<Transmit> {
-        let destination = self.reachable(transmit.destination)?;
+    /// Sends as much as the socket takes; what is left stays in the transmit.
+    fn try_send(&self, transmit: &mut Transmit) -> Sent {
+        let Some(destination) = self.reachable(transmit.destination) else {
+            return Sent::All;
+        };
         let segment = transmit.segment.filter(|segment| *segment > 0);
         let mut sent = 0;
         while let Some(rest) = transmit
@@ -163,7 +171,7 @@ impl Udp {
                 Ok(()) => sent += chunk.len(),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     transmit.contents.drain(..sent);
-                    return Some(transmit);
+                    return Sent::InPart;
                 }
                 // Refused as a batch: the same bytes go again, one by one.
                 Err(_) if is_batch && self.state.max_gso_segments() == 1 => {}
@@ -174,7 +182,7 @@ impl Udp {
                 }
             }
         }
-        None
+        Sent::All
     }
 
     /// How many datagrams of that size may go with one call.

@@ -6,10 +6,11 @@ use std::time::Instant;
 use model::ConnectionId;
 
 use super::Sfu;
+use super::serve::guarded;
 use crate::demux::{self, Class};
-use crate::engine::Engine;
+use crate::engine::{Engine, Panicked};
 use crate::io::Datagram;
-use crate::peer::Peer;
+use crate::peer::Role;
 
 /// Longest datagram that is looked at; str0m's buffers are of that size.
 const DATAGRAM_BYTES_MAX: usize = 2_000;
@@ -18,11 +19,11 @@ impl Sfu {
     pub(super) fn datagram(&mut self, datagram: &Datagram<'_>, now: Instant) {
         let remote = (datagram.transport, datagram.source);
         let class = demux::classify(datagram.contents);
-        let is_secured = matches!(class, Class::Secured);
+        let is_secured = matches!(class, Class::Handshake | Class::Media);
         let owner = match class {
             _ if datagram.contents.len() > DATAGRAM_BYTES_MAX => None,
             Class::Check { ufrag } => self.checked(datagram, ufrag, now),
-            Class::Secured => self.demux.of_remote(remote),
+            Class::Handshake | Class::Media => self.demux.of_remote(remote),
             Class::Unknown => None,
         };
         let (Some(connection), Some(destination)) = (owner, self.destination(datagram.source))
@@ -31,12 +32,15 @@ impl Sfu {
             return;
         };
         // Checks keep the connection alive and are rare; they pass whatever else comes.
-        let source = self.peers.get_mut(&connection).and_then(Peer::publisher);
+        let source = self.source(connection);
         if is_secured
             && let Some(publisher) = source
             && !publisher.admits(datagram.contents.len(), now)
         {
             self.counters.packets_dropped += 1;
+            return;
+        }
+        if class == Class::Media && self.feedback(connection, datagram, now) {
             return;
         }
         self.drive(connection, now, |rtc, _, _| {
@@ -53,14 +57,17 @@ impl Sfu {
     ) -> Option<ConnectionId> {
         let connection = self.demux.of_ufrag(ufrag)?;
         let peer = self.peers.get_mut(&connection)?;
-        if !peer
+        let check = peer
             .engine
-            .is_authentic_check(datagram.contents, &peer.remote)
-        {
-            return None;
-        }
+            .authentic_check(datagram.contents, &peer.remote)?;
         peer.heard = now;
         let remote = (datagram.transport, datagram.source);
+        if peer.route.check(remote, check, now)
+            && let Some(feed) = peer.feed_mut()
+        {
+            feed.set_path(Some(remote));
+            self.choosing.insert(connection);
+        }
         let oldest = peer.add_remote(remote);
         if let Some(oldest) = oldest {
             self.demux.unbind(oldest, connection);
@@ -69,15 +76,53 @@ impl Sfu {
             && before != connection
             && let Some(before) = self.peers.get_mut(&before)
         {
-            before.remotes.retain(|at| *at != remote);
+            before.remove_remote(remote);
         }
         Some(connection)
+    }
+
+    /// What a subscriber's client sends beside ICE and DTLS: it is the feed's, and the connection never sees it. Says whether
+    /// it was that.
+    fn feedback(
+        &mut self,
+        connection: ConnectionId,
+        datagram: &Datagram<'_>,
+        now: Instant,
+    ) -> bool {
+        let Some(peer) = self.peers.get_mut(&connection) else {
+            return false;
+        };
+        let Role::Subscriber(feed) = &mut peer.role else {
+            return false;
+        };
+        let mut wishes = std::mem::take(&mut self.scratch.wishes);
+        match guarded(|| feed.secured(datagram.contents, &mut wishes, now)) {
+            Err(Panicked) => {
+                self.panicked(connection, now);
+                return true;
+            }
+            Ok(Ok(())) => {
+                peer.heard = now;
+                peer.route.heard((datagram.transport, datagram.source), now);
+            }
+            // Whoever forges the address could send it too: it ends nothing.
+            Ok(Err(_)) => self.counters.packets_dropped += 1,
+        }
+        for (publisher, track) in wishes.key_frames.drain(..) {
+            self.key_frame_wanted(publisher, track, now);
+        }
+        if !wishes.asked.is_empty() {
+            self.resend(connection, &wishes.asked, now);
+            wishes.asked.clear();
+        }
+        self.scratch.wishes = wishes;
+        true
     }
 
     pub(super) fn unbind(&mut self, remote: demux::Remote, owner: ConnectionId) {
         self.demux.unbind(remote, owner);
         if let Some(peer) = self.peers.get_mut(&owner) {
-            peer.remotes.retain(|at| *at != remote);
+            peer.remove_remote(remote);
         }
     }
 

@@ -8,8 +8,29 @@ use crate::offers;
 use str0m::media::MediaKind::Video;
 
 #[test]
+fn a_viewer_that_joins_while_a_key_frame_is_fresh_gets_it_and_what_came_since_at_once() {
+    let mut net = Network::stage(settings(), 1);
+    net.run(Duration::from_secs(2));
+    net.frame(&key_frame(640, 360), 3_000);
+    net.frame(&predicted_frame(2), 6_000);
+    let before = net.client(1).key_frame_requests;
+    net.subscribe(3, 1, offers::CHROMIUM_SUBSCRIBE);
+    net.connect();
+    net.run(Duration::from_millis(200));
+    let count = key_frame(640, 360).len() + 2;
+    assert_eq!(net.client(3).received_of(Video).len(), count);
+    assert_eq!(net.client(1).key_frame_requests, before);
+
+    net.frame(&predicted_frame(1), 9_000);
+    let received = net.client(3).received_of(Video);
+    let numbers: Vec<_> = received.iter().map(|packet| *packet.seq_no).collect();
+    assert_eq!(numbers, (1..=count as u64 + 1).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_viewer_that_joins_later_starts_with_a_key_frame() {
     let mut net = Network::stage(settings(), 1);
+    net.run(Duration::from_secs(2));
     net.subscribe(3, 1, offers::CHROMIUM_SUBSCRIBE);
     net.connect();
     net.frame(&predicted_frame(2), 3_000);

@@ -173,6 +173,7 @@ fn vp8_is_forwarded_from_a_key_frame_on_and_has_the_same_limit() {
     net.publish(1, offers::CHROMIUM_PUBLISH);
     net.connect();
     net.send(1, Video, 96, &packets(&[vp8_key_frame(640, 480)], 0));
+    net.run(Duration::from_secs(2));
     net.subscribe(2, 1, offers::CHROMIUM_SUBSCRIBE);
     net.connect();
     net.send(

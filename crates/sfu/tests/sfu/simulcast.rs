@@ -286,6 +286,7 @@ fn t43_key_frames_are_asked_of_each_encoding_at_its_own_pace() {
     for place in 0..3 {
         send(&mut net, place, 108, &key_frame(320, 180), 3_000);
     }
+    net.run(Duration::from_secs(2));
     net.subscribe(2, 1, offers::CHROMIUM_SUBSCRIBE);
     net.connect();
     net.run(Duration::from_secs(5));

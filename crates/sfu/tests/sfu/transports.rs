@@ -84,6 +84,7 @@ fn a_long_burst_is_cut_at_64_datagrams_and_65000_bytes() {
 #[test]
 fn a_viewer_over_tcp_gets_the_same_in_single_datagrams() {
     let mut net = Network::stage(settings(), 0);
+    net.run(Duration::from_secs(2));
     net.subscribe_over(Transport::Tcp, 2, 1, offers::CHROMIUM_SUBSCRIBE);
     net.connect();
     net.frame(&crate::media::key_frame(640, 360), 3_000);

@@ -1,0 +1,291 @@
+//! Which layer of each publisher is sent, within what the way to the client carries.
+
+use std::time::{Duration, Instant};
+
+use model::ConnectionId;
+
+use super::{CHOICE_INTERVAL, Feed, QUALITY_INTERVAL};
+use crate::allocate::{Choice, Demand, allocate};
+use crate::codec::Kind;
+use crate::io::{Counters, LayerReason, Layers, Quality, Start, VideoWant};
+use crate::layer::VideoLayer;
+use crate::packet::Track;
+use crate::publish::Publisher;
+
+/// What the headers of 50 packets a second take, bits per second.
+const AUDIO_HEADERS_BPS: u64 = 20_000;
+/// What is kept for audio that is silent at the moment, bits per second: it may begin at any.
+const AUDIO_BPS_MIN: u64 = 32_000;
+/// Headers and tags of video, as a part of its payload: 60 bytes on 1,200.
+const HEADERS_SHARE: u64 = 20;
+/// How long what the lowest layers take is sent before the estimate is believed to be less.
+const TRIAL: Duration = Duration::from_secs(3);
+/// A bitrate that has moved by less than a quarter is not news.
+const NEWS_SHARE: u64 = 4;
+
+/// A track that a feed is to get, and does not get yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Awaited {
+    pub(crate) publisher: ConnectionId,
+    pub(crate) track: Track,
+    /// Whether nothing at all is sent until a key frame comes.
+    pub(crate) is_blank: bool,
+}
+
+/// What has come of a choice.
+#[derive(Debug, Default)]
+pub(crate) struct Chosen {
+    pub(crate) awaited: Vec<Awaited>,
+    pub(crate) layers: Vec<Layers>,
+    pub(crate) quality: Option<Quality>,
+}
+
+/// One publisher's video in a slot of this feed.
+struct Candidate<'a> {
+    slot: usize,
+    publisher: ConnectionId,
+    want: VideoWant,
+    all: &'a [VideoLayer],
+    /// Those that may be chosen, lowest first, and what each takes.
+    allowed: Vec<&'a VideoLayer>,
+    bitrates: Vec<u64>,
+}
+
+impl Feed {
+    /// Chooses what is sent in each slot. `find` finds publishers.
+    pub(crate) fn choose<'a>(
+        &mut self,
+        find: impl Fn(ConnectionId) -> Option<&'a Publisher>,
+        counters: &mut Counters,
+        now: Instant,
+    ) -> Chosen {
+        self.choice_is_wanted = false;
+        self.choice_due = now + CHOICE_INTERVAL;
+        let mut chosen = Chosen::default();
+        self.choose_audio();
+        let candidates = self.candidates(&find);
+        let demands: Vec<_> = candidates
+            .iter()
+            .map(|candidate| self.demand(candidate))
+            .collect();
+        let audio_bps = self
+            .bonds
+            .iter()
+            .filter(|bond| bond.audio.is_some())
+            .filter_map(|bond| find(bond.publisher)?.audio())
+            .map(|audio| audio.bitrate_bps(now).max(AUDIO_BPS_MIN) + AUDIO_HEADERS_BPS)
+            .sum();
+        let mut choices = Vec::with_capacity(demands.len());
+        let budget = self.budget(&demands, audio_bps, now);
+        let next = allocate(budget, audio_bps, &demands, &mut choices);
+        self.wire.estimator.want_probe(next.unwrap_or(0), now);
+        drop(demands);
+        for (candidate, choice) in candidates.iter().zip(&choices) {
+            self.take_choice(candidate, *choice, &mut chosen, counters);
+        }
+        for candidate in &candidates {
+            self.tell(candidate, &mut chosen);
+        }
+        if self.quality_due <= now {
+            self.quality_due = now + QUALITY_INTERVAL;
+            chosen.quality = Some(Quality {
+                estimate_bps: self.wire.estimator.bitrate_bps(),
+                sent_bps: self.wire.sent_bps(now),
+                loss: self.wire.estimator.loss(),
+                round_trip: self.wire.estimator.round_trip(),
+            });
+        }
+        chosen
+    }
+
+    /// What may be sent, bits per second.
+    fn budget(&self, demands: &[Demand<'_>], audio_bps: u64, now: Instant) -> u64 {
+        if !self.wire.has_estimate() {
+            // A client that reports nothing about arrival gets what there is.
+            return u64::MAX;
+        }
+        let estimate = self.wire.estimator.bitrate_bps();
+        let is_young = self
+            .opened
+            .is_some_and(|opened| now.saturating_duration_since(opened) < TRIAL);
+        if !is_young {
+            return estimate;
+        }
+        // Nothing is known before something was sent: the lowest layers are tried.
+        let lowest: u64 = demands
+            .iter()
+            .filter_map(|demand| demand.layers.first())
+            .sum();
+        estimate.max(lowest.saturating_add(audio_bps))
+    }
+
+    fn choose_audio(&mut self) {
+        for bond in &self.bonds {
+            if let Some(slot) = bond.audio.and_then(|place| self.slots.get_mut(place)) {
+                slot.target = Some(Track::AUDIO);
+            }
+        }
+    }
+
+    fn candidates<'a>(
+        &self,
+        find: &impl Fn(ConnectionId) -> Option<&'a Publisher>,
+    ) -> Vec<Candidate<'a>> {
+        let candidate = |bond: &super::bind::Bond| {
+            let place = bond.video?;
+            let slot = self.slots.get(place)?;
+            let publisher = find(bond.publisher)?;
+            let want = self
+                .wants
+                .iter()
+                .find(|want| want.publisher == bond.publisher)
+                .and_then(|want| want.video.clone())?;
+            let all = publisher.video();
+            let codec = publisher.sent(Kind::Video)?.codec;
+            let mut allowed: Vec<_> = all
+                .iter()
+                .filter(|layer| layer.is_live && slot.payload(codec).is_some())
+                .collect();
+            if let Some(pixels_max) = want.pixels_max {
+                let fits = |layer: &&VideoLayer| {
+                    u64::from(layer.width) * u64::from(layer.height) <= u64::from(pixels_max)
+                };
+                if allowed.iter().any(fits) {
+                    allowed.retain(fits);
+                } else {
+                    allowed.truncate(1);
+                }
+            }
+            Some(Candidate {
+                slot: place,
+                publisher: bond.publisher,
+                want,
+                all,
+                bitrates: allowed
+                    .iter()
+                    .map(|layer| layer.bitrate_bps + layer.bitrate_bps / HEADERS_SHARE)
+                    .collect(),
+                allowed,
+            })
+        };
+        self.bonds.iter().filter_map(candidate).collect()
+    }
+
+    fn demand<'c>(&self, candidate: &'c Candidate<'_>) -> Demand<'c> {
+        let slot = self.slots.get(candidate.slot);
+        let place_of = |track: Track| {
+            candidate
+                .allowed
+                .iter()
+                .position(|layer| layer.track == track)
+        };
+        let asked_for = candidate.want.layer.as_ref().and_then(|label| {
+            candidate
+                .allowed
+                .iter()
+                .position(|layer| layer.label == *label)
+        });
+        let has_begun = slot.is_some_and(|slot| slot.stream.newest_index().is_some());
+        let begin = match candidate.want.start {
+            Start::Highest if !has_begun => candidate.allowed.len().checked_sub(1),
+            Start::Highest | Start::Lowest => None,
+        };
+        Demand {
+            priority: candidate.want.priority,
+            layers: &candidate.bitrates,
+            current: slot.and_then(|slot| slot.target).and_then(place_of),
+            wanted: asked_for.or(begin),
+            is_paused: slot.is_some_and(|slot| slot.is_paused),
+        }
+    }
+
+    fn take_choice(
+        &mut self,
+        candidate: &Candidate<'_>,
+        choice: Choice,
+        chosen: &mut Chosen,
+        counters: &mut Counters,
+    ) {
+        let Some(slot) = self.slots.get_mut(candidate.slot) else {
+            return;
+        };
+        let track = match choice {
+            Choice::Layer(place) => candidate.allowed.get(place).map(|layer| layer.track),
+            Choice::Paused => None,
+        };
+        let is_paused = track.is_none() && !candidate.allowed.is_empty();
+        if is_paused != slot.is_paused {
+            counters.pauses += u64::from(is_paused);
+            slot.is_paused = is_paused;
+            self.is_rebound = true;
+        }
+        slot.target = track;
+        let sending = slot.stream.sending();
+        let Some(track) = track else {
+            if is_paused {
+                slot.stream.stop();
+            }
+            return;
+        };
+        if sending != Some((candidate.publisher, track)) {
+            chosen.awaited.push(Awaited {
+                publisher: candidate.publisher,
+                track,
+                is_blank: sending.is_none(),
+            });
+        }
+    }
+
+    /// Tells the publisher's layers where they are news.
+    fn tell(&mut self, candidate: &Candidate<'_>, chosen: &mut Chosen) {
+        let Some(slot) = self.slots.get(candidate.slot) else {
+            return;
+        };
+        let selected = slot.stream.sending().and_then(|(publisher, track)| {
+            let is_here = publisher == candidate.publisher;
+            let layer = candidate.all.iter().find(|layer| layer.track == track);
+            layer.filter(|_| is_here).map(|layer| layer.label.clone())
+        });
+        let reason = match &candidate.want.layer {
+            None => LayerReason::Automatic,
+            Some(label) if selected.as_ref() == Some(label) => LayerReason::Selected,
+            Some(label) if candidate.allowed.iter().any(|layer| layer.label == *label) => {
+                LayerReason::Bandwidth
+            }
+            Some(_) => LayerReason::Unavailable,
+        };
+        let layers = Layers {
+            publisher: candidate.publisher,
+            layers: candidate
+                .all
+                .iter()
+                .filter(|layer| layer.is_live)
+                .map(VideoLayer::told)
+                .collect(),
+            selected,
+            reason,
+        };
+        let told = self
+            .told
+            .iter_mut()
+            .find(|(publisher, _)| *publisher == candidate.publisher);
+        match told {
+            Some((_, told)) if !is_news(told, &layers) => return,
+            Some((_, told)) => told.clone_from(&layers),
+            None => self.told.push((candidate.publisher, layers.clone())),
+        }
+        chosen.layers.push(layers);
+    }
+}
+
+fn is_news(told: &Layers, now: &Layers) -> bool {
+    told.selected != now.selected
+        || told.reason != now.reason
+        || told.layers.len() != now.layers.len()
+        || told.layers.iter().zip(&now.layers).any(|(told, now)| {
+            told.label != now.label
+                || told.width != now.width
+                || told.height != now.height
+                || told.bitrate_bps.abs_diff(now.bitrate_bps) > told.bitrate_bps / NEWS_SHARE
+        })
+}

@@ -1,0 +1,138 @@
+//! One slot of a feed: a section of the client's, with the stream that goes out in it.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use model::ConnectionId;
+
+use super::stream::Stream;
+use crate::codec::{Codec, Kind, Payload};
+use crate::io::Medium;
+use crate::packet::Track;
+use crate::srtp::Indices;
+
+/// A slot that has been given up stays empty for this long before another publisher gets it, so that no picture of the one is
+/// taken for the other's.
+pub(super) const QUARANTINE: Duration = Duration::from_secs(2);
+/// Retransmissions that are remembered, so that a request that crosses its answer is not answered twice.
+const RESENT_MAX: usize = 64;
+
+/// A slot.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(super) mid: String,
+    pub(super) kind: Kind,
+    /// Best first; never empty.
+    pub(super) payloads: Vec<Payload>,
+    pub(super) ssrc: u32,
+    pub(super) rtx_ssrc: u32,
+    pub(super) stream: Stream,
+    /// Of the stream and of its retransmissions, once there are keys.
+    pub(super) indices: Option<Indices>,
+    pub(super) rtx_indices: Option<Indices>,
+    pub(super) rtx_next: u64,
+    /// Whose media it carries.
+    pub(super) publisher: Option<ConnectionId>,
+    /// Which of the publisher's tracks is to be sent.
+    pub(super) target: Option<Track>,
+    /// Whether nothing is sent for want of bandwidth.
+    pub(super) is_paused: bool,
+    /// When it was given up.
+    pub(super) left: Option<Instant>,
+    /// Whether the client has reported on the stream: it knows the SSRC then.
+    pub(super) is_known: bool,
+    pub(super) packets: u32,
+    pub(super) octets: u32,
+    resent: VecDeque<(u64, Instant)>,
+}
+
+impl Slot {
+    pub(super) fn new(mid: &str, kind: Kind, payloads: Vec<Payload>, ssrcs: (u32, u32)) -> Self {
+        Self {
+            mid: mid.to_owned(),
+            kind,
+            payloads,
+            ssrc: ssrcs.0,
+            rtx_ssrc: ssrcs.1,
+            stream: Stream::default(),
+            indices: None,
+            rtx_indices: None,
+            rtx_next: 1,
+            publisher: None,
+            target: None,
+            is_paused: false,
+            left: None,
+            is_known: false,
+            packets: 0,
+            octets: 0,
+            resent: VecDeque::new(),
+        }
+    }
+
+    /// The payload types for a codec: media, and its retransmissions.
+    pub(super) fn payload(&self, codec: Codec) -> Option<(u8, Option<u8>)> {
+        self.payloads
+            .iter()
+            .find(|payload| payload.codec == codec)
+            .map(|payload| (payload.number, payload.rtx))
+    }
+
+    /// Whether retransmissions have been agreed on.
+    pub(super) fn has_rtx(&self) -> bool {
+        self.payloads.iter().any(|payload| payload.rtx.is_some())
+    }
+
+    /// Its section.
+    pub(crate) fn mid(&self) -> &str {
+        &self.mid
+    }
+
+    /// What it can carry.
+    pub(crate) fn medium(&self) -> Medium {
+        super::bind::medium(self.kind)
+    }
+
+    /// Whether padding may be sent in its stream of retransmissions: the client has to know that stream.
+    pub(super) fn can_pad(&self) -> bool {
+        self.kind == Kind::Video && self.packets > 0 && self.has_rtx()
+    }
+
+    /// Whether a publisher may be put here now.
+    pub(super) fn is_free(&self, now: Instant) -> bool {
+        self.publisher.is_none()
+            && self
+                .left
+                .is_none_or(|left| now.saturating_duration_since(left) >= QUARANTINE)
+    }
+
+    pub(super) fn bind(&mut self, publisher: ConnectionId) {
+        self.publisher = Some(publisher);
+        self.target = None;
+        self.is_paused = false;
+        self.stream.stop();
+    }
+
+    pub(super) fn unbind(&mut self, now: Instant) {
+        self.publisher = None;
+        self.target = None;
+        self.is_paused = false;
+        self.left = Some(now);
+        self.stream.stop();
+    }
+
+    /// Whether a number may be sent again now; if so it counts as sent.
+    pub(super) fn may_resend(&mut self, index: u64, round_trip: Duration, now: Instant) -> bool {
+        let is_recent = self
+            .resent
+            .iter()
+            .any(|(sent, at)| *sent == index && now.saturating_duration_since(*at) < round_trip);
+        if is_recent {
+            return false;
+        }
+        if self.resent.len() >= RESENT_MAX {
+            self.resent.pop_front();
+        }
+        self.resent.push_back((index, now));
+        true
+    }
+}

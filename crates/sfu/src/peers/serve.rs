@@ -1,0 +1,314 @@
+//! Publishers' media on its way to feeds.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use model::ConnectionId;
+
+use super::Sfu;
+use crate::engine::Panicked;
+use crate::feed::{Asked, Awaited};
+use crate::io::{Output, Want};
+use crate::packet::{Packet, Track};
+use crate::peer::Role;
+use crate::publish::Publisher;
+
+/// A key frame that has come already is sent to a feed that begins if no more packets than this have come since: more would
+/// arrive at once, and late.
+const CACHED_PACKETS_MAX: usize = 96;
+
+impl Sfu {
+    /// Feed by feed: all packets of all publishers that it gets, so that they leave together.
+    pub(super) fn forward(&mut self, now: Instant) {
+        let mut bursts = std::mem::take(&mut self.scratch.bursts);
+        let mut pairs = std::mem::take(&mut self.scratch.pairs);
+        for publisher in std::mem::take(&mut self.pending) {
+            let source = self.peers.get_mut(&publisher);
+            let Some(source) = source.and_then(|peer| peer.publisher_mut()) else {
+                continue;
+            };
+            pairs.extend(source.subscribers.iter().map(|feed| (*feed, bursts.len())));
+            bursts.push((publisher, std::mem::take(&mut source.pending)));
+        }
+        if bursts.len() > 1 {
+            pairs.sort_unstable();
+        }
+        self.rounds = self.rounds.wrapping_add(1);
+        let mut first = self.rounds.checked_rem(pairs.len()).unwrap_or(0);
+        // A feed is not cut in two.
+        while let (Some(this), Some(before)) = (
+            pairs.get(first),
+            first.checked_sub(1).and_then(|before| pairs.get(before)),
+        ) && this.0 == before.0
+        {
+            first -= 1;
+        }
+        pairs.rotate_left(first);
+        let mut last = None;
+        for (connection, burst) in pairs.drain(..) {
+            if last != Some(connection) {
+                self.egress.flush();
+                last = Some(connection);
+            }
+            let Some((publisher, packets)) = bursts.get(burst) else {
+                continue;
+            };
+            let Some(feed) = self
+                .peers
+                .get_mut(&connection)
+                .and_then(|peer| peer.feed_mut())
+            else {
+                continue;
+            };
+            let (egress, counters) = (&mut self.egress, &mut self.counters);
+            let forwarded = guarded(|| {
+                feed.forward(*publisher, packets, egress, counters, now);
+                feed.choice_is_due(now)
+            });
+            match forwarded {
+                Ok(false) => {}
+                Ok(true) => {
+                    self.choosing.insert(connection);
+                }
+                Err(Panicked) => self.panicked(connection, now),
+            }
+        }
+        self.egress.flush();
+        for (publisher, mut packets) in bursts.drain(..) {
+            packets.clear();
+            let source = self.peers.get_mut(&publisher);
+            if let Some(source) = source.and_then(|peer| peer.publisher_mut()) {
+                source.pending = packets;
+            }
+            self.publisher_news(publisher, now);
+        }
+        self.scratch.bursts = bursts;
+        self.scratch.pairs = pairs;
+    }
+
+    /// What a publisher's media has told that others want to know.
+    pub(super) fn publisher_news(&mut self, connection: ConnectionId, now: Instant) {
+        let source = self.peers.get_mut(&connection);
+        let Some(source) = source.and_then(|peer| peer.publisher_mut()) else {
+            return;
+        };
+        if source.layers_changed(now) {
+            for feed in &source.subscribers {
+                self.choosing.insert(*feed);
+            }
+        }
+        if let Some((is_speaking, level)) = source.voice_change(now) {
+            self.put_out(Output::Voice {
+                connection,
+                is_speaking,
+                level,
+            });
+        }
+    }
+
+    /// Takes what a feed wants.
+    pub(super) fn want(&mut self, connection: ConnectionId, wants: Vec<Want>, now: Instant) {
+        self.with_feed(connection, now, |sfu, feed| {
+            let peers = &sfu.peers;
+            let is_there = |id| {
+                peers
+                    .get(&id)
+                    .is_some_and(|peer| peer.publisher().is_some())
+            };
+            let before: Vec<_> = feed.publishers().collect();
+            feed.want(wants, is_there, now);
+            sfu.rebound(connection, feed, &before);
+        });
+        self.choosing.insert(connection);
+    }
+
+    /// Carries out that other slots carry other publishers.
+    fn rebound(
+        &mut self,
+        connection: ConnectionId,
+        feed: &mut crate::feed::Feed,
+        before: &[ConnectionId],
+    ) {
+        for publisher in before {
+            if !feed.publishers().any(|now| now == *publisher)
+                && let Some(source) = self.source(*publisher)
+            {
+                source.subscribers.remove(&connection);
+            }
+        }
+        for publisher in feed.publishers().collect::<Vec<_>>() {
+            if let Some(source) = self.source(publisher) {
+                source.subscribers.insert(connection);
+            }
+        }
+        self.tell_bindings(connection, feed);
+    }
+
+    fn tell_bindings(&mut self, connection: ConnectionId, feed: &mut crate::feed::Feed) {
+        if !feed.is_pool() {
+            return;
+        }
+        if let Some(bindings) = feed.take_bindings() {
+            self.put_out(Output::Bound {
+                connection,
+                bindings,
+            });
+        }
+        if let Some((audio, video)) = feed.take_need() {
+            self.put_out(Output::Need {
+                connection,
+                audio,
+                video,
+            });
+        }
+    }
+
+    /// A publisher that a feed gets is gone.
+    pub(super) fn publisher_gone(
+        &mut self,
+        connection: ConnectionId,
+        publisher: ConnectionId,
+        now: Instant,
+    ) {
+        self.with_feed(connection, now, |sfu, feed| {
+            feed.publisher_gone(publisher, now);
+            sfu.tell_bindings(connection, feed);
+        });
+    }
+
+    /// Chooses the layers of a feed, and begins or asks for what it is to get.
+    pub(super) fn choose(&mut self, connection: ConnectionId, now: Instant) {
+        let mut awaited = Vec::new();
+        self.with_feed(connection, now, |sfu, feed| {
+            if !feed.is_open() {
+                return;
+            }
+            if feed.waits_for_slot() {
+                let peers = &sfu.peers;
+                let is_there = |id| {
+                    peers
+                        .get(&id)
+                        .is_some_and(|peer| peer.publisher().is_some())
+                };
+                let before: Vec<_> = feed.publishers().collect();
+                feed.settle(is_there, now);
+                sfu.rebound(connection, feed, &before);
+            }
+            let peers = &sfu.peers;
+            let find = |id: ConnectionId| peers.get(&id).and_then(|peer| peer.publisher());
+            let chosen = feed.choose(find, &mut sfu.counters, now);
+            for layers in chosen.layers {
+                sfu.put_out(Output::Layers { connection, layers });
+            }
+            if let Some(quality) = chosen.quality {
+                sfu.put_out(Output::Quality {
+                    connection,
+                    quality,
+                });
+            }
+            sfu.tell_bindings(connection, feed);
+            awaited = chosen.awaited;
+            for awaited in &awaited {
+                sfu.begin(feed, *awaited, now);
+            }
+        });
+        for awaited in awaited {
+            self.arm(awaited.publisher, now);
+        }
+        self.arm(connection, now);
+    }
+
+    /// Begins with a key frame that is there, or asks for one.
+    fn begin(&mut self, feed: &mut crate::feed::Feed, awaited: Awaited, now: Instant) {
+        let Some(source) = self.source(awaited.publisher) else {
+            return;
+        };
+        let cached = awaited
+            .is_blank
+            .then(|| cached_start(source, awaited.track, now))
+            .flatten();
+        if let Some(packets) = cached {
+            feed.forward(
+                awaited.publisher,
+                &packets,
+                &mut self.egress,
+                &mut self.counters,
+                now,
+            );
+            self.egress.flush();
+        } else if awaited.is_blank {
+            source.wait_key_frame(awaited.track);
+        } else {
+            source.want_key_frame(awaited.track);
+        }
+    }
+
+    /// A client wants a key frame to go on with.
+    pub(super) fn key_frame_wanted(&mut self, publisher: ConnectionId, track: Track, now: Instant) {
+        if let Some(source) = self.source(publisher) {
+            source.want_key_frame(track);
+            self.arm(publisher, now);
+        }
+    }
+
+    /// Sends again what a client has asked for.
+    pub(super) fn resend(&mut self, connection: ConnectionId, asked: &[Asked], now: Instant) {
+        self.with_feed(connection, now, |sfu, feed| {
+            for asked in asked {
+                let (track, epoch, sequence) = asked.packet();
+                let packet = sfu
+                    .peers
+                    .get(&asked.publisher())
+                    .and_then(|peer| peer.publisher())
+                    .and_then(|source| source.ring(track))
+                    .and_then(|ring| ring.get(epoch, sequence));
+                feed.resend(*asked, packet, &mut sfu.egress, &mut sfu.counters, now);
+            }
+            sfu.egress.flush();
+        });
+    }
+
+    pub(super) fn source(&mut self, publisher: ConnectionId) -> Option<&mut Publisher> {
+        self.peers
+            .get_mut(&publisher)
+            .and_then(|peer| peer.publisher_mut())
+    }
+
+    /// Takes a feed's peer out while it looks at others, and puts it back.
+    fn with_feed(
+        &mut self,
+        connection: ConnectionId,
+        now: Instant,
+        act: impl FnOnce(&mut Self, &mut crate::feed::Feed),
+    ) {
+        let Some(mut peer) = self.peers.remove(&connection) else {
+            return;
+        };
+        let done = match &mut peer.role {
+            Role::Subscriber(feed) => guarded(|| act(self, feed)),
+            Role::Publisher(_) => Ok(()),
+        };
+        self.peers.insert(connection, peer);
+        if done == Err(Panicked) {
+            self.panicked(connection, now);
+        }
+    }
+}
+
+/// Keeps a panic in what belongs to one feed from going further.
+pub(super) fn guarded<T>(act: impl FnOnce() -> T) -> Result<T, Panicked> {
+    catch_unwind(AssertUnwindSafe(act)).map_err(|_| Panicked)
+}
+
+/// What a feed can begin with at once: the newest key frame and all that has come since.
+fn cached_start(source: &Publisher, track: Track, now: Instant) -> Option<Vec<Arc<Packet>>> {
+    let ring = source.ring(track)?;
+    let (epoch, sequence) = ring.start(now)?;
+    let packets: Vec<_> = ring
+        .after(epoch, sequence)
+        .take(CACHED_PACKETS_MAX + 1)
+        .cloned()
+        .collect();
+    (packets.len() <= CACHED_PACKETS_MAX).then_some(packets)
+}

@@ -1,0 +1,153 @@
+//! Which of a client's addresses media is sent to.
+//!
+//! An ICE-lite agent sends on the pair that the controlling side has nominated (RFC 8445 section 7.3.1.5). Browsers nominate
+//! with each check, on several pairs at once if they have them; the highest priority wins then, and a better one that has
+//! fallen silent gives way. A check proves the password and not the address that it comes from: one that was seen before, and
+//! comes again from elsewhere, moves nothing.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::demux::Remote;
+use crate::engine::Check;
+
+/// A way on which nothing has come for this long is left for another that was nominated. Browsers check a way that is in use
+/// every 2.5 s at least.
+const QUIET: Duration = Duration::from_secs(3);
+
+/// Transactions that are remembered: those of the last seconds.
+const SEEN_MAX: usize = 32;
+
+/// The way in use.
+#[derive(Debug)]
+pub(crate) struct Route {
+    chosen: Option<(Remote, u32)>,
+    heard: Instant,
+    seen: VecDeque<[u8; 12]>,
+}
+
+impl Route {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            chosen: None,
+            heard: now,
+            seen: VecDeque::new(),
+        }
+    }
+
+    /// Where to send.
+    pub(crate) fn remote(&self) -> Option<Remote> {
+        self.chosen.map(|(remote, _)| remote)
+    }
+
+    /// Takes an authentic check; says whether the way has changed.
+    pub(crate) fn check(&mut self, remote: Remote, check: Check, now: Instant) -> bool {
+        let is_new = !self.seen.contains(&check.transaction);
+        if is_new {
+            if self.seen.len() >= SEEN_MAX {
+                self.seen.pop_front();
+            }
+            self.seen.push_back(check.transaction);
+        }
+        if self.remote() == Some(remote) {
+            self.heard = now;
+            return false;
+        }
+        let is_better = match self.chosen {
+            None => true,
+            Some((_, priority)) => {
+                check.priority >= priority || now.saturating_duration_since(self.heard) >= QUIET
+            }
+        };
+        if !check.is_nominated || !is_better || !is_new {
+            return false;
+        }
+        self.chosen = Some((remote, check.priority));
+        self.heard = now;
+        true
+    }
+
+    /// Something authentic came from there.
+    pub(crate) fn heard(&mut self, remote: Remote, now: Instant) {
+        if self.remote() == Some(remote) {
+            self.heard = now;
+        }
+    }
+
+    /// The address is the client's no more; says whether it was in use.
+    pub(crate) fn gone(&mut self, remote: Remote) -> bool {
+        let was_used = self.remote() == Some(remote);
+        if was_used {
+            self.chosen = None;
+        }
+        was_used
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::Transport;
+
+    fn at(port: u16) -> Remote {
+        (
+            Transport::Udp,
+            std::net::SocketAddr::from(([192, 0, 2, 1], port)),
+        )
+    }
+
+    fn check(is_nominated: bool, priority: u32, transaction: u8) -> Check {
+        Check {
+            is_nominated,
+            priority,
+            transaction: [transaction; 12],
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "where simulated time begins")]
+    fn beginning() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn media_goes_the_nominated_way_of_highest_priority() {
+        let now = beginning();
+        let mut route = Route::new(now);
+        assert!(!route.check(at(1), check(false, 9, 1), now));
+        assert_eq!(route.remote(), None);
+        assert!(route.check(at(1), check(true, 5, 2), now));
+        assert!(!route.check(at(2), check(true, 4, 3), now));
+        assert!(route.check(at(3), check(true, 6, 4), now));
+        assert_eq!(route.remote(), Some(at(3)));
+    }
+
+    // T46.
+    #[test]
+    fn t46_a_client_behind_a_new_address_is_followed_at_its_first_check() {
+        let now = beginning();
+        let mut route = Route::new(now);
+        route.check(at(1), check(true, 5, 5), now);
+        assert!(route.check(at(2), check(true, 5, 6), now));
+        assert_eq!(route.remote(), Some(at(2)));
+    }
+
+    #[test]
+    fn a_better_way_that_is_silent_gives_way() {
+        let now = beginning();
+        let mut route = Route::new(now);
+        route.check(at(1), check(true, 9, 7), now);
+        route.heard(at(1), now + Duration::from_secs(1));
+        assert!(!route.check(at(2), check(true, 1, 8), now + Duration::from_secs(3)));
+        assert!(route.check(at(2), check(true, 1, 9), now + Duration::from_secs(4)));
+    }
+
+    // T38.
+    #[test]
+    fn t38_a_check_that_comes_again_from_elsewhere_moves_nothing() {
+        let now = beginning();
+        let mut route = Route::new(now);
+        route.check(at(1), check(true, 5, 1), now);
+        assert!(!route.check(at(2), check(true, 5, 1), now));
+        assert_eq!(route.remote(), Some(at(1)));
+    }
+}
