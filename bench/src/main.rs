@@ -3,14 +3,12 @@
 //! The server runs on one core, the load on another. The unit is CPU time of the server per thing done, from the scheduler's own
 //! account, because wall times on a shared machine say more about the machine.
 
-mod client;
 mod clock;
 mod control;
 mod forward;
 mod process;
 mod server;
 mod sfu;
-mod source;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -98,17 +96,17 @@ fn main() -> anyhow::Result<()> {
         .build()?;
 
     if !arguments.control_only {
-        forwarding(&runtime, &arguments)?;
+        forwarding(&arguments)?;
     }
     control_calls(&runtime, &arguments)
 }
 
 #[expect(clippy::print_stdout, reason = "the table is the product")]
-fn forwarding(runtime: &Runtime, arguments: &Arguments) -> anyhow::Result<()> {
+fn forwarding(arguments: &Arguments) -> anyhow::Result<()> {
     let mut rows = Vec::new();
     for round in 0..arguments.rounds {
         for &viewers in &arguments.viewers {
-            let row = forward::measure(runtime, arguments, viewers)?;
+            let row = forward::measure(arguments, viewers)?;
             println!(
                 "round {round}, {viewers} viewers: {:.2} us/packet, {} of {} packets",
                 micros(row.cpu_per_packet),
@@ -132,8 +130,8 @@ fn forwarding(runtime: &Runtime, arguments: &Arguments) -> anyhow::Result<()> {
             micros(of_size[0].cpu_per_packet),
             micros(of_size[of_size.len() - 1].cpu_per_packet),
             percent(median.packets, median.expected),
-            micros(median.p50) / 1000.0,
-            micros(median.p99) / 1000.0,
+            median.p50,
+            median.p99,
             micros(median.join_cpu) / 1000.0,
             per_second(viewers, median.join_wall),
             median.bytes_per_viewer / 1024,

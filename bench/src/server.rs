@@ -4,9 +4,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
 
-use aws_credential_types::Credentials;
-use aws_sdk_ivsrealtime::config::{BehaviorVersion, Region, retry::RetryConfig};
-
 use crate::process::Process;
 
 /// Where media flows when only this server is measured.
@@ -45,17 +42,5 @@ impl Server {
     /// Its process.
     pub(crate) fn process(&self) -> &Process {
         &self.process
-    }
-
-    /// The SDK's client for it.
-    pub(crate) fn client(&self) -> aws_sdk_ivsrealtime::Client {
-        let config = aws_sdk_ivsrealtime::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(&self.http)
-            .region(Region::new("us-west-2"))
-            .credentials_provider(Credentials::new("test", "test", None, None, "bench"))
-            .retry_config(RetryConfig::disabled())
-            .build();
-        aws_sdk_ivsrealtime::Client::from_conf(config)
     }
 }

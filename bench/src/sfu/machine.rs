@@ -1,21 +1,20 @@
 //! What the machine is, and how quiet it was.
 
 use std::fs;
-use std::net::IpAddr;
 
 use super::Sfu;
 
 /// The settings that hold for every server, as one paragraph.
-pub(super) fn settings(options: &Sfu, address: IpAddr) -> String {
+pub(super) fn settings(options: &Sfu) -> String {
     let kernel = read("/proc/sys/kernel/osrelease");
     let processor = read("/proc/cpuinfo");
+    let cores = processor.matches("\nprocessor").count() + 1;
     let processor = processor
         .lines()
         .find_map(|line| line.strip_prefix("model name"))
         .map_or("", |rest| rest.trim_start_matches([':', ' ', '\t']));
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
     format!(
-        "{processor}, {cores} core(s) for the load, Linux {}, server on core {}, media on {address}, {} s of warm-up, {} s counted, {} round(s). \
+        "{processor}, {cores} cores, Linux {}, server on core {}, {} s of warm-up, {} s counted, {} round(s). \
          Publisher by WHIP: 30 pictures a second of 9 packets of 1,160 bytes (2.5 Mbit/s) unless the scenario says otherwise. Viewers \
          decrypt, and answer with NACK, receiver reports and, where it is agreed, transport feedback.",
         kernel.trim(),

@@ -13,7 +13,7 @@ mod scenario;
 mod servers;
 mod table;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -58,10 +58,6 @@ pub(crate) struct Sfu {
     /// The core for the server.
     #[arg(long, default_value_t = 0)]
     core: u32,
-    /// Address of servers and clients; this machine's own if not given, because Janus has no use for loopback addresses. Packets stay
-    /// on the machine all the same.
-    #[arg(long)]
-    address: Option<IpAddr>,
     /// Folder of the other servers, as `scripts/setup.sh peers` fills it.
     #[arg(long, env = "BENCH_PEERS", default_value = "target/bench-peers")]
     peers: PathBuf,
@@ -98,7 +94,6 @@ pub(crate) fn run(options: &Sfu) -> anyhow::Result<()> {
         Some(path) => path.clone(),
         None => std::env::current_exe()?.with_file_name("downstage"),
     };
-    let address = options.address.unwrap_or_else(own_address);
     let kinds: Vec<Kind> = if options.servers.is_empty() {
         Kind::value_variants().to_vec()
     } else {
@@ -107,9 +102,9 @@ pub(crate) fn run(options: &Sfu) -> anyhow::Result<()> {
     let present: Vec<Kind> = kinds
         .iter()
         .copied()
-        .filter(|kind| kind.missing(options, address).is_none())
+        .filter(|kind| kind.missing(options).is_none())
         .collect();
-    println!("{}", machine::settings(options, address));
+    println!("{}", machine::settings(options));
     for &kind in &present {
         println!("- {}: {}", kind.name(), kind.settings(options));
     }
@@ -124,7 +119,7 @@ pub(crate) fn run(options: &Sfu) -> anyhow::Result<()> {
                         continue;
                     }
                     let before = machine::Moment::now();
-                    let result = measure(options, &binary, address, kind, &case)
+                    let result = measure(options, &binary, kind, &case)
                         .map_err(|error| format!("{error:#}"));
                     println!(
                         "round {round}, {}, {}: {} ({})",
@@ -142,35 +137,19 @@ pub(crate) fn run(options: &Sfu) -> anyhow::Result<()> {
                 scenario
                     .excludes(kind)
                     .map(str::to_owned)
-                    .or_else(|| kind.missing(options, address))
+                    .or_else(|| kind.missing(options))
             });
         }
     }
     Ok(())
 }
 
-/// The address by which this machine reaches others; nothing is sent to find it.
-fn own_address() -> IpAddr {
-    let found = || {
-        let socket = UdpSocket::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))?;
-        // A documentation address (RFC 5737).
-        socket.connect((Ipv4Addr::new(203, 0, 113, 1), 9))?;
-        socket.local_addr()
-    };
-    found().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip())
-}
-
 /// Measures one server in one case, once.
-fn measure(
-    options: &Sfu,
-    binary: &Path,
-    address: IpAddr,
-    kind: Kind,
-    case: &Case,
-) -> anyhow::Result<Outcome> {
+fn measure(options: &Sfu, binary: &Path, kind: Kind, case: &Case) -> anyhow::Result<Outcome> {
+    let address = kind.address();
     if kind == Kind::Floor {
-        let shape = case.shape().context("the floor only forwards")?;
-        return floor::measure(&options.flow(), options.core, address, case.viewers, shape);
+        let (flow, source) = (options.flow(), case.source());
+        return floor::measure(&flow, options.core, address, case.viewers, &source);
     }
     let running = kind
         .start(options, binary, address, case)

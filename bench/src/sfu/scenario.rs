@@ -6,7 +6,6 @@ use clap::ValueEnum;
 use load::{Impairment, Joins, Layer, Options, Pacing, Source, Storm, Target, Watching};
 
 use super::servers::Kind;
-use crate::source::Shape;
 
 /// How long media flows before counting, and how long is counted.
 #[derive(Clone, Copy, Debug)]
@@ -127,21 +126,6 @@ impl Scenario {
 }
 
 impl Case {
-    /// What the floor program gets; `None` where it does not take part.
-    pub(super) fn shape(&self) -> Option<Shape> {
-        match self.scenario {
-            Scenario::Burst => Some(Shape::Burst),
-            Scenario::Spaced => Some(Shape::Spaced),
-            Scenario::Voice => Some(Shape::Voice),
-            Scenario::Meeting
-            | Scenario::Voices
-            | Scenario::Simulcast
-            | Scenario::Loss
-            | Scenario::Storm
-            | Scenario::Churn => None,
-        }
-    }
-
     /// The case in words.
     pub(super) fn name(&self) -> String {
         let (name, viewers) = (self.scenario.name(), self.viewers);
@@ -154,6 +138,32 @@ impl Case {
         format!("{name}, {viewers} viewers")
     }
 
+    /// What a publisher sends; the floor program gets the same.
+    pub(super) fn source(&self) -> Source {
+        let source = Source::default();
+        match self.scenario {
+            Scenario::Burst | Scenario::Loss | Scenario::Storm | Scenario::Churn => source,
+            Scenario::Spaced => Source {
+                pacing: Pacing::Spaced,
+                ..source
+            },
+            Scenario::Voice | Scenario::Voices => Source {
+                layers: Vec::new(),
+                audio: true,
+                ..source
+            },
+            Scenario::Meeting => Source {
+                layers: vec![MEETING],
+                audio: true,
+                ..source
+            },
+            Scenario::Simulcast => Source {
+                layers: Layer::SIMULCAST.to_vec(),
+                ..source
+            },
+        }
+    }
+
     /// The load that makes it.
     pub(super) fn load(&self, target: Target, flow: Flow, media_first: bool) -> Options {
         let mut options = Options::new(target, self.viewers);
@@ -163,26 +173,11 @@ impl Case {
             media_first,
             ..Joins::default()
         };
-        let voice = Source {
-            layers: Vec::new(),
-            audio: true,
-            ..Source::default()
-        };
+        options.source = self.source();
         match self.scenario {
-            Scenario::Burst => {}
-            Scenario::Spaced => options.source.pacing = Pacing::Spaced,
-            Scenario::Voice => options.source = voice,
-            Scenario::Meeting => {
-                options.publishers = PUBLISHERS;
-                options.source.layers = vec![MEETING];
-                options.source.audio = true;
-            }
-            Scenario::Voices => {
-                options.publishers = PUBLISHERS;
-                options.source = voice;
-            }
+            Scenario::Burst | Scenario::Spaced | Scenario::Voice => {}
+            Scenario::Meeting | Scenario::Voices => options.publishers = PUBLISHERS,
             Scenario::Simulcast => {
-                options.source.layers = Layer::SIMULCAST.to_vec();
                 options.impairment.rates_kbps = vec![300, 1_000, 5_000];
             }
             Scenario::Loss => {

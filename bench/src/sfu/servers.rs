@@ -1,6 +1,6 @@
 //! The servers under measurement: how each is started, and with which settings.
 
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,7 +13,7 @@ use super::door::Door;
 use super::scenario::Case;
 use super::{Sfu, janus, livekit};
 use crate::process::Process;
-use crate::server::Server;
+use crate::server::{LOOPBACK, Server};
 
 /// A server that can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -90,20 +90,30 @@ impl Kind {
             ),
             Self::Janus => format!(
                 "{}; VideoRoom in, forwarded to a streaming mountpoint, ICE-lite, one event loop; NACK and RTX, no TWCC sequence numbers",
-                printed(Path::new("janus"), "--version").replace("Janus ", "")
+                printed(Path::new("janus"), "--version").replace("Janus version: ", "")
             ),
             Self::Mediasoup => String::new(),
         }
     }
 
+    /// Where it and its clients are bound. Janus has no use for loopback addresses, so it gets this machine's own; packets to that
+    /// stay inside of the kernel too.
+    pub(super) fn address(self) -> IpAddr {
+        if self == Self::Janus {
+            own_address()
+        } else {
+            LOOPBACK
+        }
+    }
+
     /// Why it cannot be measured here; `None` if it can.
-    pub(super) fn missing(self, options: &Sfu, address: IpAddr) -> Option<String> {
+    pub(super) fn missing(self, options: &Sfu) -> Option<String> {
         let program = match self {
             Self::Downstage | Self::Floor => return None,
             Self::Pion => options.pion(),
             Self::Livekit => options.livekit(),
             Self::Janus => {
-                if address.is_loopback() {
+                if self.address().is_loopback() {
                     return Some("it offers no candidates on a loopback address, and this machine has no other".to_owned());
                 }
                 PathBuf::from("/usr/bin/janus")
@@ -210,6 +220,17 @@ fn pion(options: &Sfu, address: IpAddr) -> anyhow::Result<Running> {
             _folder: folder,
         },
     })
+}
+
+/// The address by which this machine reaches others; nothing is sent to find it.
+fn own_address() -> IpAddr {
+    let found = || {
+        let socket = UdpSocket::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))?;
+        // A documentation address (RFC 5737).
+        socket.connect((Ipv4Addr::new(203, 0, 113, 1), 9))?;
+        socket.local_addr()
+    };
+    found().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip())
 }
 
 /// The version that `go.mod` names.

@@ -22,13 +22,14 @@ pub(crate) fn wall() -> SystemTime {
 
 /// Wall-clock time that runs evenly: read once, then carried on by the timers' clock.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wall {
+pub struct Wall {
     instant: Instant,
     since_epoch: Duration,
 }
 
 impl Wall {
-    pub(crate) fn start() -> Self {
+    /// Reads it.
+    pub fn start() -> Self {
         Self {
             instant: now(),
             since_epoch: wall().duration_since(UNIX_EPOCH).unwrap_or_default(),
@@ -36,7 +37,7 @@ impl Wall {
     }
 
     /// Since the Unix epoch.
-    pub(crate) fn at(&self, instant: Instant) -> Duration {
+    pub fn at(&self, instant: Instant) -> Duration {
         self.since_epoch + instant.saturating_duration_since(self.instant)
     }
 }

@@ -10,9 +10,9 @@ const STEP_BITS: u32 = STEPS.ilog2();
 /// Powers of two above the first, whose buckets hold one microsecond each: up to 2^32 us, which is 71 minutes.
 const POWERS: u64 = 26;
 
-/// Counts of times in microseconds.
+/// Counts of times, by the microsecond or, above 64 of them, within 2 %.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Histogram {
+pub struct Histogram {
     /// Made with the first time, so that empty ones are small.
     buckets: Vec<u32>,
     count: u64,
@@ -35,7 +35,7 @@ fn value(index: usize) -> u64 {
 
 impl Histogram {
     /// Counts a time.
-    pub(crate) fn add(&mut self, time: Duration) {
+    pub fn add(&mut self, time: Duration) {
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         if self.buckets.is_empty() {
             self.buckets = vec![0; index(u64::MAX) + 1];
@@ -73,12 +73,12 @@ impl Histogram {
         self.max
     }
 
-    /// For the report.
+    /// What a report says of it.
     #[expect(
         clippy::cast_precision_loss,
         reason = "minutes in microseconds are exact"
     )]
-    pub(crate) fn latency(&self) -> Latency {
+    pub fn latency(&self) -> Latency {
         let millis = |micros: u64| micros as f64 / 1_000.0;
         Latency {
             count: self.count,

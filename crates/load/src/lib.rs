@@ -30,12 +30,15 @@ mod stage_v1;
 mod stamp;
 mod viewer;
 
+pub use clock::Wall;
+pub use histogram::Histogram;
 pub use options::{
     Bearer, CONNECTIONS_MAX, Credentials, DURATION_MAX, Endpoint, Impairment, Joins, LAYERS_MAX,
     Layer, LoadError, Options, OptionsError, PUBLISHERS_MAX, Pacing, Source, Stop, Storm, Target,
     VIEWERS_MAX, Watching,
 };
 pub use report::{Counts, Latency, Report, Sent, ViewerReport};
+pub use source::{Generator, Packet, age};
 
 /// What a load is at. [`run`] calls its observer at the beginning of each, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,17 +6,16 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use load::{Generator, Histogram, Source, Wall};
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
 
 use super::program::HELLO;
 use super::seal::Stream;
-use crate::client::Seen;
 use crate::clock;
 use crate::process::Process;
 use crate::sfu::outcome::Outcome;
 use crate::sfu::scenario::Flow;
-use crate::source::{Shape, Source};
 
 /// Largest datagram that is read.
 const DATAGRAM_MAX: usize = 2_000;
@@ -26,11 +25,20 @@ struct Receiver {
     stream: Stream,
 }
 
+/// What has passed since counting began.
+#[derive(Default)]
+struct Seen {
+    sent: u64,
+    packets: u64,
+    ages: Histogram,
+}
+
 struct Load {
     poll: Poll,
     events: Events,
     receivers: Vec<Receiver>,
-    source: Source,
+    source: Generator,
+    wall: Wall,
     sender: std::net::UdpSocket,
     sequence: u16,
     seen: Seen,
@@ -42,7 +50,7 @@ pub(in crate::sfu) fn measure(
     core: u32,
     address: IpAddr,
     viewers: usize,
-    shape: Shape,
+    source: &Source,
 ) -> anyhow::Result<Outcome> {
     let folder = tempfile::tempdir()?;
     let ready = folder.path().join("ready.json");
@@ -54,7 +62,7 @@ pub(in crate::sfu) fn measure(
     let server: SocketAddr = process.wait_for_facts(&ready)?.parse()?;
     let resident = process.resident()?;
 
-    let mut load = Load::new(server, viewers, shape)?;
+    let mut load = Load::new(server, viewers, source)?;
     load.run(clock::now() + flow.warm_up)?;
     load.seen = Seen::default();
     let (before, busy) = (process.cpu()?, crate::process::cpu(std::process::id())?);
@@ -69,8 +77,8 @@ pub(in crate::sfu) fn measure(
         seconds: flow.duration.as_secs_f64(),
         cpu,
         load_cpu: busy,
-        p50_ms: seen.age(0.5).as_secs_f64() * 1e3,
-        p99_ms: seen.age(0.99).as_secs_f64() * 1e3,
+        p50_ms: seen.ages.latency().p50,
+        p99_ms: seen.ages.latency().p99,
         bytes_per_viewer: process.resident()?.saturating_sub(resident) / viewers as u64,
         srtp: Some("AEAD_AES_256_GCM".to_owned()),
         viewers,
@@ -80,7 +88,7 @@ pub(in crate::sfu) fn measure(
 }
 
 impl Load {
-    fn new(server: SocketAddr, viewers: usize, shape: Shape) -> anyhow::Result<Self> {
+    fn new(server: SocketAddr, viewers: usize, source: &Source) -> anyhow::Result<Self> {
         let poll = Poll::new()?;
         let mut receivers = Vec::with_capacity(viewers);
         for number in 0..viewers {
@@ -100,7 +108,8 @@ impl Load {
             poll,
             events: Events::with_capacity(1024),
             receivers,
-            source: Source::new(clock::now(), shape),
+            source: Generator::new(source, 0, clock::now()),
+            wall: Wall::start(),
             sender,
             sequence: 0,
             seen: Seen::default(),
@@ -114,7 +123,7 @@ impl Load {
                 return Ok(());
             }
             self.send_due(now);
-            let wake = until.min(self.source.due());
+            let wake = self.source.due().map_or(until, |due| due.min(until));
             let wait = wake.saturating_duration_since(clock::now());
             self.poll
                 .poll(&mut self.events, Some(wait.max(Duration::from_micros(50))))?;
@@ -126,19 +135,18 @@ impl Load {
     }
 
     fn send_due(&mut self, now: Instant) {
-        while self.source.due() <= now {
-            let time = self.source.time();
-            for packet in self.source.packets(now) {
-                let mut datagram = vec![0x80, if packet.marker { 0xe0 } else { 0x60 }];
-                datagram.extend(self.sequence.to_be_bytes());
-                datagram.extend(time.to_be_bytes());
-                datagram.extend(1_u32.to_be_bytes());
-                datagram.extend(packet.payload);
-                self.sequence = self.sequence.wrapping_add(1);
-                self.seen.sent += 1;
-                // What the server does not take is lost.
-                let _ = self.sender.send(&datagram);
-            }
+        let mut due = Vec::new();
+        self.source.take(now, self.wall.at(now), &mut due);
+        for packet in due {
+            let mut datagram = vec![0x80, if packet.marker { 0xe0 } else { 0x60 }];
+            datagram.extend(self.sequence.to_be_bytes());
+            datagram.extend(packet.timestamp.to_be_bytes());
+            datagram.extend(1_u32.to_be_bytes());
+            datagram.extend(packet.payload);
+            self.sequence = self.sequence.wrapping_add(1);
+            self.seen.sent += 1;
+            // What the server does not take is lost.
+            let _ = self.sender.send(&datagram);
         }
     }
 
@@ -156,7 +164,10 @@ impl Load {
             };
             if let Some(payload) = receiver.stream.open(&mut buffer[..length]) {
                 self.seen.packets += 1;
-                self.seen.note(self.source.age(payload, clock::now()));
+                let age = load::age(payload, self.wall.at(clock::now()));
+                if let Some(age) = age {
+                    self.seen.ages.add(age);
+                }
             }
         }
     }

@@ -29,17 +29,22 @@ const REQUEST_INTERVAL: Duration = Duration::from_millis(300);
 
 /// A packet to send.
 #[derive(Clone, Debug)]
-pub(crate) struct Packet {
+pub struct Packet {
     /// Which video layer; `None` is audio.
-    pub(crate) layer: Option<usize>,
-    pub(crate) payload: Vec<u8>,
-    pub(crate) timestamp: u32,
-    pub(crate) marker: bool,
-    pub(crate) is_key: bool,
+    pub layer: Option<usize>,
+    /// What RTP carries.
+    pub payload: Vec<u8>,
+    /// RTP time, at 90 kHz for video and 48 kHz for audio.
+    pub timestamp: u32,
+    /// The last of a picture; the first of a talk spurt.
+    pub marker: bool,
+    /// Whether its picture is a key frame.
+    pub is_key: bool,
 }
 
-/// The source of one publisher.
-pub(crate) struct Generator {
+/// The source of one publisher, for programs that send it by themselves. [`age`] reads when its packets were made.
+#[derive(Debug)]
+pub struct Generator {
     publisher: u8,
     fragment_bytes: usize,
     pacing: Pacing,
@@ -48,7 +53,17 @@ pub(crate) struct Generator {
     audio: Option<Track>,
 }
 
+/// How long before `wall` (since the Unix epoch) a packet of a [`Generator`] was made; `None` for other payloads.
+pub fn age(payload: &[u8], wall: Duration) -> Option<Duration> {
+    let stamp = Stamp::read(payload, stamp::IN_VIDEO);
+    let made = stamp
+        .or_else(|| Stamp::read(payload, stamp::IN_AUDIO))?
+        .made;
+    Some(wall.saturating_sub(made))
+}
+
 /// One layer, or audio.
+#[derive(Debug)]
 struct Track {
     /// Of all fragments of a picture together.
     bytes: usize,
@@ -67,7 +82,7 @@ struct Track {
 
 impl Generator {
     /// A source that begins at `now`.
-    pub(crate) fn new(source: &Source, publisher: usize, now: Instant) -> Self {
+    pub fn new(source: &Source, publisher: usize, now: Instant) -> Self {
         let per_second = source.frames_per_second.max(1);
         let video = |layer: &Layer| {
             let bits = layer.bitrate_bps / u64::from(per_second);
@@ -90,7 +105,7 @@ impl Generator {
     }
 
     /// When the next packet is due.
-    pub(crate) fn due(&self) -> Option<Instant> {
+    pub fn due(&self) -> Option<Instant> {
         let video = self.tracks.iter().map(|track| self.due_of(track));
         video
             .chain(self.audio.as_ref().map(Track::picture_due))
@@ -113,7 +128,7 @@ impl Generator {
     }
 
     /// Asks for a key frame of a layer.
-    pub(crate) fn want_key_frame(&mut self, layer: usize, now: Instant) {
+    pub fn want_key_frame(&mut self, layer: usize, now: Instant) {
         let Some(track) = self.tracks.get_mut(layer) else {
             return;
         };
@@ -123,8 +138,8 @@ impl Generator {
         track.is_key_wanted |= self.answers_requests && !is_early;
     }
 
-    /// Gives the packets that are due, audio first; `wall` is the time that they say.
-    pub(crate) fn take(&mut self, now: Instant, wall: Duration, out: &mut Vec<Packet>) {
+    /// Gives the packets that are due, audio first; `wall` is the time that they say, since the Unix epoch.
+    pub fn take(&mut self, now: Instant, wall: Duration, out: &mut Vec<Packet>) {
         if let Some(audio) = &mut self.audio {
             audio.skip_stall(now);
             while audio.picture_due() <= now {

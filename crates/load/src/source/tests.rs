@@ -74,6 +74,8 @@ fn packets_say_who_made_them_and_when() {
         };
         assert_eq!(usize::from(stamp.layer), packet.layer.unwrap_or(0));
         assert_eq!((stamp.publisher, stamp.made), (3, WALL));
+        let later = WALL + Duration::from_millis(7);
+        assert_eq!(age(&packet.payload, later), Some(Duration::from_millis(7)));
         let per_second = if packet.layer.is_some() { 30 } else { 50 };
         assert_eq!(u32::from(stamp.picture), at * per_second / 1_000);
     }
