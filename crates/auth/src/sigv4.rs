@@ -10,6 +10,7 @@
 
 mod credentials;
 mod query;
+mod sign;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,8 @@ use subtle::ConstantTimeEq;
 use tracing::dispatcher::{self, Dispatch};
 
 use credentials::Authorization;
+
+pub use sign::{SignError, Unsigned, sign};
 
 /// The service of the credential scope: the model's `signingName`, not its `endpointPrefix`.
 const SERVICE: &str = "ivs";

@@ -23,6 +23,7 @@ mod ice;
 mod mailbox;
 mod news;
 mod plane;
+pub mod probe;
 mod problem;
 mod rate;
 mod settings;

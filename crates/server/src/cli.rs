@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use model::AccountId;
 
 use crate::config::Settings;
+use crate::doctor::DoctorArgs;
 use crate::load::LoadArgs;
 use crate::token::{ExplainArgs, MintArgs};
 
@@ -32,14 +33,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         settings: Box<Settings>,
     },
-    /// Check that a server could run here: configuration, ports, data folder, and the addresses clients would be offered.
-    Doctor {
-        /// Check for `serve` with this file; without it for `dev`.
-        #[arg(long, env = "DOWNSTAGE_CONFIG", value_name = "FILE")]
-        config: Option<PathBuf>,
-        #[command(flatten)]
-        settings: Box<Settings>,
-    },
+    /// Check that a server could run here: configuration, ports, kernel, data folder, and the addresses clients would be offered.
+    /// With --server, whether those of a running one are reached. Ends with 1 if something failed.
+    Doctor(DoctorArgs),
     /// Make new keys; without more words an access key.
     #[command(args_conflicts_with_subcommands = true)]
     Keygen {

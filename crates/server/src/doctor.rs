@@ -1,178 +1,189 @@
-//! `downstage doctor`: would a server run here, and what would clients be offered?
+//! `downstage doctor`: would a server run here, and what would clients be offered; or, of a server that runs: is what it offers
+//! reached from here?
+//!
+//! `here` looks at the configuration and this machine, and leaves no trace. `there` is a client of a running server: it makes
+//! a stage of its own, publishes to it as far as ICE goes, and takes the stage away again. What is absent: an opinion of a
+//! third party. What is reached from this machine may still be out of reach for others, so a server for others is best
+//! examined from where they are.
+
+mod here;
+mod kernel;
+mod place;
+mod stun;
+mod there;
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
-use std::path::Path;
+use std::path::PathBuf;
 
-use crate::buckets;
-use crate::config::{Config, ObjectStore};
-use crate::endpoints::PublicUrl;
+use clap::Args;
+use serde::Serialize;
 
-/// What was found.
-pub(crate) struct Report {
-    /// One line for each check.
+use crate::config::{Config, Mode, Settings};
+use crate::http_client::ServerUrl;
+
+/// `doctor`.
+#[derive(Args, Debug)]
+pub(crate) struct DoctorArgs {
+    /// Check for `serve` with this file; without it for `dev`.
+    #[arg(long, env = "DOWNSTAGE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Examine the server that runs at this address instead, as a client of it, e.g. `http://127.0.0.1:7400`. Takes the first
+    /// access key of the settings, and `dev`'s without any.
+    #[arg(long, value_name = "URL", value_parser = ServerUrl::parse)]
+    server: Option<ServerUrl>,
+    /// Print the checks as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    settings: Box<Settings>,
+}
+
+/// What is printed, and whether nothing failed.
+pub(crate) struct Outcome {
     pub(crate) text: String,
-    /// Whether all is well.
     pub(crate) is_well: bool,
 }
 
-/// Checks a configuration against this machine, and leaves no trace.
-pub(crate) async fn examine(config: &Config) -> Report {
-    let mut report = Report {
-        text: String::new(),
-        is_well: true,
+/// Examines.
+pub(crate) async fn run(args: DoctorArgs) -> anyhow::Result<Outcome> {
+    let mode = if args.config.is_some() {
+        Mode::Serve
+    } else {
+        Mode::Dev
     };
-    report.add(
-        "configuration",
-        Ok(format!("{} access key(s)", config.access_keys.len())),
-    );
-    report.add("HTTP port", bind_tcp(config.http));
-    for worker in 0..config.media_workers {
-        let address = media_address(config.media_listen, worker);
-        report.add(
-            "media port",
-            bind_udp(address).and_then(|_| bind_tcp(address)),
-        );
+    let config = Config::load(mode, *args.settings, args.config.as_deref())?;
+    let mut report = Report::default();
+    match &args.server {
+        None => here::examine(&config, &mut report).await,
+        Some(server) => there::examine(server, &config, &mut report).await,
     }
-    let data = match &config.data {
-        None => Ok("in memory; nothing is kept".to_owned()),
-        Some(folder) => writable(folder),
-    };
-    report.add("data folder", data);
-    report.add("object store", objects(config).await);
-    let url = config
-        .public_url
-        .clone()
-        .unwrap_or_else(|| PublicUrl::of_address(config.http));
-    report.add(
-        "clients use",
-        Ok(format!(
-            "{}, {}",
-            url.endpoints().whip,
-            url.endpoints().events
-        )),
-    );
-    report.add("candidates", Ok(candidates(config)));
-    report
+    Ok(Outcome {
+        text: if args.json {
+            report.json()
+        } else {
+            report.table()
+        },
+        is_well: report.is_well(),
+    })
+}
+
+/// How a check went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Ok,
+    /// It works, for now or for some.
+    Warning,
+    Failed,
+}
+
+/// One line of the report.
+#[derive(Clone, Debug, Serialize)]
+struct Check {
+    name: String,
+    status: Status,
+    detail: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<String>,
+}
+
+/// Everything that was looked at.
+#[derive(Debug, Default)]
+struct Report {
+    checks: Vec<Check>,
 }
 
 impl Report {
-    fn add(&mut self, what: &str, outcome: Result<String, String>) {
-        let (mark, text) = match outcome {
-            Ok(text) => ("ok ", text),
-            Err(text) => {
-                self.is_well = false;
-                ("BAD", text)
+    fn ok(&mut self, name: impl Into<String>, detail: impl Into<String>) {
+        self.add(name, Status::Ok, detail, None);
+    }
+
+    fn warn(
+        &mut self,
+        name: impl Into<String>,
+        detail: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.add(name, Status::Warning, detail, Some(remedy.into()));
+    }
+
+    fn fail(
+        &mut self,
+        name: impl Into<String>,
+        detail: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.add(name, Status::Failed, detail, Some(remedy.into()));
+    }
+
+    fn add(
+        &mut self,
+        name: impl Into<String>,
+        status: Status,
+        detail: impl Into<String>,
+        remedy: Option<String>,
+    ) {
+        self.checks.push(Check {
+            name: name.into(),
+            status,
+            detail: detail.into(),
+            remedy,
+        });
+    }
+
+    fn is_well(&self) -> bool {
+        self.checks
+            .iter()
+            .all(|check| check.status != Status::Failed)
+    }
+
+    /// For people: one line for each check, and below it what to do.
+    fn table(&self) -> String {
+        let width = self.checks.iter().map(|check| check.name.len()).max();
+        let width = width.unwrap_or(0);
+        let mut text = String::new();
+        for check in &self.checks {
+            let mark = match check.status {
+                Status::Ok => "ok",
+                Status::Warning => "warning",
+                Status::Failed => "failed",
+            };
+            let _ = writeln!(text, "{mark:<8} {:<width$}  {}", check.name, check.detail);
+            if let Some(remedy) = &check.remedy {
+                let _ = writeln!(text, "{:<8} {:<width$}  -> {remedy}", "", "");
             }
-        };
-        let _ = writeln!(self.text, "{mark}  {what:<14} {text}");
+        }
+        text
     }
-}
 
-/// Whether buckets can be made or reached. An S3 server is asked; a folder is looked at only.
-async fn objects(config: &Config) -> Result<String, String> {
-    match &config.object_store {
-        ObjectStore::Memory { .. } => Ok("in memory; nothing is kept".to_owned()),
-        ObjectStore::Folder { folder, .. } => writable(folder),
-        ObjectStore::S3(s3) => buckets::reach(s3).await,
+    /// For programs.
+    fn json(&self) -> String {
+        let document = serde_json::json!({ "ok": self.is_well(), "checks": self.checks });
+        format!("{document:#}\n")
     }
-}
-
-/// Each worker's port; port 0 stays 0.
-fn media_address(first: SocketAddr, worker: usize) -> SocketAddr {
-    let port = match first.port() {
-        0 => 0,
-        port => port.saturating_add(u16::try_from(worker).unwrap_or(u16::MAX)),
-    };
-    SocketAddr::new(first.ip(), port)
-}
-
-fn bind_tcp(address: SocketAddr) -> Result<String, String> {
-    match TcpListener::bind(address) {
-        Ok(_) => Ok(format!("{address} is free")),
-        Err(error) => Err(format!("{address} TCP: {error}")),
-    }
-}
-
-fn bind_udp(address: SocketAddr) -> Result<String, String> {
-    match UdpSocket::bind(address) {
-        Ok(_) => Ok(format!("{address} is free")),
-        Err(error) => Err(format!("{address} UDP: {error}")),
-    }
-}
-
-/// Whether the data folder, or the nearest one above it that exists, can be written.
-fn writable(folder: &Path) -> Result<String, String> {
-    let absolute = std::path::absolute(folder).map_err(|error| error.to_string())?;
-    let existing = absolute
-        .ancestors()
-        .find(|each| each.exists())
-        .unwrap_or_else(|| Path::new("/"));
-    if !existing.is_dir() {
-        return Err(format!("{} is not a folder", existing.display()));
-    }
-    let probe = existing.join(format!(".downstage-doctor-{}", std::process::id()));
-    match std::fs::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe)) {
-        Ok(()) => Ok(format!("{} can be written", absolute.display())),
-        Err(error) => Err(format!("{}: {error}", existing.display())),
-    }
-}
-
-fn candidates(config: &Config) -> String {
-    let addresses: Vec<IpAddr> = match config.external_addresses.as_slice() {
-        [] => vec![config.media_listen.ip()],
-        external => external.to_vec(),
-    };
-    let names: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    let text = format!(
-        "{} from port {}, UDP and TCP",
-        names.join(", "),
-        config.media_listen.port()
-    );
-    if addresses.iter().all(IpAddr::is_loopback) {
-        return format!("{text} (this machine only)");
-    }
-    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Mode, Settings};
 
-    fn config(http: SocketAddr, data: &Path) -> Config {
-        let settings = Settings {
-            http: Some(http),
-            data: Some(data.to_owned()),
-            media: crate::config::MediaSettings {
-                listen: Some("127.0.0.1:0".parse().unwrap()),
-                ..Default::default()
-            },
-            ..Default::default()
-        };
-        Config::load(Mode::Dev, settings, None).unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_free_machine_is_well_and_stays_as_it_was() {
-        let folder = tempfile::tempdir().unwrap();
-        let report = examine(&config(
-            "127.0.0.1:0".parse().unwrap(),
-            &folder.path().join("data"),
-        ))
-        .await;
-        assert!(report.is_well, "{}", report.text);
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-    }
-
-    #[tokio::test]
-    async fn a_taken_port_and_a_folder_that_is_a_file_are_found() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("file");
-        std::fs::write(&file, "").unwrap();
-        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-        let report = examine(&config(taken.local_addr().unwrap(), &file)).await;
-        assert!(!report.is_well);
-        assert_eq!(report.text.matches("BAD").count(), 3, "{}", report.text);
+    #[test]
+    fn a_report_is_a_table_or_json_and_only_failures_are_bad() {
+        let mut report = Report::default();
+        report.ok("one", "fine");
+        report.warn("second", "small", "make it larger");
+        assert!(report.is_well());
+        assert_eq!(
+            report.table(),
+            "ok       one     fine\nwarning  second  small\n                 -> make it larger\n"
+        );
+        report.fail("third", "gone", "bring it back");
+        assert!(!report.is_well());
+        let document: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
+        assert_eq!(document["ok"], false);
+        assert_eq!(document["checks"][0]["status"], "ok");
+        assert_eq!(document["checks"][0].get("remedy"), None);
+        assert_eq!(document["checks"][2]["remedy"], "bring it back");
     }
 }

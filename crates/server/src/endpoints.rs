@@ -61,6 +61,11 @@ impl PublicUrl {
         self.tls
     }
 
+    /// The host, with brackets where it is an IPv6 address.
+    pub(crate) fn host(&self) -> &str {
+        self.authority.host()
+    }
+
     /// `http(s)://host:port`.
     pub(crate) fn http(&self) -> String {
         format!("http{}://{}", self.s(), self.authority)

@@ -15,6 +15,7 @@ mod endpoints;
 #[cfg(test)]
 mod fake_store;
 mod housekeeping;
+mod http_client;
 mod http_server;
 mod keygen;
 mod load;
@@ -62,16 +63,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve { settings, config } => {
             serve(Config::load(Mode::Serve, *settings, config.as_deref())?)
         }
-        Command::Doctor { settings, config } => {
-            let mode = if config.is_some() {
-                Mode::Serve
-            } else {
-                Mode::Dev
-            };
-            let config = Config::load(mode, *settings, config.as_deref())?;
-            let report = runtime()?.block_on(doctor::examine(&config));
-            terminal::print(&report.text);
-            Ok(if report.is_well {
+        Command::Doctor(args) => {
+            let outcome = runtime()?.block_on(doctor::run(args))?;
+            terminal::print(&outcome.text);
+            Ok(if outcome.is_well {
                 ExitCode::SUCCESS
             } else {
                 ExitCode::FAILURE

@@ -32,6 +32,7 @@ pub(crate) use inbox::{Inbox, InboxFull, Order};
 pub(crate) use run::cause_of;
 use totals::Totals;
 pub(crate) use totals::sum;
+pub(crate) use udp::KERNEL_BUFFER_BYTES;
 
 /// How long a door waits for a worker: far longer than a healthy one takes, shorter than clients wait.
 pub(crate) const WORKER_PATIENCE: Duration = Duration::from_secs(5);
@@ -166,7 +167,9 @@ impl Prepared {
 }
 
 /// A UDP and a TCP socket on the same port.
-fn bind_both(listen: SocketAddr) -> io::Result<(std::net::UdpSocket, std::net::TcpListener)> {
+pub(crate) fn bind_both(
+    listen: SocketAddr,
+) -> io::Result<(std::net::UdpSocket, std::net::TcpListener)> {
     let mut attempts = 0;
     loop {
         let udp = udp::bind(listen)?;

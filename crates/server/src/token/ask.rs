@@ -1,33 +1,18 @@
 //! The question to a server's administration: would this token be let in?
-//!
-//! What is absent: TLS and redirects. Whoever asks a server on another machine does so over a tunnel, because key and token
-//! would be read on the way.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use axum::body::{Body, Bytes};
-use http::uri::Authority;
-use http::{Request, StatusCode, Uri, header};
-use hyper_util::rt::TokioIo;
+use http::{Request, StatusCode, header};
 use serde::Deserialize;
-use tokio::net::TcpStream;
 
 use crate::config::Redacted;
+use crate::http_client::ServerUrl;
 
 const PATH: &str = "/_downstage/token";
 /// A local server answers in milliseconds; this is for one that hangs.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// An answer repeats the claims, which are at most as long as a token.
-const ANSWER_BYTES_MAX: usize = 64 * 1_024;
-const HTTP_PORT: u16 = 80;
-
-/// Where a server is.
-#[derive(Clone, Debug)]
-pub(crate) struct AdminUrl {
-    authority: Authority,
-}
 
 /// What it says of a token.
 #[derive(Debug, Deserialize)]
@@ -56,41 +41,8 @@ pub(super) struct Reason {
     pub(super) message: String,
 }
 
-impl AdminUrl {
-    /// Reads `http://host[:port]`.
-    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
-        const FAULT: &str = "must be http://HOST[:PORT], without path or query";
-        let parts = text.parse::<Uri>().map_err(|_| FAULT)?.into_parts();
-        let path = parts.path_and_query;
-        let path = path.as_ref().map_or("", |path| path.as_str());
-        let authority = parts.authority.ok_or(FAULT)?;
-        match parts.scheme.as_ref().map(http::uri::Scheme::as_str) {
-            Some("https") => return Err("must be http: there is no TLS here, use a tunnel"),
-            Some("http") => {}
-            _ => return Err(FAULT),
-        }
-        if authority.host().is_empty()
-            || authority.as_str().contains('@')
-            || !matches!(path, "" | "/")
-        {
-            return Err(FAULT);
-        }
-        Ok(Self { authority })
-    }
-
-    /// Whether it is this machine.
-    pub(super) fn is_loopback(&self) -> bool {
-        let host = self.host();
-        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-    }
-
-    fn host(&self) -> &str {
-        self.authority.host().trim_matches(['[', ']'])
-    }
-}
-
 /// Asks.
-pub(super) fn ask(server: &AdminUrl, key: &Redacted, token: &str) -> anyhow::Result<Answer> {
+pub(super) fn ask(server: &ServerUrl, key: &Redacted, token: &str) -> anyhow::Result<Answer> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -98,7 +50,7 @@ pub(super) fn ask(server: &AdminUrl, key: &Redacted, token: &str) -> anyhow::Res
     let (status, body) = runtime
         .block_on(async { tokio::time::timeout(TIMEOUT, exchange(server, key, token)).await })
         .unwrap_or_else(|_| Err(anyhow!("no answer within {} s", TIMEOUT.as_secs())))
-        .with_context(|| format!("--server: cannot ask {}", server.authority))?;
+        .with_context(|| format!("--server: cannot ask {}", server.authority()))?;
     match status {
         StatusCode::OK => serde_json::from_slice(&body).context("--server: not a downstage server"),
         StatusCode::UNAUTHORIZED => bail!("--admin-key-file: the server has another key"),
@@ -112,30 +64,19 @@ pub(super) fn ask(server: &AdminUrl, key: &Redacted, token: &str) -> anyhow::Res
 }
 
 async fn exchange(
-    server: &AdminUrl,
+    server: &ServerUrl,
     key: &Redacted,
     token: &str,
 ) -> anyhow::Result<(StatusCode, Bytes)> {
-    let port = server.authority.port_u16().unwrap_or(HTTP_PORT);
-    let stream = TcpStream::connect((server.host(), port)).await?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let request = Request::post(PATH)
-        .header(header::HOST, server.authority.as_str())
         .header(header::AUTHORIZATION, format!("Bearer {}", key.expose()))
         .header(header::CONTENT_TYPE, "application/json")
         .body(Body::from(
             serde_json::json!({ "token": token }).to_string(),
         ))
         .context("the key has characters that no HTTP header can carry")?;
-    // Moved in, the sender goes with the answer; the connection lives as long as it does.
-    let answer = async move {
-        let (head, body) = sender.send_request(request).await?.into_parts();
-        let body = axum::body::to_bytes(Body::new(body), ANSWER_BYTES_MAX).await?;
-        anyhow::Ok((head.status, body))
-    };
-    let (answer, _) = tokio::join!(answer, connection);
-    answer
+    let (head, body) = server.send(request).await?;
+    Ok((head.status, body))
 }
 
 #[cfg(test)]
@@ -167,7 +108,7 @@ mod tests {
             request
         });
         let Ok(key) = "hunter2".parse();
-        let answer = ask(&AdminUrl::parse(&url).unwrap(), &key, "a.b.c");
+        let answer = ask(&ServerUrl::parse(&url).unwrap(), &key, "a.b.c");
         let request = server.join().unwrap();
         assert!(request.starts_with("POST /_downstage/token HTTP/1.1\r\n"));
         assert!(request.contains("authorization: Bearer hunter2\r\n"));
@@ -197,33 +138,6 @@ mod tests {
             let error = answered(status, body);
             assert!(error.contains(expected), "{status}: {error}");
             assert!(!error.contains("hunter2"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_server_is_named_by_plain_http_and_a_host() {
-        for (text, loopback) in [
-            ("http://127.0.0.1:7400", true),
-            ("http://[::1]:7400/", true),
-            ("http://localhost", true),
-            ("http://127.0.0.1.example.com", false),
-            ("http://stage.example.com", false),
-        ] {
-            assert_eq!(
-                AdminUrl::parse(text).unwrap().is_loopback(),
-                loopback,
-                "{text}"
-            );
-        }
-        for text in [
-            "",
-            "127.0.0.1:7400",
-            "https://127.0.0.1:7400",
-            "http://user@127.0.0.1",
-            "http://127.0.0.1/_downstage",
-            "ftp://127.0.0.1",
-        ] {
-            assert!(AdminUrl::parse(text).is_err(), "{text}");
         }
     }
 }

@@ -10,9 +10,10 @@ use auth::token::Signer;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::ask::{self, AdminUrl};
+use super::ask;
 use super::{says, token_of, unknown};
 use crate::config::{DEV_KEY, Redacted};
+use crate::http_client::ServerUrl;
 
 /// Keys are one line; a file that is longer holds something else.
 const ADMIN_KEY_BYTES_MAX: usize = 4 * 1_024;
@@ -26,8 +27,8 @@ pub(crate) struct ExplainArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "server")]
     public_key: Option<PathBuf>,
     /// Ask the server at this address, e.g. `http://127.0.0.1:7400`. Without it what only a server knows is not checked.
-    #[arg(long, value_name = "URL", value_parser = AdminUrl::parse)]
-    server: Option<AdminUrl>,
+    #[arg(long, value_name = "URL", value_parser = ServerUrl::parse)]
+    server: Option<ServerUrl>,
     /// A file with the server's administration key. On this machine the one of `downstage dev` is taken if nothing is said.
     #[arg(long, env = "DOWNSTAGE_ADMIN_KEY_FILE", value_name = "FILE")]
     admin_key_file: Option<PathBuf>,
@@ -117,7 +118,7 @@ fn unchecked(explanation: &Explanation) -> Vec<&'static str> {
 
 fn asked(
     token: &str,
-    server: &AdminUrl,
+    server: &ServerUrl,
     key: &Redacted,
     now: Timestamp,
 ) -> anyhow::Result<Verdict> {
@@ -150,7 +151,7 @@ fn asked(
     })
 }
 
-fn admin_key(args: &ExplainArgs, server: &AdminUrl) -> anyhow::Result<Redacted> {
+fn admin_key(args: &ExplainArgs, server: &ServerUrl) -> anyhow::Result<Redacted> {
     let path = match (&args.admin_key, &args.admin_key_file) {
         (None, Some(path)) => path,
         (Some(key), None) => return Ok(key.clone()),

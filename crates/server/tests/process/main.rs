@@ -7,6 +7,7 @@
 
 mod admin;
 mod buckets;
+mod doctor;
 mod http;
 mod life;
 mod load;
