@@ -20,21 +20,31 @@ use crate::world::{Options, World, run};
 pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 /// What a socket is closed with.
-type Closed = (u16, String);
+pub(crate) type Closed = (u16, String);
 
 impl Socket {
     pub(crate) async fn open(world: &World, topic: &str, token: &str) -> Result<Self, u16> {
+        Self::open_as(world, topic, token, token).await
+    }
+
+    /// A socket with those subprotocols, of which the server is to choose one.
+    pub(crate) async fn open_as(
+        world: &World,
+        topic: &str,
+        offered: &str,
+        chosen: &str,
+    ) -> Result<Self, u16> {
         let mut request = format!("ws://{}/events/{topic}", world.http)
             .into_client_request()
             .unwrap();
         let headers = request.headers_mut();
-        if !token.is_empty() {
-            headers.insert("sec-websocket-protocol", token.parse().unwrap());
+        if !offered.is_empty() {
+            headers.insert("sec-websocket-protocol", offered.parse().unwrap());
         }
         headers.insert("origin", "https://anywhere.example".parse().unwrap());
         match tokio_tungstenite::connect_async(request).await {
             Ok((socket, response)) => {
-                assert_eq!(response.headers()["sec-websocket-protocol"], token);
+                assert_eq!(response.headers()["sec-websocket-protocol"], chosen);
                 Ok(Self(socket))
             }
             Err(Error::Http(response)) => Err(response.status().as_u16()),
@@ -56,7 +66,7 @@ impl Socket {
         let _ = self.0.send(message).await;
     }
 
-    async fn next(&mut self) -> Result<Value, Closed> {
+    pub(crate) async fn next(&mut self) -> Result<Value, Closed> {
         loop {
             match self.0.next().await {
                 Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
@@ -73,7 +83,7 @@ impl Socket {
         self.next().await.expect("a message")
     }
 
-    async fn closed(&mut self) -> Closed {
+    pub(crate) async fn closed(&mut self) -> Closed {
         loop {
             if let Err(closed) = self.next().await {
                 return closed;
@@ -280,13 +290,12 @@ fn t66_offences_close_the_socket_with_their_code() {
 }
 
 /// Upgrades by hand, and leaves the frames to the test.
-async fn raw(world: &World, participant: &str) -> TcpStream {
+pub(crate) async fn raw(world: &World, offered: &str) -> TcpStream {
     let mut stream = TcpStream::connect(world.http).await.unwrap();
     let request = format!(
         "GET /events/abcdABCDefgh HTTP/1.1\r\nHost: media.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-         Sec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Protocol: {}\r\n\r\n",
-        world.token(participant)
+         Sec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Protocol: {offered}\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut head = Vec::new();
@@ -303,7 +312,7 @@ async fn raw(world: &World, participant: &str) -> TcpStream {
 }
 
 /// The close code that comes, after whatever else.
-async fn close_code(stream: &mut TcpStream) -> u16 {
+pub(crate) async fn close_code(stream: &mut TcpStream) -> u16 {
     loop {
         let first = stream.read_u8().await.unwrap();
         let length = match stream.read_u8().await.unwrap() {
@@ -342,7 +351,7 @@ fn t66_frames_that_break_the_protocol_close_the_socket() {
             ),
             ("a message in 70,000 pieces", fragments, 1009),
         ] {
-            let mut stream = raw(&world, "ben").await;
+            let mut stream = raw(&world, &world.token("ben")).await;
             let _ = stream.write_all(&frames).await;
             assert_eq!(close_code(&mut stream).await, code, "{name}");
         }
@@ -357,7 +366,7 @@ fn t66_a_silent_client_is_pinged_and_then_dropped() {
             ..Options::default()
         };
         let world = World::with(options).await;
-        let mut silent = raw(&world, "ben").await;
+        let mut silent = raw(&world, &world.token("ben")).await;
         let (mut alive, _) = Socket::join(&world, "cat").await;
         let reading = async {
             loop {

@@ -13,6 +13,7 @@ mod keys;
 mod media;
 mod peer;
 mod sessions;
+mod stage_v1;
 mod whep;
 mod whep_extensions;
 mod whip;

@@ -1,5 +1,6 @@
 //! A WebRTC client on real sockets: publishes small frames or counts what it receives.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use str0m::net::{Protocol, Receive, TcpType};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -48,7 +49,7 @@ pub(crate) struct Seen {
 pub(crate) struct Offering {
     rtc: Box<Rtc>,
     role: Role,
-    mids: [Mid; 2],
+    mids: Vec<(Mid, MediaKind)>,
     pending: SdpPendingOffer,
     pub(crate) sdp: String,
     local: SocketAddr,
@@ -63,12 +64,22 @@ enum Door {
 
 enum Word {
     Close,
+    /// Another offer, with so many more sections for audio and video, or with other ICE credentials.
+    Offer {
+        more: [usize; 2],
+        restarts: bool,
+        sdp: oneshot::Sender<String>,
+    },
+    /// To that.
+    Answer(String),
 }
 
 /// A peer at work. Dropped, it falls silent without a word.
 pub(crate) struct Peer {
     words: mpsc::Sender<Word>,
     seen: watch::Receiver<Seen>,
+    /// Frames of each section.
+    frames: watch::Receiver<BTreeMap<String, u64>>,
     video: Mid,
     _task: JoinSet<()>,
 }
@@ -83,10 +94,19 @@ fn config() -> Box<Rtc> {
 
 impl Offering {
     pub(crate) async fn udp(role: Role) -> Self {
+        Self::on_udp(role, [1, 1]).await
+    }
+
+    /// A subscriber with so many sections for audio and for video.
+    pub(crate) async fn pool(audio: usize, video: usize) -> Self {
+        Self::on_udp(Role::Subscriber, [audio, video]).await
+    }
+
+    async fn on_udp(role: Role, sections: [usize; 2]) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let local = socket.local_addr().unwrap();
         let candidate = Candidate::host(local, "udp").unwrap();
-        Self::new(role, local, candidate, Door::Udp(socket))
+        Self::new(role, sections, local, candidate, Door::Udp(socket))
     }
 
     pub(crate) fn tcp(role: Role) -> Self {
@@ -98,26 +118,25 @@ impl Offering {
             .tcp()
             .host(local)
             .tcptype(TcpType::Active);
-        Self::new(role, local, candidate.build().unwrap(), Door::Tcp(socket))
+        let candidate = candidate.build().unwrap();
+        Self::new(role, [1, 1], local, candidate, Door::Tcp(socket))
     }
 
-    fn new(role: Role, local: SocketAddr, candidate: Candidate, door: Door) -> Self {
+    fn new(
+        role: Role,
+        sections: [usize; 2],
+        local: SocketAddr,
+        candidate: Candidate,
+        door: Door,
+    ) -> Self {
         let mut rtc = config();
         rtc.add_local_candidate(candidate).unwrap();
-        let direction = match role {
-            Role::Publisher => Direction::SendOnly,
-            Role::Subscriber => Direction::RecvOnly,
-        };
-        let mut change = rtc.sdp_api();
-        let stream = || Some("stream".to_owned());
-        let audio = change.add_media(MediaKind::Audio, direction, stream(), None, None);
-        let video = change.add_media(MediaKind::Video, direction, stream(), None, None);
-        let (offer, pending): (SdpOffer, _) = change.apply().unwrap();
-        let sdp = offer.to_sdp_string();
+        let mut mids = Vec::new();
+        let (sdp, pending) = offer(&mut rtc, role, sections, false, &mut mids);
         Self {
             rtc,
             role,
-            mids: [audio, video],
+            mids,
             pending,
             sdp,
             local,
@@ -141,13 +160,18 @@ impl Offering {
         };
         let (words, inbox) = mpsc::channel(4);
         let (sender, seen) = watch::channel(Seen::default());
+        let (counts, frames) = watch::channel(BTreeMap::new());
+        let of_kind = |kind| self.mids.iter().find(|(_, own)| *own == kind);
+        let video = of_kind(MediaKind::Video).expect("a section for video").0;
         let work = Work {
             rtc: self.rtc,
             role: self.role,
             mids: self.mids,
+            pending: None,
             local: self.local,
             wire,
             seen: sender,
+            counts,
             frames: 0,
         };
         let mut task = JoinSet::new();
@@ -155,10 +179,40 @@ impl Offering {
         Peer {
             words,
             seen,
-            video: self.mids[1],
+            frames,
+            video,
             _task: task,
         }
     }
+}
+
+/// An offer with so many more sections for audio and video.
+fn offer(
+    rtc: &mut Rtc,
+    role: Role,
+    sections: [usize; 2],
+    restarts: bool,
+    mids: &mut Vec<(Mid, MediaKind)>,
+) -> (String, SdpPendingOffer) {
+    let direction = match role {
+        Role::Publisher => Direction::SendOnly,
+        Role::Subscriber => Direction::RecvOnly,
+    };
+    let mut change = rtc.sdp_api();
+    if restarts {
+        change.ice_restart(true);
+    }
+    for (kind, count) in [MediaKind::Audio, MediaKind::Video]
+        .into_iter()
+        .zip(sections)
+    {
+        for _ in 0..count {
+            let stream = Some("stream".to_owned());
+            mids.push((change.add_media(kind, direction, stream, None, None), kind));
+        }
+    }
+    let (offer, pending): (SdpOffer, _) = change.apply().unwrap();
+    (offer.to_sdp_string(), pending)
 }
 
 /// Where the answer takes TCP connections.
@@ -184,6 +238,34 @@ impl Peer {
 
     pub(crate) async fn connected(&mut self) {
         self.until(|seen| seen.connected).await;
+    }
+
+    /// Waits for so many frames in a section, beyond those that came before.
+    pub(crate) async fn frames(&mut self, mid: &str, count: u64) {
+        let of = |frames: &BTreeMap<String, u64>| frames.get(mid).copied().unwrap_or_default();
+        let before = of(&self.frames.borrow());
+        let came = self.frames.wait_for(|frames| of(frames) >= before + count);
+        let came = tokio::time::timeout(Duration::from_secs(15), came).await;
+        let came = came.map(|frames| frames.map(drop));
+        came.unwrap_or_else(|_| panic!("section {mid} stays at {before} frames"))
+            .expect("the peer is at work");
+    }
+
+    /// Another offer: with so many more sections for audio and video, or an ICE restart.
+    pub(crate) async fn offer(&self, more: [usize; 2], restarts: bool) -> String {
+        let (sdp, offer) = oneshot::channel();
+        let word = Word::Offer {
+            more,
+            restarts,
+            sdp,
+        };
+        self.words.send(word).await.unwrap();
+        offer.await.unwrap()
+    }
+
+    /// The answer to that.
+    pub(crate) async fn answer(&self, sdp: &str) {
+        self.words.send(Word::Answer(sdp.to_owned())).await.unwrap();
     }
 
     /// Says goodbye by DTLS.
@@ -240,10 +322,13 @@ impl Wire {
 struct Work {
     rtc: Box<Rtc>,
     role: Role,
-    mids: [Mid; 2],
+    mids: Vec<(Mid, MediaKind)>,
+    /// An offer that has no answer yet.
+    pending: Option<SdpPendingOffer>,
     local: SocketAddr,
     wire: Wire,
     seen: watch::Sender<Seen>,
+    counts: watch::Sender<BTreeMap<String, u64>>,
     frames: u64,
 }
 
@@ -275,8 +360,28 @@ impl Work {
                         let _ = self.rtc.handle_input(Input::Receive(now(), receive));
                     }
                 }
-                Some(Word::Close) = inbox.recv() => self.rtc.close().unwrap(),
+                Some(word) = inbox.recv() => self.obey(word),
                 _ = beat.tick() => self.publish(),
+            }
+        }
+    }
+
+    fn obey(&mut self, word: Word) {
+        match word {
+            Word::Close => self.rtc.close().unwrap(),
+            Word::Offer {
+                more,
+                restarts,
+                sdp,
+            } => {
+                let made = offer(&mut self.rtc, self.role, more, restarts, &mut self.mids);
+                self.pending = Some(made.1);
+                sdp.send(made.0).unwrap();
+            }
+            Word::Answer(sdp) => {
+                let parsed = SdpAnswer::from_sdp_string(&sdp).expect("an answer that str0m reads");
+                let pending = self.pending.take().expect("an offer");
+                self.rtc.sdp_api().accept_answer(pending, parsed).unwrap();
             }
         }
     }
@@ -298,6 +403,10 @@ impl Work {
 
     fn note(&self, event: &Event) {
         use IceConnectionState::Disconnected;
+        if let Event::MediaData(data) = event {
+            self.counts
+                .send_modify(|counts| *counts.entry(data.mid.to_string()).or_default() += 1);
+        }
         self.seen.send_modify(|seen| {
             seen.connected |= matches!(event, Event::Connected);
             seen.closed |= matches!(
@@ -305,7 +414,7 @@ impl Work {
                 Event::Closed | Event::IceConnectionStateChange(Disconnected)
             );
             if let Event::MediaData(data) = event {
-                let count = if data.mid == self.mids[0] {
+                let count = if self.mids.contains(&(data.mid, MediaKind::Audio)) {
                     &mut seen.audio
                 } else {
                     &mut seen.video
@@ -323,8 +432,8 @@ impl Work {
         self.frames += 1;
         let elapsed = Duration::from_millis(20) * u32::try_from(self.frames).unwrap();
         let frames: [(Mid, Codec, Arc<[u8]>); 2] = [
-            (self.mids[0], Codec::Opus, vec![0xfc; 80].into()),
-            (self.mids[1], Codec::H264, key_frame().into()),
+            (self.mids[0].0, Codec::Opus, vec![0xfc; 80].into()),
+            (self.mids[1].0, Codec::H264, key_frame().into()),
         ];
         for (mid, codec, frame) in frames {
             let Some(writer) = self.rtc.writer(mid) else {

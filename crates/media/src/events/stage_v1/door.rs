@@ -20,9 +20,6 @@ use crate::events::message::{FAILED, Goodbye};
 use crate::events::socket::{self, GOODBYE_PATIENCE, Joined};
 use crate::plane::Plane;
 
-/// How long a client may take to say its first word.
-const JOIN_PATIENCE: Duration = Duration::from_secs(10);
-
 /// Serves a socket from its first message on, and its session to the end.
 pub(in super::super) async fn knock(
     plane: Arc<Plane>,
@@ -30,7 +27,7 @@ pub(in super::super) async fn knock(
     grant: Grant,
     client: ClientInfo,
 ) {
-    let mut join = match first(&mut socket).await {
+    let mut join = match first(&mut socket, plane.liveness_timeout).await {
         Ok(join) => join,
         Err(Refused::Gone) => return,
         Err(Refused::Offence(code, reason)) => return socket::close(socket, code, reason).await,
@@ -127,8 +124,9 @@ enum Refused {
     Fault(Fault),
 }
 
-async fn first(socket: &mut WebSocket) -> Result<Join, Refused> {
-    let patience = tokio::time::Instant::now() + JOIN_PATIENCE;
+/// The first word. Who does not say it in the time after which a silent client is taken for gone, is.
+async fn first(socket: &mut WebSocket, patience: Duration) -> Result<Join, Refused> {
+    let patience = tokio::time::Instant::now() + patience;
     loop {
         let Ok(received) = timeout_at(patience, socket.recv()).await else {
             return Err(Refused::Offence(close_code::POLICY, "no join came"));
