@@ -75,7 +75,6 @@ impl Feed {
                 fraction_lost,
                 last_sr,
                 delay,
-                ..
             } => {
                 let Some(slot) = self.slots.iter_mut().find(|slot| slot.ssrc == ssrc) else {
                     return;
@@ -84,7 +83,7 @@ impl Feed {
                 let round_trip = self.wire.round_trip(last_sr, delay, now);
                 self.wire.estimator.report(fraction_lost, round_trip, now);
             }
-            Message::Remb { bps, .. } => {
+            Message::Remb { bps } => {
                 self.wire.has_bound = true;
                 self.wire.estimator.remb(bps, now);
             }

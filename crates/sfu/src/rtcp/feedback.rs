@@ -46,16 +46,11 @@ pub(super) fn read(kind: u8, format: u8, body: &[u8]) -> Option<Message<'_>> {
 
 fn remb(bytes: &[u8]) -> Option<Message<'_>> {
     let rest = bytes.strip_prefix(b"REMB")?;
-    let (bitrate, rest) = word(rest)?;
-    let [count, ..] = bitrate.to_be_bytes();
+    let (bitrate, _) = word(rest)?;
     let exponent = (bitrate >> 18) & 0x3f;
     let mantissa = u64::from(bitrate & 0x3_ffff);
     Some(Message::Remb {
         bps: mantissa.saturating_mul(1 << exponent),
-        ssrcs: Sources {
-            rest,
-            left: usize::from(count).min(SOURCES_MAX),
-        },
     })
 }
 
@@ -105,24 +100,6 @@ impl Iterator for Requested<'_> {
         let (ssrc, rest) = word(self.rest)?;
         // A number that tells repetitions, and three bytes for later use.
         let (_, rest) = word(rest)?;
-        self.rest = rest;
-        Some(ssrc)
-    }
-}
-
-/// Sources, one after the other.
-#[derive(Clone, Debug)]
-pub(crate) struct Sources<'a> {
-    rest: &'a [u8],
-    left: usize,
-}
-
-impl Iterator for Sources<'_> {
-    type Item = u32;
-
-    fn next(&mut self) -> Option<u32> {
-        self.left = self.left.checked_sub(1)?;
-        let (ssrc, rest) = word(self.rest)?;
         self.rest = rest;
         Some(ssrc)
     }

@@ -1,6 +1,6 @@
 //! The parts of a compound packet (RFC 3550 section 6.1), and reduced-size ones (RFC 5506).
 
-use super::feedback::{self, Numbers, Requested, Sources};
+use super::feedback::{self, Numbers, Requested};
 use super::transport::TransportFeedback;
 use super::{kind, word};
 
@@ -37,12 +37,6 @@ pub(crate) enum Message<'a> {
         ssrc: u32,
         /// Lost since the report before, in 1/256.
         fraction_lost: u8,
-        /// Lost in all; less than none if packets came twice.
-        cumulative: i32,
-        /// Highest sequence number, with its roll-overs above.
-        highest: u32,
-        /// Jitter, in units of the RTP timestamp.
-        jitter: u32,
         /// Middle 32 bits of the NTP time of the last sender report; 0 if there was none.
         last_sr: u32,
         /// Time between that and this report, in 1/65,536 s.
@@ -52,8 +46,6 @@ pub(crate) enum Message<'a> {
     Remb {
         /// Bits per second, for all sources together; whatever the peer makes up.
         bps: u64,
-        /// The sources.
-        ssrcs: Sources<'a>,
     },
     /// When packets have arrived.
     Transport(TransportFeedback<'a>),
@@ -143,18 +135,15 @@ impl<'a> Part<'a> {
 fn report(block: &[u8]) -> Option<Message<'static>> {
     let (ssrc, rest) = word(block)?;
     let (lost, rest) = word(rest)?;
-    let (highest, rest) = word(rest)?;
-    let (jitter, rest) = word(rest)?;
+    // The highest number and the jitter are not of use here.
+    let (_, rest) = word(rest)?;
+    let (_, rest) = word(rest)?;
     let (last_sr, rest) = word(rest)?;
     let (delay, _) = word(rest)?;
     let [fraction_lost, ..] = lost.to_be_bytes();
     Some(Message::Report {
         ssrc,
         fraction_lost,
-        // A number of 24 bits, with a sign.
-        cumulative: (lost << 8).cast_signed() >> 8,
-        highest,
-        jitter,
         last_sr,
         delay,
     })

@@ -34,29 +34,21 @@ fn told(plain: &[u8]) -> Vec<String> {
                 numbers,
             } => format!("nack {media_ssrc} {:?}", numbers.collect::<Vec<_>>()),
             Message::Fir { ssrcs } => format!("fir {:?}", ssrcs.collect::<Vec<_>>()),
-            Message::Remb { bps, ssrcs } => {
-                format!("remb {bps} {:?}", ssrcs.collect::<Vec<_>>())
-            }
+            Message::Remb { bps } => format!("remb {bps}"),
             Message::Transport(feedback) => {
                 let arrivals = feedback
                     .arrivals()
                     .map(|arrival| (arrival.sequence, arrival.received))
                     .collect::<Vec<_>>();
-                format!("transport {} {arrivals:?}", feedback.number())
+                format!("transport {arrivals:?}")
             }
             Message::Pli { media_ssrc } => format!("pli {media_ssrc}"),
             Message::Report {
                 ssrc,
                 fraction_lost,
-                cumulative,
-                highest,
-                jitter,
                 last_sr,
                 delay,
-            } => format!(
-                "report {ssrc} lost {fraction_lost} {cumulative} highest {highest} jitter {jitter} \
-                 answers {last_sr:#x} {delay}"
-            ),
+            } => format!("report {ssrc} lost {fraction_lost} answers {last_sr:#x} {delay}"),
         })
         .collect()
 }
@@ -64,7 +56,7 @@ fn told(plain: &[u8]) -> Vec<String> {
 const BLOCK: [u8; 24] = [
     0, 0, 0, 7, 64, 0xff, 0xff, 0xfe, 0, 1, 0, 2, 0, 0, 0, 9, 0xab, 0xcd, 0xef, 1, 0, 1, 0x80, 0,
 ];
-const BLOCK_TOLD: &str = "report 7 lost 64 -2 highest 65538 jitter 9 answers 0xabcdef01 98304";
+const BLOCK_TOLD: &str = "report 7 lost 64 answers 0xabcdef01 98304";
 
 #[test]
 fn blocks_of_sender_and_receiver_reports_are_read_alike() {
@@ -132,12 +124,12 @@ fn an_estimate_of_the_receiver_is_a_mantissa_and_an_exponent() {
         rest.extend_from_slice(&[0, 0, 0, 7, 0, 0, 0, 8]);
         told(&feedback(15, 206, 0, &rest))
     };
-    assert_eq!(remb([2, 0b0000_1000, 0x03, 0xe8]), ["remb 4000 [7, 8]"]);
-    assert_eq!(remb([1, 0b0000_0111, 0xff, 0xff]), ["remb 524286 [7]"]);
-    assert_eq!(remb([9, 0, 0, 0]), ["remb 0 [7, 8]"]);
+    assert_eq!(remb([2, 0b0000_1000, 0x03, 0xe8]), ["remb 4000"]);
+    assert_eq!(remb([1, 0b0000_0111, 0xff, 0xff]), ["remb 524286"]);
+    assert_eq!(remb([9, 0, 0, 0]), ["remb 0"]);
     assert_eq!(
         remb([0, 0xff, 0xff, 0xff]),
-        [format!("remb {} []", u64::MAX)],
+        [format!("remb {}", u64::MAX)],
         "beyond all numbers"
     );
     assert_eq!(told(&feedback(15, 206, 0, b"ROMB\0\0\0\0")), [""; 0]);
@@ -170,7 +162,7 @@ fn transport_feedback_has_runs_and_vectors_and_small_differences() {
         (2, Some(129_750)),
     ];
     expected.extend((3..=10).map(|sequence| (sequence, None)));
-    assert_eq!(told(&compound), [format!("transport 77 {expected:?}")]);
+    assert_eq!(told(&compound), [format!("transport {expected:?}")]);
 }
 
 #[test]
@@ -197,7 +189,7 @@ fn transport_feedback_has_times_before_zero_and_large_differences() {
         (7, None),
     ];
     let compound = feedback(15, 205, 0, rest.as_flattened());
-    assert_eq!(told(&compound), [format!("transport 0 {expected:?}")]);
+    assert_eq!(told(&compound), [format!("transport {expected:?}")]);
 }
 
 #[test]

@@ -16,11 +16,6 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    /// The packet's source.
-    pub(crate) fn ssrc(&self) -> u32 {
-        self.ssrc
-    }
-
     /// The packet's sequence number: the low 16 bits of its index.
     pub(crate) fn sequence(&self) -> u16 {
         (self.index & 0xffff) as u16
@@ -56,11 +51,6 @@ impl Indices {
             newest: None,
             claimed: [0; WORDS],
         }
-    }
-
-    /// The source.
-    pub(crate) fn ssrc(&self) -> u32 {
-        self.ssrc
     }
 
     /// The ticket for an index; `None` if it was given out, is too old to know, or is none.

@@ -44,11 +44,6 @@ impl Sealer {
         self.profile.tag()
     }
 
-    /// By how many bytes sealing makes an RTCP packet longer.
-    pub(crate) fn overhead_rtcp(&self) -> usize {
-        self.profile.tag() + WORD
-    }
-
     /// Seals the RTP packet from `start` to the end of the buffer, in place; its first `header` bytes are header and
     /// extensions. The buffer grows by [`Sealer::overhead`].
     ///
@@ -98,7 +93,7 @@ impl Sealer {
     }
 
     /// Seals the compound RTCP packet from `start` to the end of the buffer, in place. The buffer grows by
-    /// [`Sealer::overhead_rtcp`]. After an error the packet is cut off.
+    /// the tag and the index. After an error the packet is cut off.
     pub(crate) fn seal_rtcp(
         &mut self,
         packet: &mut Vec<u8>,

