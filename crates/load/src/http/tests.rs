@@ -1,3 +1,5 @@
+//! Offers against a server of a few words.
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::thread::JoinHandle;

@@ -1,3 +1,5 @@
+//! The source by a clock that goes on by milliseconds.
+
 use super::*;
 use crate::clock;
 

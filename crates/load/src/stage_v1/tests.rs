@@ -1,3 +1,5 @@
+//! Viewers against a socket of a few words.
+
 use std::sync::mpsc;
 
 use tokio::net::TcpListener;
