@@ -16,6 +16,7 @@ mod loss;
 mod media;
 mod network;
 mod patches;
+mod paths;
 mod refusals;
 mod simulcast;
 mod transports;

@@ -86,8 +86,22 @@ impl Network {
         template: &str,
         change: impl FnOnce(&str) -> String,
     ) -> String {
+        self.publish_by(Transport::Udp, id, template, change)
+    }
+
+    pub(crate) fn publish_over(&mut self, transport: Transport, id: u64, template: &str) -> String {
+        self.publish_by(transport, id, template, str::to_owned)
+    }
+
+    fn publish_by(
+        &mut self,
+        transport: Transport,
+        id: u64,
+        template: &str,
+        change: impl FnOnce(&str) -> String,
+    ) -> String {
         let connection = ConnectionId(id);
-        let client = Client::new(template, Self::address(id), Transport::Udp, self.now.mono);
+        let client = Client::new(template, Self::address(id), transport, self.now.mono);
         let offer = Offer::parse(&change(&client.sdp), Direction::Publish).unwrap();
         self.join(connection, client, Input::Publish { connection, offer })
     }

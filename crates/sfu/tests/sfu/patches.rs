@@ -11,7 +11,12 @@ use crate::client::value;
 use crate::media::predicted_frame;
 use crate::network::{Network, SERVER, settings};
 
-fn patch(net: &mut Network, id: u64, fragment: &str, restart: bool) -> Result<Patched, PatchFault> {
+pub(crate) fn patch(
+    net: &mut Network,
+    id: u64,
+    fragment: &str,
+    restart: bool,
+) -> Result<Patched, PatchFault> {
     let connection = ConnectionId(id);
     let input = Input::Patch {
         connection,
@@ -30,7 +35,7 @@ fn patch(net: &mut Network, id: u64, fragment: &str, restart: bool) -> Result<Pa
     result
 }
 
-fn fragment(ufrag: &str, password: &str, candidates: &[&str]) -> String {
+pub(crate) fn fragment(ufrag: &str, password: &str, candidates: &[&str]) -> String {
     let mut text = format!(
         "a=ice-ufrag:{ufrag}\r\na=ice-pwd:{password}\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n"
     );
