@@ -55,6 +55,24 @@ fn viewers_see_all_that_a_publisher_sends() {
 }
 
 #[test]
+fn one_connection_carries_everybody() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::dev(folder.path(), &["--media-workers", "1"]);
+    // 232 kbit/s each.
+    let layer = "320x180@200";
+    let words = "--watch stage-v1 --publishers 2 --viewers 3 --audio --enough 400 --layer";
+    let words: Vec<&str> = words.split(' ').chain([layer]).collect();
+    let report = load(&server, folder.path(), &words);
+    assert_eq!(number(&report, "/connections"), 3);
+    assert_eq!(number(&report, "/connected"), 3);
+    assert_eq!(number(&report, "/sum/lost"), 0);
+    for viewer in report["viewers"].as_array().unwrap() {
+        let bitrate_bps = viewer["bitrate_bps"].as_u64().unwrap();
+        assert!(bitrate_bps > 350_000, "more than one publisher: {viewer}");
+    }
+}
+
+#[test]
 fn what_is_lost_on_the_way_is_sent_again() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::dev(folder.path(), &["--media-workers", "1"]);
