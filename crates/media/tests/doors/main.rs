@@ -7,6 +7,7 @@
 )]
 
 mod events;
+mod feeds;
 mod http;
 mod ice_servers;
 mod keys;

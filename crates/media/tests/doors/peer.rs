@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::format::Codec;
-use str0m::media::{Direction, MediaKind, MediaTime, Mid};
+use str0m::media::{Direction, MediaKind, MediaTime, Mid, Simulcast, SimulcastLayer};
 use str0m::net::{Protocol, Receive, TcpType};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,13 +16,16 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// SPS of 640x360 Constrained Baseline, PPS, and an IDR slice of 2,000 bytes.
-fn key_frame() -> Vec<u8> {
+/// What a publisher of two encodings sends, lowest first: their names, and the bytes of a picture.
+const ENCODINGS: [(&str, usize); 2] = [("l", 300), ("h", 2_000)];
+
+/// SPS of 640x360 Constrained Baseline, PPS, and an IDR slice of so many bytes.
+fn key_frame(bytes: usize) -> Vec<u8> {
     let mut frame = Vec::new();
     for nal in [
         &[0x67, 0x42, 0xe0, 0x1f, 0xda, 0x02, 0x80, 0xbf, 0xe5, 0x40][..],
         &[0x68, 0xce, 0x3c, 0x80],
-        &[&[0x65, 0x88][..], &[0xab; 2_000]].concat(),
+        &[&[0x65, 0x88][..], &vec![0xab; bytes]].concat(),
     ] {
         frame.extend([0, 0, 0, 1]);
         frame.extend(nal);
@@ -33,6 +36,8 @@ fn key_frame() -> Vec<u8> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     Publisher,
+    /// A publisher of two encodings, `l` and `h`.
+    Simulcast,
     Subscriber,
 }
 
@@ -195,7 +200,7 @@ fn offer(
     mids: &mut Vec<(Mid, MediaKind)>,
 ) -> (String, SdpPendingOffer) {
     let direction = match role {
-        Role::Publisher => Direction::SendOnly,
+        Role::Publisher | Role::Simulcast => Direction::SendOnly,
         Role::Subscriber => Direction::RecvOnly,
     };
     let mut change = rtc.sdp_api();
@@ -208,7 +213,13 @@ fn offer(
     {
         for _ in 0..count {
             let stream = Some("stream".to_owned());
-            mids.push((change.add_media(kind, direction, stream, None, None), kind));
+            let simulcast =
+                (role == Role::Simulcast && kind == MediaKind::Video).then(|| Simulcast {
+                    send: ENCODINGS.map(|(rid, _)| SimulcastLayer::new(rid)).to_vec(),
+                    recv: Vec::new(),
+                });
+            let mid = change.add_media(kind, direction, stream, None, simulcast);
+            mids.push((mid, kind));
         }
     }
     let (offer, pending): (SdpOffer, _) = change.apply().unwrap();
@@ -426,16 +437,22 @@ impl Work {
 
     /// One Opus and one H.264 frame, once there is somebody to send to.
     fn publish(&mut self) {
-        if self.role != Role::Publisher || !self.seen.borrow().connected {
+        if self.role == Role::Subscriber || !self.seen.borrow().connected {
             return;
         }
         self.frames += 1;
         let elapsed = Duration::from_millis(20) * u32::try_from(self.frames).unwrap();
-        let frames: [(Mid, Codec, Arc<[u8]>); 2] = [
-            (self.mids[0].0, Codec::Opus, vec![0xfc; 80].into()),
-            (self.mids[1].0, Codec::H264, key_frame().into()),
-        ];
-        for (mid, codec, frame) in frames {
+        let audio: (Mid, _, _, Arc<[u8]>) =
+            (self.mids[0].0, Codec::Opus, None, vec![0xfc; 80].into());
+        let video = |rid, bytes| (self.mids[1].0, Codec::H264, rid, key_frame(bytes).into());
+        let videos = if self.role == Role::Simulcast {
+            ENCODINGS
+                .map(|(rid, bytes)| video(Some(rid), bytes))
+                .to_vec()
+        } else {
+            vec![video(None, 2_000)]
+        };
+        for (mid, codec, rid, frame) in std::iter::once(audio).chain(videos) {
             let Some(writer) = self.rtc.writer(mid) else {
                 continue;
             };
@@ -443,6 +460,16 @@ impl Work {
                 .payload_params()
                 .find(|params| params.spec().codec == codec);
             let number = found.expect("the codec was agreed on").pt();
+            // Speech, as RFC 6464 has it; video has no such extension.
+            let writer = if codec == Codec::Opus {
+                writer.audio_level(-20, true)
+            } else {
+                writer
+            };
+            let writer = match rid {
+                Some(rid) => writer.rid(rid.into()),
+                None => writer,
+            };
             let time = MediaTime::from(elapsed);
             writer
                 .write(number, Instant::now().into_std(), time, frame)

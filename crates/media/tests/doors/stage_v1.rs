@@ -161,12 +161,12 @@ fn joining_is_being_there_and_deltas_say_who_publishes_and_what_they_mute() {
             .await;
         let token = world.token("ana");
         let (_ana, session) = publish(&world, &token, Offering::udp(Role::Publisher).await).await;
-        let delta = ben.frame("delta").await;
+        let delta = ben.find("delta").await;
         assert_eq!(names(&delta["join"]), ["ana"]);
         assert_eq!(delta["join"][0]["audioMuted"], true);
         ana.say("mute", json!({ "audio": false, "video": true }))
             .await;
-        let delta = ben.frame("delta").await;
+        let delta = ben.find("delta").await;
         let update = json!([{ "id": "ana", "audioMuted": false, "videoStopped": true }]);
         assert_eq!(delta["update"], update);
         let (_cat, joined) = Client::join(&world, "cat", json!({})).await;
@@ -175,10 +175,10 @@ fn joining_is_being_there_and_deltas_say_who_publishes_and_what_they_mute() {
 
         let delete = crate::http::Request::new("DELETE", session).bearer(&token);
         world.send(delete).await.expect(200);
-        assert_eq!(ben.frame("delta").await["leave"], json!(["ana"]));
+        assert_eq!(ben.find("delta").await["leave"], json!(["ana"]));
         assert_eq!(world.media.gauges().sockets, 3);
         ben.say("leave", json!({})).await;
-        assert_eq!(ben.frame("left").await["reason"], "user-initiated");
+        assert_eq!(ben.find("left").await["reason"], "user-initiated");
         assert_eq!(ben.closed_now().await.0, 1000);
         world.expect_events("ben", &[Joined, Left]).await;
     });
@@ -326,23 +326,23 @@ fn a_client_that_lost_its_socket_comes_back_and_is_told_what_it_missed() {
         let (mut ben, joined) = Client::join(&world, "ben", json!({})).await;
         let token = world.token("ana");
         let (_ana, _) = publish(&world, &token, Offering::udp(Role::Publisher).await).await;
-        ben.frame("delta").await;
+        ben.find("delta").await;
         // It says that it has not seen the delta.
         let seen = ben.seq - 1;
         drop(ben);
         let (mut dan, _) = Client::join(&world, "dan", json!({})).await;
         dan.say("ping", json!({})).await;
-        dan.frame("pong").await;
+        dan.find("pong").await;
         world.expect_events("ben", &[Joined]).await;
 
         let mut ben = Client::resume(&world, "ben", &joined["session"], seen).await;
-        assert_eq!(names(&ben.frame("delta").await["join"]), ["ana"]);
-        let again = ben.frame("joined").await;
+        assert_eq!(names(&ben.find("delta").await["join"]), ["ana"]);
+        let again = ben.find("joined").await;
         assert_eq!(again["resumed"], "replayed");
         assert_eq!(again["session"], joined["session"]);
         assert!(again.get("state").is_none());
         ben.say("leave", json!({})).await;
-        ben.frame("left").await;
+        ben.find("left").await;
         world.expect_events("ben", &[Joined, Left]).await;
     });
 }

@@ -22,8 +22,13 @@ struct Room {
 
 impl Room {
     async fn new() -> Self {
+        Self::of(Role::Publisher).await
+    }
+
+    /// The publisher is of that kind.
+    async fn of(role: Role) -> Self {
         let world = World::new().await;
-        let offering = Offering::udp(Role::Publisher).await;
+        let offering = Offering::udp(role).await;
         let (ana, publish) = publish(&world, &world.token("ana"), offering).await;
         let offering = Offering::udp(Role::Subscriber).await;
         let (ben, session) =
@@ -230,6 +235,34 @@ fn a_layer_can_be_chosen_and_media_goes_on() {
             let reply = room.world.send(post).await.expect(status);
             assert!(reply.body.contains(code), "{body}: {}", reply.body);
         }
+    });
+}
+
+#[test]
+fn a_viewer_of_several_layers_is_told_of_them_and_gets_the_one_it_chooses() {
+    run(async {
+        let mut room = Room::of(Role::Simulcast).await;
+        let token = room.world.token("ben");
+        let path = format!("{}/events?events=layers", room.session);
+        let mut stream = room.stream(&path).await;
+        stream.until("\"encodingId\":\"h\"").await;
+        stream.until("\"encodingId\":\"l\"").await;
+        for label in ["l", "h", "l"] {
+            stream.text.clear();
+            let post = room.post("layer", &format!("{{\"encodingId\":\"{label}\"}}"));
+            room.world.send(post.bearer(&token)).await.expect(200);
+            let chosen = format!("\"reason\":\"selected\",\"selected\":\"{label}\"");
+            stream.until(&chosen).await;
+            let before = room.ben.until(|_| true).await.video;
+            room.ben.until(|seen| seen.video > before + 5).await;
+        }
+        let unknown = room.post("layer", "{\"encodingId\":\"m\"}").bearer(&token);
+        let reply = room.world.send(unknown).await.expect(404);
+        assert!(reply.body.contains("LAYER_NOT_FOUND"), "{}", reply.body);
+        stream.text.clear();
+        let post = room.post("layer", "{}").bearer(&token);
+        room.world.send(post).await.expect(200);
+        stream.until("\"reason\":\"automatic\"").await;
     });
 }
 
