@@ -29,7 +29,8 @@ impl Server {
             .arg("--data")
             .arg(folder.path().join("data"))
             .arg("--ready-file")
-            .arg(&ready);
+            .arg(&ready)
+            .env("DOWNSTAGE_LOG_LEVEL", "warn");
         let mut process = Process::start(&command, core)?;
         let http = process.wait_for_facts(&ready)?;
         Ok(Self {

@@ -212,7 +212,7 @@ fn drive(
     );
     Ok(Outcome {
         delivered: report.sum.packets,
-        expected: report.sent.packets * case.viewers as u64,
+        expected: case.expected(&report),
         seconds: report.seconds,
         cpu: measured.cpu.saturating_sub(measuring.cpu),
         load_cpu: measured.load_cpu.saturating_sub(measuring.load_cpu),
@@ -221,7 +221,8 @@ fn drive(
         join_cpu: (!running.media_first).then_some(join_cpu),
         first_key_frame_p99_ms: (report.first_key_frame.count > 0)
             .then_some(report.first_key_frame.p99),
-        bytes_per_viewer: measured.resident.saturating_sub(published.resident) / u64::from(viewers),
+        bytes_per_viewer: measured.resident.saturating_sub(published.resident)
+            / load.viewers_in_all().max(1) as u64,
         lost: report.sum.lost,
         nacks: report.sum.nacks,
         retransmissions: report.sum.retransmissions,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
-use load::{Impairment, Joins, Layer, Options, Pacing, Source, Storm, Target, Watching};
+use load::{Impairment, Joins, Layer, Options, Pacing, Report, Source, Storm, Target, Watching};
 
 use super::servers::Kind;
 
@@ -196,6 +196,21 @@ impl Case {
             }
         }
         options
+    }
+
+    /// Packets that all viewers together should have got. Where they come in the middle, or get one of several layers, nobody knows more
+    /// than how many of those that were for them are missing.
+    pub(super) fn expected(&self, report: &Report) -> u64 {
+        match self.scenario {
+            Scenario::Simulcast | Scenario::Storm => report.sum.packets + report.sum.lost,
+            Scenario::Burst
+            | Scenario::Spaced
+            | Scenario::Voice
+            | Scenario::Meeting
+            | Scenario::Voices
+            | Scenario::Loss
+            | Scenario::Churn => report.sent.packets * self.viewers as u64,
+        }
     }
 
     /// How viewers of a stage watch: one connection for all where there are several publishers.
