@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use model::ErrorCode;
-use stage::CloseCause;
+use stage::{CloseCause, Mute};
 
 /// A participant token and its client, from small choices.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +55,15 @@ pub enum Act {
         pick: u16,
         /// Whether only those that are open count.
         open: bool,
+    },
+    /// Somebody says by a connection what is muted; only sockets may.
+    Mute {
+        /// Which.
+        pick: u16,
+        /// Whether only those that are open count.
+        open: bool,
+        /// What.
+        mute: Mute,
     },
     /// A connection ends on its own account.
     Closed {

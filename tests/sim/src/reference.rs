@@ -12,7 +12,7 @@ use model::{
     ClientInfo, ConnectionId, ErrorCode, EventName, Grant, LiveSession, Now, ParticipantId,
     SessionId, StageArn,
 };
-use stage::{CloseCause, Input, LeftReason, Settings};
+use stage::{CloseCause, Input, LeftReason, Mute, Settings};
 
 use crate::expected::{Answer, Expected, Line, Person};
 
@@ -55,6 +55,8 @@ pub struct Reference {
     connections: Vec<Connection>,
     /// What a crash cut off and nobody has written down yet.
     lost: Vec<Connection>,
+    /// What those who are there have said that they mute.
+    mutes: BTreeMap<(usize, ParticipantId), Mute>,
     is_shutting_down: bool,
     expected: Expected,
 }
@@ -75,6 +77,7 @@ impl Reference {
             sessions: Vec::new(),
             connections: Vec::new(),
             lost: Vec::new(),
+            mutes: BTreeMap::new(),
             is_shutting_down: false,
             expected: Expected::default(),
         }
@@ -111,6 +114,7 @@ impl Reference {
     pub fn crash(&mut self) {
         self.lost.append(&mut self.connections);
         self.stages.clear();
+        self.mutes.clear();
         self.is_shutting_down = false;
         for session in &mut self.sessions {
             session.idle_deadline = None;
@@ -186,6 +190,7 @@ impl Reference {
                 };
                 self.remove(&BTreeMap::from([(*connection, None)]), error, now);
             }
+            Input::Mute { connection, mute } => self.mute(*connection, *mute),
             Input::Shutdown => {
                 self.is_shutting_down = true;
                 for number in 0..self.sessions.len() {
@@ -214,6 +219,13 @@ impl Reference {
         self.lost = others;
         self.write_removal(number, &mine, None, then);
         self.end(number, then);
+    }
+
+    fn mute(&mut self, id: ConnectionId, mute: Mute) {
+        let mut sockets = self.connections.iter().filter(|c| c.kind == Kind::Socket);
+        if let Some(Connection { session, who, .. }) = sockets.find(|c| c.id == id) {
+            self.mutes.insert((*session, who.clone()), mute);
+        }
     }
 
     fn media_up(&mut self, id: ConnectionId, now: Now) {
@@ -351,6 +363,7 @@ impl Reference {
         let touched: BTreeSet<&ParticipantId> = removed.iter().map(|c| &c.who).collect();
         for who in touched {
             if !self.is_connected(session, who) {
+                self.mutes.remove(&(session, who.clone()));
                 self.write(session, who, EventName::Left, None, None, now);
             }
         }

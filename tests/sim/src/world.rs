@@ -111,6 +111,11 @@ impl World {
                     self.tell(&Input::Connected { connection });
                 }
             }
+            Act::Mute { pick, open, mute } => {
+                if let Some(connection) = self.pick(pick, open) {
+                    self.tell(&Input::Mute { connection, mute });
+                }
+            }
             Act::Closed { pick, open, cause } => {
                 if let Some(connection) = self.pick(pick, open) {
                     self.close(connection, cause);

@@ -11,7 +11,7 @@ use model::ErrorCode;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use sim::{Act, Door, Token, World};
-use stage::{CloseCause, Refusal, Settings};
+use stage::{CloseCause, Mute, Refusal, Settings};
 
 /// Limits so small that random acts run into each of them.
 fn narrow() -> Settings {
@@ -87,6 +87,11 @@ fn act() -> impl Strategy<Value = Act> {
         4 => (0..4_u8).prop_map(Act::Open),
         40 => (token(), door()).prop_map(|(token, door)| Act::Knock(token, door)),
         40 => (any::<u16>(), open()).prop_map(|(pick, open)| Act::Up { pick, open }),
+        5 => (any::<u16>(), open(), any::<(bool, bool)>()).prop_map(|(pick, open, (audio, video))| Act::Mute {
+            pick,
+            open,
+            mute: Mute { audio, video },
+        }),
         10 => (any::<u16>(), open(), cause())
             .prop_map(|(pick, open, cause)| Act::Closed { pick, open, cause }),
         10 => millis(2_000).prop_map(Act::Pass),

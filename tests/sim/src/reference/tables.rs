@@ -96,11 +96,16 @@ impl Reference {
         self.sessions[session]
             .people
             .iter()
-            .filter(|(who, _)| self.publish_of(session, who).is_some_and(|c| c.is_up))
-            .map(|(who, person)| RosterEntry {
-                id: who.clone(),
-                user_id: person.user_id.clone(),
-                attributes: person.attributes.clone(),
+            .filter_map(|(who, person)| {
+                let publish = self.publish_of(session, who).filter(|c| c.is_up)?;
+                let mute = self.mutes.get(&(session, who.clone()));
+                Some(RosterEntry {
+                    id: who.clone(),
+                    user_id: person.user_id.clone(),
+                    attributes: person.attributes.clone(),
+                    publish: publish.id,
+                    mute: mute.copied().unwrap_or_default(),
+                })
             })
             .collect()
     }
