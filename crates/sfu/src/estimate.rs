@@ -269,6 +269,16 @@ impl Estimator {
         self.bps() as u64
     }
 
+    /// What has arrived of late, bits per second, however late it was; 0 before the first measurement.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rate that was measured"
+    )]
+    pub(crate) fn delivered_bps(&self) -> u64 {
+        self.acknowledged.peak_bps().unwrap_or(0.0) as u64
+    }
+
     /// Round trip, smoothed; `None` before the first feedback.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         let us = self.round_trip_us?;

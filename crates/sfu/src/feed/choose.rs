@@ -76,9 +76,23 @@ impl Feed {
             .map(|audio| audio.bitrate_bps(now).max(AUDIO_BPS_MIN) + AUDIO_HEADERS_BPS)
             .sum();
         let mut choices = Vec::with_capacity(demands.len());
-        let budget = self.budget(&demands, audio_bps, now);
+        let lowest: u64 = demands
+            .iter()
+            .filter_map(|demand| demand.layers.first())
+            .sum();
+        let budget = self.budget(lowest.saturating_add(audio_bps), now);
         let next = allocate(budget, audio_bps, &demands, &mut choices);
-        self.wire.estimator.want_probe(next.unwrap_or(0), now);
+        // What is sent already is to be known to be carried, too.
+        let spent: u64 = demands
+            .iter()
+            .zip(&choices)
+            .filter_map(|(demand, choice)| match choice {
+                Choice::Layer(place) => demand.layers.get(*place),
+                Choice::Paused => None,
+            })
+            .sum();
+        let wanted = next.unwrap_or(0).max(spent.saturating_add(audio_bps));
+        self.wire.estimator.want_probe(wanted, now);
         drop(demands);
         for (candidate, choice) in candidates.iter().zip(&choices) {
             self.take_choice(candidate, *choice, &mut chosen, counters);
@@ -90,7 +104,7 @@ impl Feed {
             self.quality_due = now + QUALITY_INTERVAL;
             chosen.quality = Some(Quality {
                 estimate_bps: self.wire.estimator.bitrate_bps(),
-                sent_bps: self.wire.sent_bps(now),
+                sent_bps: self.wire.take_sent_bps(now),
                 loss: self.wire.estimator.loss(),
                 round_trip: self.wire.estimator.round_trip(),
             });
@@ -99,7 +113,7 @@ impl Feed {
     }
 
     /// What may be sent, bits per second.
-    fn budget(&self, demands: &[Demand<'_>], audio_bps: u64, now: Instant) -> u64 {
+    fn budget(&self, lowest_bps: u64, now: Instant) -> u64 {
         if !self.wire.has_estimate() {
             // A client that reports nothing about arrival gets what there is.
             return u64::MAX;
@@ -108,15 +122,14 @@ impl Feed {
         let is_young = self
             .opened
             .is_some_and(|opened| now.saturating_duration_since(opened) < TRIAL);
-        if !is_young {
-            return estimate;
-        }
-        // Nothing is known before something was sent: the lowest layers are tried.
-        let lowest: u64 = demands
-            .iter()
-            .filter_map(|demand| demand.layers.first())
-            .sum();
-        estimate.max(lowest.saturating_add(audio_bps))
+        // Nothing is known before something was sent, so the lowest layers are tried; and what arrives, late or not, is not
+        // taken away for an estimate.
+        let proven = if is_young {
+            lowest_bps
+        } else {
+            self.wire.estimator.delivered_bps().min(lowest_bps)
+        };
+        estimate.max(proven)
     }
 
     fn choose_audio(&mut self) {
@@ -187,7 +200,11 @@ impl Feed {
         });
         let has_begun = slot.is_some_and(|slot| slot.stream.newest_index().is_some());
         let begin = match candidate.want.start {
+            // The first picture is there soonest with the smallest key frame.
+            Start::Lowest if !has_begun => Some(0),
             Start::Highest if !has_begun => candidate.allowed.len().checked_sub(1),
+            // The quickest picture there is, also where the way is guessed to carry more.
+            Start::Lowest if !has_begun => Some(0),
             Start::Highest | Start::Lowest => None,
         };
         Demand {

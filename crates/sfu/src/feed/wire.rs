@@ -10,8 +10,7 @@ use super::slot::Slot;
 use super::stream::Place;
 use crate::demux::Remote;
 use crate::egress::Egress;
-use crate::estimate::{Estimator, ProbeCluster};
-use crate::meter::Meter;
+use crate::estimate::{Estimator, Probe};
 use crate::packet::{Packet, Passed};
 use crate::rtcp::{self, SenderReport};
 use crate::srtp::{Material, Opener, Sealer, SrtpError, split};
@@ -31,8 +30,10 @@ const RESEND_GAP_MIN: Duration = Duration::from_millis(10);
 const ROUND_TRIP_GUESS: Duration = Duration::from_millis(100);
 /// Padding of one packet (RFC 3550 section 5.1: its length is told in one byte).
 const PADDING_BYTES: u8 = 255;
-/// Over which time the rate that is sent is measured.
-const RATE_WINDOW: Duration = Duration::from_secs(1);
+/// A probe is sent a part at a time, this long after one another at least.
+const PROBE_STEP: Duration = Duration::from_millis(1);
+/// What a worker that comes later than this has missed of a probe is not made up for: it would be faster than it aims.
+const PROBE_STEP_MAX: Duration = Duration::from_millis(5);
 
 /// Keys, the way to the client, and what is known of it.
 pub(super) struct Wire {
@@ -43,13 +44,17 @@ pub(super) struct Wire {
     transport_sequence: u16,
     pub(super) estimator: Estimator,
     has_transport_feedback: bool,
+    /// The probe that is being sent: bytes left of it, and when a part of it went out last.
+    probing: Option<(Probe, usize, Instant)>,
     resend_bytes: u64,
     resend_at: Instant,
     /// The newest sender report: the middle bits of its NTP time, and when it went out.
     reported: Option<(u32, Instant)>,
     /// Whether the client has told the highest rate that it takes (REMB).
     pub(super) has_bound: bool,
-    rate: Meter,
+    /// Bytes sent since the rate was asked for last, and when that was.
+    sent_bytes: u64,
+    sent_at: Instant,
     /// Kept for its allocation: what a datagram of the client holds.
     pub(super) plain: Vec<u8>,
 }
@@ -63,11 +68,13 @@ impl Wire {
             transport_sequence: 0,
             estimator: Estimator::new(START_BPS, now),
             has_transport_feedback: has_transport_feedback && ids.transport_sequence.is_some(),
+            probing: None,
             resend_bytes: RESEND_BYTES_MAX / 4,
             resend_at: now,
             reported: None,
             has_bound: false,
-            rate: Meter::new(RATE_WINDOW),
+            sent_bytes: 0,
+            sent_at: now,
             plain: Vec::new(),
         }
     }
@@ -119,13 +126,21 @@ impl Wire {
         now.saturating_duration_since(at).checked_sub(held)
     }
 
-    /// What is sent at the moment, bits per second.
-    pub(super) fn sent_bps(&mut self, now: Instant) -> u64 {
-        self.rate.add(0, now)
+    /// What was sent since the last call, bits per second.
+    pub(super) fn take_sent_bps(&mut self, now: Instant) -> u64 {
+        let since = now.saturating_duration_since(self.sent_at).as_micros();
+        let bits = u128::from(std::mem::take(&mut self.sent_bytes)) * 8_000_000;
+        self.sent_at = now;
+        u64::try_from(bits / since.max(1)).unwrap_or(u64::MAX)
     }
 
     pub(super) fn due(&self) -> Option<Instant> {
-        self.estimator.poll_timeout()
+        let probing = self.probing.map(|(.., last)| last + PROBE_STEP);
+        self.estimator
+            .poll_timeout()
+            .into_iter()
+            .chain(probing)
+            .min()
     }
 
     /// Opens a datagram of the client's RTCP into [`Wire::plain`].
@@ -189,7 +204,7 @@ impl Wire {
         slot.packets = slot.packets.wrapping_add(1);
         let octets = u32::try_from(packet.payload.len()).unwrap_or(0);
         slot.octets = slot.octets.wrapping_add(octets);
-        self.has_sent(bytes, now, None);
+        self.has_sent(bytes, now);
         self.resend_bytes += u64::try_from(bytes).unwrap_or(0) * RESEND_SHARE.0 / RESEND_SHARE.1;
         true
     }
@@ -233,7 +248,7 @@ impl Wire {
         };
         // The lower 16 bits of the index are the number that the client knows (RFC 3711 section 3.3.1).
         let original = u16::try_from(shifts.index & 0xffff).unwrap_or(0);
-        let sent = self.retransmission(slot, &header, (egress, now), None, |out| {
+        let sent = self.retransmission(slot, &header, (egress, now), |out| {
             out.extend_from_slice(&original.to_be_bytes());
             let body = out.len();
             out.extend_from_slice(&packet.payload);
@@ -254,7 +269,6 @@ impl Wire {
         slot: &mut Slot,
         header: &Header<'_>,
         (egress, now): (&mut Egress, Instant),
-        probe: Option<ProbeCluster>,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> bool {
         let (Some((sealer, _)), Some((transport, destination))) = (&self.keys, self.path) else {
@@ -288,57 +302,78 @@ impl Wire {
         if bytes == 0 {
             return false;
         }
-        self.has_sent(bytes, now, probe);
+        self.has_sent(bytes, now);
         true
     }
 
-    /// Probes of the bandwidth that are due: padding in the stream of retransmissions of a slot that the client knows.
+    /// Probes of the bandwidth that are due: padding in the stream of retransmissions of a slot that the client knows, spread
+    /// evenly over the time of the probe.
     pub(super) fn probe(&mut self, slots: &mut [Slot], egress: &mut Egress, now: Instant) {
         self.estimator.handle_timeout(now);
         if !self.has_transport_feedback {
             return;
         }
-        while let Some(probe) = self.estimator.poll_probe(now) {
-            let mut bytes = probe.bytes;
-            let Some(slot) = slots.iter_mut().find(|slot| slot.can_pad()) else {
-                return;
-            };
-            let Some(payload_type) = slot.payloads.iter().find_map(|payload| payload.rtx) else {
-                return;
-            };
-            let timestamp = slot
-                .stream
-                .reference()
-                .map_or(0, |(timestamp, ..)| timestamp);
-            while bytes > 0 {
-                let header = Header {
-                    marker: false,
-                    has_padding: true,
-                    payload_type,
-                    sequence: 0,
-                    timestamp,
-                    ssrc: slot.rtx_ssrc,
-                    transport_sequence: None,
-                    mid: None,
-                    passed: Passed::default(),
-                };
-                let cluster = Some(probe.cluster);
-                let sent = self.retransmission(slot, &header, (egress, now), cluster, |out| {
-                    out.resize(out.len() + usize::from(PADDING_BYTES) - 1, 0);
-                    out.push(PADDING_BYTES);
-                });
-                if !sent {
-                    return;
-                }
-                bytes = bytes.saturating_sub(usize::from(PADDING_BYTES));
+        if self.probing.is_none() {
+            let probe = self.estimator.poll_probe(now);
+            // It begins with one part at once.
+            let last = now.checked_sub(PROBE_STEP).unwrap_or(now);
+            self.probing = probe.map(|probe| (probe, probe.bytes, last));
+        }
+        let Some((probe, left, last)) = self.probing else {
+            return;
+        };
+        let since = now.saturating_duration_since(last);
+        if since < PROBE_STEP {
+            return;
+        }
+        self.probing = Some((probe, left, now));
+        let part = u128::from(probe.bps) * since.min(PROBE_STEP_MAX).as_micros() / 8_000_000;
+        let goal = left.saturating_sub(usize::try_from(part).unwrap_or(left));
+        while self.probing.is_some_and(|(_, left, _)| left > goal) {
+            if !self.pad(slots, egress, now) {
+                self.probing = None;
             }
         }
     }
 
-    fn has_sent(&mut self, bytes: usize, now: Instant, probe: Option<ProbeCluster>) {
-        self.rate.add(bytes, now);
+    /// One packet of padding; says whether it went out.
+    fn pad(&mut self, slots: &mut [Slot], egress: &mut Egress, now: Instant) -> bool {
+        let Some(slot) = slots.iter_mut().find(|slot| slot.can_pad()) else {
+            return false;
+        };
+        let Some(payload_type) = slot.payloads.iter().find_map(|payload| payload.rtx) else {
+            return false;
+        };
+        let reference = slot.stream.reference();
+        let header = Header {
+            marker: false,
+            has_padding: true,
+            payload_type,
+            sequence: 0,
+            timestamp: reference.map_or(0, |(timestamp, ..)| timestamp),
+            ssrc: slot.rtx_ssrc,
+            transport_sequence: None,
+            mid: None,
+            passed: Passed::default(),
+        };
+        self.retransmission(slot, &header, (egress, now), |out| {
+            out.resize(out.len() + usize::from(PADDING_BYTES) - 1, 0);
+            out.push(PADDING_BYTES);
+        })
+    }
+
+    /// Whatever is sent while a probe is under way belongs to it.
+    fn has_sent(&mut self, bytes: usize, now: Instant) {
+        self.sent_bytes += u64::try_from(bytes).unwrap_or(0);
+        let cluster = self.probing.map(|(probe, ..)| probe.cluster);
         self.estimator
-            .sent(self.transport_sequence, bytes, now, probe);
+            .sent(self.transport_sequence, bytes, now, cluster);
+        if let Some((_, left, _)) = &mut self.probing {
+            *left = left.saturating_sub(bytes);
+            if *left == 0 {
+                self.probing = None;
+            }
+        }
         self.transport_sequence = self.transport_sequence.wrapping_add(1);
     }
 

@@ -214,6 +214,9 @@ impl Client {
         });
         let fingerprint: Fingerprint = value(answer, "fingerprint").parse().unwrap();
         api.set_remote_fingerprint(fingerprint);
+        if !is_sender && answer.contains("transport-wide-cc") {
+            api.enable_twcc_feedback();
+        }
         for track in &self.tracks {
             api.declare_media(track.mid, track.kind);
             for (at, encoding) in (0..).zip(&track.encodings) {
@@ -275,6 +278,13 @@ impl Client {
         let write = RtpWrite::new(number, sequence.into(), packet.timestamp, now, payload);
         stream.write_rtp(write.marker(packet.marker).nackable(true));
         self.drive(now);
+    }
+
+    /// The name of an encoding, by its place in the offer.
+    pub(crate) fn rid(&self, place: usize) -> Rid {
+        let mut tracks = self.tracks.iter();
+        let video = tracks.find(|track| track.kind.is_video()).unwrap();
+        video.encodings[place].rid
     }
 
     /// The encoding's next packet has that number.

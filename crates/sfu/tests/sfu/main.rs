@@ -6,11 +6,14 @@
 )]
 
 mod answers;
+mod camera;
 mod client;
 mod forwarding;
 mod hostile;
 mod key_frames;
+mod layers;
 mod limits;
+mod link;
 mod liveness;
 mod loss;
 mod media;

@@ -1,6 +1,6 @@
 //! One `Sfu`, clients, and the wires between them, in simulated time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -9,11 +9,12 @@ use sfu::{Direction, Input, Offer, Output, PeerFault, Settings, Sfu, Transmit, T
 use str0m::media::MediaKind;
 
 use crate::client::{Client, Packet};
+use crate::link::{Link, Weather};
 use crate::media::{key_frame, packets};
 use crate::offers;
 
 /// Which way a datagram goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Leg {
     Up(ConnectionId),
     Down(ConnectionId),
@@ -31,6 +32,10 @@ pub(crate) struct Network {
     /// The bytes.
     pub(crate) sent: Vec<Transmit>,
     pub(crate) filter: Filter,
+    /// Ways that are not perfect.
+    pub(crate) links: BTreeMap<Leg, Link>,
+    /// The newest number of each stream that went out, and all of them.
+    indices: BTreeMap<u32, (u64, BTreeSet<u64>)>,
 }
 
 /// The payload type of H.264 in FFmpeg's offer.
@@ -65,6 +70,8 @@ impl Network {
             told: Vec::new(),
             sent: Vec::new(),
             filter: Box::new(|_, _| true),
+            links: BTreeMap::new(),
+            indices: BTreeMap::new(),
         }
     }
 
@@ -179,7 +186,7 @@ impl Network {
     /// Delivers until nothing moves.
     pub(crate) fn settle(&mut self) {
         loop {
-            let is_still = !self.up() & !self.down();
+            let is_still = !self.arrive() & !self.up() & !self.down();
             if is_still {
                 return;
             }
@@ -191,7 +198,13 @@ impl Network {
         for (connection, client) in &mut self.clients {
             for contents in std::mem::take(&mut client.outbox) {
                 has_moved = true;
-                if (self.filter)(Leg::Up(*connection), &contents) {
+                let leg = Leg::Up(*connection);
+                if !(self.filter)(leg, &contents) {
+                    continue;
+                }
+                if let Some(link) = self.links.get_mut(&leg) {
+                    link.push(&contents, self.now.mono);
+                } else {
                     let datagram = client.datagram(&contents);
                     self.sfu.handle(Input::Datagram(datagram), self.now);
                 }
@@ -211,6 +224,7 @@ impl Network {
             };
             let segment = transmit.segment.unwrap_or(transmit.contents.len());
             for contents in transmit.contents.chunks(segment) {
+                check_index(&mut self.indices, contents);
                 let to = self.clients.iter_mut().find(|(_, client)| {
                     client.seen_as.unwrap_or(client.address) == transmit.destination
                         && client.transport == transmit.transport
@@ -218,12 +232,59 @@ impl Network {
                 if let Some((connection, client)) = to
                     && (self.filter)(Leg::Down(*connection), contents)
                 {
-                    client.receive(SERVER.parse().unwrap(), contents, self.now.mono);
+                    match self.links.get_mut(&Leg::Down(*connection)) {
+                        Some(link) => link.push(contents, self.now.mono),
+                        None => {
+                            client.receive(SERVER.parse().unwrap(), contents, self.now.mono);
+                        }
+                    }
                 }
             }
             self.sent.push(transmit);
         }
         has_moved
+    }
+
+    /// Takes off imperfect ways what has come to their ends.
+    fn arrive(&mut self) -> bool {
+        let mut has_moved = false;
+        let now = self.now;
+        for (leg, link) in &mut self.links {
+            while let Some(contents) = link.take(now.mono) {
+                has_moved = true;
+                let (Leg::Up(connection) | Leg::Down(connection)) = leg;
+                let Some(client) = self.clients.get_mut(connection) else {
+                    continue;
+                };
+                if matches!(leg, Leg::Down(_)) {
+                    client.receive(SERVER.parse().unwrap(), &contents, now.mono);
+                } else {
+                    let datagram = client.datagram(&contents);
+                    self.sfu.handle(Input::Datagram(datagram), now);
+                }
+            }
+        }
+        has_moved
+    }
+
+    /// Puts a client behind a way like that in both directions, the limit and the losses on the way to it.
+    pub(crate) fn place(&mut self, id: u64, weather: Weather) {
+        let connection = ConnectionId(id);
+        let up = Weather {
+            bps: None,
+            loss: 0,
+            late: 0,
+            ..weather
+        };
+        self.links
+            .insert(Leg::Down(connection), Link::new(weather, id));
+        self.links.insert(Leg::Up(connection), Link::new(up, !id));
+    }
+
+    /// Changes what the way to a client is like.
+    pub(crate) fn weather(&mut self, id: u64) -> &mut Weather {
+        let link = self.links.get_mut(&Leg::Down(ConnectionId(id)));
+        &mut link.unwrap().weather
     }
 
     /// Lets time pass.
@@ -239,6 +300,7 @@ impl Network {
                 .values()
                 .map(|client| client.due)
                 .chain(self.sfu.poll_timeout())
+                .chain(self.links.values().filter_map(Link::due))
                 .min()
                 .unwrap_or(end)
                 .max(self.now.mono + Duration::from_millis(1))
@@ -283,4 +345,28 @@ impl Network {
             .iter()
             .any(|output| matches!(output, Output::Connected { connection } if connection.0 == id))
     }
+}
+
+/// No number of a stream goes out twice: with it, a key would be used twice for other bytes (RFC 3711 section 9.1).
+fn check_index(indices: &mut BTreeMap<u32, (u64, BTreeSet<u64>)>, contents: &[u8]) {
+    let Some([first, second, high, low, _, _, _, _, ssrc @ ..]) = contents.first_chunk::<12>()
+    else {
+        return;
+    };
+    // RTP, and not RTCP (RFC 5761 section 4).
+    if first >> 6 != 2 || (192..224).contains(second) {
+        return;
+    }
+    let number = u64::from(u16::from_be_bytes([*high, *low]));
+    let ssrc = u32::from_be_bytes(*ssrc);
+    let (newest, used) = indices.entry(ssrc).or_insert((number, BTreeSet::new()));
+    // The one of that number that is nearest to the newest (RFC 3711 section 3.3.1).
+    let near = (*newest & !0xffff) | number;
+    let index = [near, near + 0x1_0000]
+        .into_iter()
+        .chain(near.checked_sub(0x1_0000))
+        .min_by_key(|index| index.abs_diff(*newest))
+        .unwrap();
+    *newest = (*newest).max(index);
+    assert!(used.insert(index), "{ssrc:#x} used {index} twice");
 }

@@ -1,0 +1,292 @@
+//! Which layer of a simulcast video a viewer gets, and what it is told of that.
+
+use std::time::{Duration, Instant};
+
+use model::ConnectionId;
+use sfu::{Input, LayerLabel, LayerReason, Layers, Output, VideoWant, Want};
+
+use crate::camera::{Camera, Encoder, Seen, film, is_continuous, is_start, place_at, places, seen};
+use crate::link::Weather;
+use crate::network::{Network, settings};
+use crate::offers;
+
+/// Publisher 1 with three encodings, and viewer 2 behind a way like that.
+fn stage(weather: Weather, encoder: Encoder) -> (Network, Camera) {
+    let mut net = Network::new(settings());
+    net.publish(1, offers::CHROMIUM_SIMULCAST);
+    net.connect();
+    let mut camera = Camera::simulcast(1, encoder);
+    film(&mut net, &mut [&mut camera], Duration::from_secs(3));
+    net.subscribe(2, 1, offers::CHROMIUM_SUBSCRIBE);
+    net.place(2, weather);
+    net.connect();
+    (net, camera)
+}
+
+fn want(net: &mut Network, video: VideoWant) {
+    let wants = vec![Want {
+        publisher: ConnectionId(1),
+        audio: true,
+        video: Some(video),
+    }];
+    let connection = ConnectionId(2);
+    net.sfu.handle(Input::Want { connection, wants }, net.now);
+}
+
+fn label(name: &str) -> LayerLabel {
+    LayerLabel::parse(name).unwrap()
+}
+
+/// What the viewer was told last.
+fn told(net: &Network) -> Layers {
+    let told = net.told.iter().rev().find_map(|output| {
+        let Output::Layers { connection, layers } = output else {
+            return None;
+        };
+        (connection.0 == 2).then(|| layers.clone())
+    });
+    told.expect("layers are told")
+}
+
+/// The layer that is sent, and why, as it was told last.
+fn selected(net: &Network) -> (Option<String>, LayerReason) {
+    let told = told(net);
+    let name = told.selected.map(|label| label.as_str().to_owned());
+    (name, told.reason)
+}
+
+fn first_of(seen: &[Seen], place: u8) -> Instant {
+    let first = seen.iter().find(|seen| seen.tag.place == place);
+    first.expect("the layer was sent").at
+}
+
+#[test]
+fn a_viewer_gets_the_lowest_layer_first_and_soon_the_highest_by_key_frames_only() {
+    for encoder in [Encoder::H264, Encoder::Vp8] {
+        let (mut net, mut camera) = stage(Weather::FINE, encoder);
+        let begun = net.now.mono;
+        film(&mut net, &mut [&mut camera], Duration::from_secs(6));
+        net.run(Duration::from_millis(200));
+        let seen = seen(&mut net, 2);
+        is_continuous(&seen);
+        let order = places(&seen);
+        assert_eq!(
+            (order.first(), order.last()),
+            (Some(&0), Some(&2)),
+            "{order:?}"
+        );
+        assert!(order.is_sorted(), "{order:?}");
+        let took = first_of(&seen, 2) - begun;
+        assert!(took < Duration::from_secs(4), "{took:?}");
+        assert_eq!(
+            selected(&net),
+            (Some("f".to_owned()), LayerReason::Automatic)
+        );
+        let told: Vec<_> = told(&net)
+            .layers
+            .iter()
+            .map(|layer| (layer.label.as_str().to_owned(), layer.width, layer.height))
+            .collect();
+        let expected = [("q", 320, 180), ("h", 640, 360), ("f", 1280, 720)];
+        let expected = expected.map(|(name, width, height)| (name.to_owned(), width, height));
+        assert_eq!(told, expected);
+        assert!(net.sfu.counters().layer_switches >= 1);
+    }
+}
+
+#[test]
+fn timestamps_follow_the_time_over_changes_of_layer() {
+    let (mut net, mut camera) = stage(Weather::FINE, Encoder::H264);
+    film(&mut net, &mut [&mut camera], Duration::from_secs(6));
+    let seen = seen(&mut net, 2);
+    let (first, last) = (seen.first().unwrap(), seen.last().unwrap());
+    let ticks = last.timestamp.wrapping_sub(first.timestamp);
+    let expected = u32::from(last.tag.picture - first.tag.picture) * 3_000;
+    assert!(
+        ticks.abs_diff(expected) < 900,
+        "{ticks} instead of {expected}"
+    );
+}
+
+#[test]
+fn vp8_pictures_are_numbered_without_gaps_over_changes_of_layer() {
+    let (mut net, mut camera) = stage(Weather::FINE, Encoder::Vp8);
+    film(&mut net, &mut [&mut camera], Duration::from_secs(6));
+    let seen = seen(&mut net, 2);
+    assert!(places(&seen).len() > 1);
+    let numbers = |seen: &Seen| {
+        let id = u16::from_be_bytes([seen.payload[2] & 0x7f, seen.payload[3]]);
+        (id, seen.payload[4])
+    };
+    for pair in seen.windows(2) {
+        let ((id, tl0), (next_id, next_tl0)) = (numbers(&pair[0]), numbers(&pair[1]));
+        let is_same = pair[0].timestamp == pair[1].timestamp;
+        let step = u16::from(!is_same);
+        assert_eq!(next_id, (id + step) & 0x7fff, "{:?}", pair[1].tag);
+        assert_eq!(next_tl0, tl0.wrapping_add(u8::from(!is_same)));
+    }
+}
+
+#[test]
+fn a_restriction_lowers_the_layer_and_its_end_brings_the_old_one_back_within_five_seconds() {
+    let (mut net, mut camera) = stage(Weather::FINE, Encoder::H264);
+    let mut cameras = [&mut camera];
+    film(&mut net, &mut cameras, Duration::from_secs(6));
+    assert_eq!(selected(&net).0.as_deref(), Some("f"));
+
+    net.weather(2).bps = Some(300_000);
+    let restricted = net.now.mono;
+    film(&mut net, &mut cameras, Duration::from_secs(8));
+    let eased = net.now.mono;
+    net.weather(2).bps = None;
+    film(&mut net, &mut cameras, Duration::from_secs(6));
+
+    let seen = seen(&mut net, 2);
+    for pair in seen.windows(2) {
+        crate::camera::is_in_order(&pair[0], &pair[1]);
+    }
+    let lowered = seen
+        .iter()
+        .find(|seen| seen.at > restricted && seen.tag.place == 0)
+        .expect("the lowest layer fits")
+        .at;
+    assert!(
+        lowered - restricted < Duration::from_secs(4),
+        "{:?}",
+        lowered - restricted
+    );
+    assert_eq!(place_at(&seen, eased), Some(0));
+    let back = seen
+        .iter()
+        .find(|seen| seen.at > eased && seen.tag.place == 2)
+        .expect("the highest comes back")
+        .at;
+    assert!(back - eased < Duration::from_secs(5), "{:?}", back - eased);
+    assert_eq!(net.fault(2), None);
+}
+
+#[test]
+fn a_layer_that_stops_is_left_within_a_second_for_the_next_best() {
+    let (mut net, mut camera) = stage(Weather::FINE, Encoder::H264);
+    film(&mut net, &mut [&mut camera], Duration::from_secs(6));
+    assert_eq!(selected(&net).0.as_deref(), Some("f"));
+    camera.encodings[2].is_on = false;
+    let silent = net.now.mono;
+    film(&mut net, &mut [&mut camera], Duration::from_secs(2));
+    let seen = seen(&mut net, 2);
+    is_continuous(&seen);
+    let other = seen
+        .iter()
+        .find(|seen| seen.at > silent && seen.tag.place != 2);
+    let other = other.expect("another layer");
+    assert_eq!(other.tag.place, 1);
+    let took = other.at - silent;
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    let now = told(&net);
+    assert_eq!(now.selected, Some(label("h")));
+    assert_eq!(now.layers.len(), 2);
+    // It comes back as soon as it is there again.
+    camera.encodings[2].is_on = true;
+    film(&mut net, &mut [&mut camera], Duration::from_secs(6));
+    assert_eq!(selected(&net).0.as_deref(), Some("f"));
+}
+
+#[test]
+fn a_chosen_layer_is_kept_and_the_reason_is_told_when_it_is_not_there() {
+    let (mut net, mut camera) = stage(Weather::FINE, Encoder::H264);
+    film(&mut net, &mut [&mut camera], Duration::from_secs(5));
+    let chosen = VideoWant {
+        layer: Some(label("h")),
+        ..VideoWant::default()
+    };
+    want(&mut net, chosen);
+    film(&mut net, &mut [&mut camera], Duration::from_secs(2));
+    let from = net.now.mono;
+    film(&mut net, &mut [&mut camera], Duration::from_secs(4));
+    let kept = seen(&mut net, 2);
+    is_continuous(&kept);
+    assert!(
+        kept.iter()
+            .filter(|seen| seen.at > from)
+            .all(|seen| seen.tag.place == 1)
+    );
+    assert_eq!(
+        selected(&net),
+        (Some("h".to_owned()), LayerReason::Selected)
+    );
+
+    camera.encodings[1].is_on = false;
+    film(&mut net, &mut [&mut camera], Duration::from_secs(3));
+    let (name, reason) = selected(&net);
+    assert_eq!(reason, LayerReason::Unavailable);
+    assert!(name.is_some_and(|name| name != "h"));
+
+    camera.encodings[1].is_on = true;
+    film(&mut net, &mut [&mut camera], Duration::from_secs(4));
+    assert_eq!(
+        selected(&net),
+        (Some("h".to_owned()), LayerReason::Selected)
+    );
+}
+
+#[test]
+fn a_chosen_layer_that_does_not_fit_is_replaced_by_one_that_does_and_the_reason_is_told() {
+    let tight = Weather {
+        bps: Some(400_000),
+        ..Weather::FINE
+    };
+    let (mut net, mut camera) = stage(tight, Encoder::H264);
+    let chosen = VideoWant {
+        layer: Some(label("f")),
+        ..VideoWant::default()
+    };
+    want(&mut net, chosen);
+    film(&mut net, &mut [&mut camera], Duration::from_secs(10));
+    assert_eq!(
+        selected(&net),
+        (Some("q".to_owned()), LayerReason::Bandwidth)
+    );
+}
+
+#[test]
+fn no_layer_beyond_the_pixels_that_are_of_use_is_sent() {
+    let (mut net, mut camera) = stage(Weather::FINE, Encoder::H264);
+    let small = VideoWant {
+        pixels_max: Some(640 * 360),
+        ..VideoWant::default()
+    };
+    want(&mut net, small);
+    film(&mut net, &mut [&mut camera], Duration::from_secs(6));
+    let seen = seen(&mut net, 2);
+    assert_eq!(places(&seen).iter().max(), Some(&1));
+    assert_eq!(selected(&net).0.as_deref(), Some("h"));
+    // One that is smaller than all gets the smallest.
+    let tiny = VideoWant {
+        pixels_max: Some(100),
+        ..VideoWant::default()
+    };
+    want(&mut net, tiny);
+    film(&mut net, &mut [&mut camera], Duration::from_secs(2));
+    assert_eq!(selected(&net).0.as_deref(), Some("q"));
+}
+
+#[test]
+fn a_viewer_that_begins_with_the_highest_layer_gets_it_at_once() {
+    let mut net = Network::new(settings());
+    net.publish(1, offers::CHROMIUM_SIMULCAST);
+    net.connect();
+    let mut camera = Camera::simulcast(1, Encoder::H264);
+    film(&mut net, &mut [&mut camera], Duration::from_secs(3));
+    net.subscribe(2, 1, offers::CHROMIUM_SUBSCRIBE);
+    let highest = VideoWant {
+        layer: Some(label("h")),
+        ..VideoWant::default()
+    };
+    want(&mut net, highest);
+    net.connect();
+    film(&mut net, &mut [&mut camera], Duration::from_secs(2));
+    let seen = seen(&mut net, 2);
+    is_continuous(&seen);
+    assert!(is_start(seen[0].tag));
+    assert_eq!(places(&seen).last(), Some(&1), "{:?}", places(&seen));
+}
