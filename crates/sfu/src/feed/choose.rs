@@ -203,8 +203,6 @@ impl Feed {
             // The first picture is there soonest with the smallest key frame.
             Start::Lowest if !has_begun => Some(0),
             Start::Highest if !has_begun => candidate.allowed.len().checked_sub(1),
-            // The quickest picture there is, also where the way is guessed to carry more.
-            Start::Lowest if !has_begun => Some(0),
             Start::Highest | Start::Lowest => None,
         };
         Demand {
