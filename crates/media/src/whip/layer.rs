@@ -96,10 +96,10 @@ impl Choice {
                     Problem::new(StatusCode::NOT_FOUND, "LAYER_NOT_FOUND", message)
                 };
                 let label = LayerLabel::parse(&label).ok_or_else(unknown)?;
-                // As long as nothing is known of the publisher's layers it may be one of them.
+                // As long as no layer has been seen it may be one of them; `sfu` keeps the wish until it is.
                 let is_there = news.layers.as_ref().is_none_or(|layers| {
                     let mut all = layers.layers.iter();
-                    all.any(|layer| layer.label == label)
+                    layers.layers.is_empty() || all.any(|layer| layer.label == label)
                 });
                 Some(is_there.then_some(label).ok_or_else(unknown)?)
             }
@@ -144,8 +144,8 @@ mod tests {
             .map_err(|problem| problem.status.as_u16())
     }
 
-    fn two_layers() -> News {
-        let layer = |label| Layer {
+    fn layers(labels: &[&str]) -> News {
+        let layer = |label: &&str| Layer {
             label: LayerLabel::parse(label).unwrap(),
             width: 0,
             height: 0,
@@ -154,7 +154,7 @@ mod tests {
         };
         let layers = Layers {
             publisher: ConnectionId(1),
-            layers: vec![layer("l"), layer("h")],
+            layers: labels.iter().map(layer).collect(),
             selected: None,
             reason: LayerReason::Automatic,
         };
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_choice_names_a_layer_that_is_there_or_none() {
-        let (known, unknown) = (two_layers(), News::default());
+        let (known, silent, unknown) = (layers(&["l", "h"]), layers(&[]), News::default());
         for (text, news, expected) in [
             ("{}", &known, Ok(None)),
             ("{\"encodingId\":\"h\"}", &known, Ok(Some("h"))),
@@ -178,6 +178,7 @@ mod tests {
             ("{\"rid\":\"l\",\"encodingId\":\"h\"}", &known, Err(400)),
             ("{\"encodingId\":\"m\"}", &known, Err(404)),
             ("{\"encodingId\":\"m\"}", &unknown, Ok(Some("m"))),
+            ("{\"encodingId\":\"m\"}", &silent, Ok(Some("m"))),
             ("{\"encodingId\":\"\"}", &unknown, Err(404)),
             ("{\"encodingId\":\"a b\"}", &unknown, Err(404)),
             ("{\"mediaId\":\"0\"}", &known, Err(404)),

@@ -1,5 +1,6 @@
 //! Events and layers for plain WHEP players, by the extensions that answers name in `Link`.
 
+use model::EventName::{Joined, PublishStarted};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
@@ -30,6 +31,7 @@ impl Room {
         let world = World::new().await;
         let offering = Offering::udp(role).await;
         let (ana, publish) = publish(&world, &world.token("ana"), offering).await;
+        world.expect_events("ana", &[Joined, PublishStarted]).await;
         let offering = Offering::udp(Role::Subscriber).await;
         let (ben, session) =
             crate::media::subscribe(&world, &world.token("ben"), "ana", offering).await;
