@@ -27,7 +27,7 @@ pub struct Gauges {
     pub publishes: u64,
     /// Subscriptions that have been admitted.
     pub subscriptions: u64,
-    /// Events sockets.
+    /// Events sockets, and sessions of `stage.v1` that wait for theirs.
     pub sockets: u64,
     /// TCP connections to media ports.
     pub tcp_connections: u64,

@@ -259,6 +259,31 @@ fn a_session_is_told_why_it_ends_and_cannot_be_resumed() {
     });
 }
 
+// T31
+#[test]
+fn t31_many_joins_of_one_token_at_once_leave_one() {
+    run(async {
+        let world = World::new().await;
+        let joins = (0..100).map(|_| Client::join(&world, "ben", json!({})));
+        let mut clients = futures_util::future::join_all(joins).await;
+        while clients.len() > 1 {
+            let ends = clients
+                .iter_mut()
+                .map(|(client, _)| Box::pin(client.closed()));
+            let ((code, reason), at, _) = futures_util::future::select_all(ends).await;
+            assert_eq!((code, reason.as_str()), (1008, "token-reused"));
+            clients.swap_remove(at);
+        }
+        let names = world.events_of("ben").into_iter().map(|event| event.name);
+        let lives = [Joined, Left].into_iter().cycle().take(199);
+        assert!(names.eq(lives), "each join ends the one before it");
+        let (mut last, _) = clients.pop().expect("one is left");
+        last.say("ping", json!({})).await;
+        last.frame("pong").await;
+        assert_eq!(world.media.gauges().sockets, 1);
+    });
+}
+
 #[test]
 fn shutdown_says_goodbye_and_waits_for_no_lost_client() {
     run(async {

@@ -37,7 +37,7 @@ pub(in super::super) async fn knock(
         }
     };
     if let Some(resume) = join.resume.take()
-        && let Some(door) = plane.sessions.find(&resume.session, &grant)
+        && let Some(door) = plane.sessions.find(&resume.session.0, &grant)
     {
         let returning = Return {
             socket,
@@ -86,7 +86,7 @@ async fn enter(
             let name = SessionKey::from_random(plane.random());
             let (listed, returns) = plane.sessions.list(name, &grant);
             let identity = Identity {
-                name: name.to_string(),
+                name,
                 me: me(&grant),
                 may_subscribe: grant.capabilities.subscribe,
                 stage_session: session.as_str().to_owned(),

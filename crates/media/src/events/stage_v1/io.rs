@@ -10,6 +10,7 @@ use stage::{LeftReason, Roster};
 
 use super::links::Answer;
 use super::message::{FromClient, Me};
+use crate::connections::SessionKey;
 use crate::ice::IceServer;
 use crate::mailbox::FeedNews;
 
@@ -55,7 +56,6 @@ pub(super) enum Input {
 }
 
 /// What a session wants done.
-#[derive(Debug)]
 pub(super) enum Effect {
     /// A frame for the client. Where it has no socket, it is lost.
     Send(Utf8Bytes),
@@ -91,10 +91,9 @@ pub(super) enum End {
 }
 
 /// What does not change in a session.
-#[derive(Debug)]
 pub(super) struct Identity {
     /// Names the session.
-    pub(super) name: String,
+    pub(super) name: SessionKey,
     pub(super) me: Me,
     /// Whether the token lets it receive others.
     pub(super) may_subscribe: bool,

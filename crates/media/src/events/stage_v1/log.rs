@@ -6,13 +6,13 @@ use axum::extract::ws::Utf8Bytes;
 
 use super::message::{Frame, ToClient};
 
-/// Frames that are kept: with a change every 200 ms more than a resume may be late.
+/// Frames that are kept: with a change every 200 ms more than come in the time of a resume.
 const FRAMES_MAX: usize = 256;
-/// Their bytes. A frame that is longer alone is not kept.
-const BYTES_MAX: usize = 128 << 10;
+/// Their bytes, so that a session costs little while nothing goes wrong. A frame that is longer alone is not kept.
+const BYTES_MAX: usize = 32 << 10;
 
 /// The frames of one session.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Log {
     /// Of the newest frame; 0 before there is one.
     newest: u64,
@@ -22,10 +22,16 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Numbers a message and keeps it.
+    /// Numbers a message and keeps it. What came before a `joined` is not missed by a client that has it, and `joined`
+    /// itself, long and full of secrets, is not kept: who has not seen it needs a new one.
     pub(super) fn write(&mut self, message: &ToClient) -> Utf8Bytes {
         self.newest = self.newest.saturating_add(1);
         let text = print(self.newest, message);
+        if matches!(message, ToClient::Joined(_)) {
+            self.kept.clear();
+            self.bytes = 0;
+            return text;
+        }
         self.bytes = self.bytes.saturating_add(text.len());
         self.kept.push_back(text.clone());
         while self.kept.len() > FRAMES_MAX || self.bytes > BYTES_MAX {

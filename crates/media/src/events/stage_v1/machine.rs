@@ -17,12 +17,16 @@ use super::feed::{BoundTo, Feed};
 use super::io::{Effect, End, Identity, Input, Voices};
 use super::links::{Answer, Links, Outcome, Step};
 use super::log::Log;
-use super::message::{Category, Fault, Join, Joined, Pid, Resumed, Speaker, State, ToClient};
+use super::message::{
+    Category, Fault, Join, Joined, Pid, Resumed, Secret, Speaker, State, ToClient,
+};
 use super::roster;
 use super::wants::Wants;
 use crate::ice::IceServer;
 use crate::mailbox::FeedNews;
 
+/// Failures that wait for a client that is not there; the oldest go first.
+const FAULTS_MAX: usize = 32;
 /// How long a session waits for its client after the socket is lost.
 pub(super) const RESUME_WINDOW: Duration = Duration::from_secs(30);
 /// Shortest time between two deltas: what changes meanwhile goes into one.
@@ -39,7 +43,6 @@ enum Line {
 }
 
 /// One session.
-#[derive(Debug)]
 pub(super) struct Machine {
     pub(super) identity: Identity,
     /// For the next `joined`.
@@ -58,7 +61,7 @@ pub(super) struct Machine {
     speakers_told: Vec<Speaker>,
     pub(super) mute: stage::Mute,
     /// What went wrong before the client could be told.
-    pub(super) faults: Vec<Fault>,
+    faults: VecDeque<Fault>,
     pub(super) effects: VecDeque<Effect>,
 }
 
@@ -86,7 +89,7 @@ impl Machine {
             voices: Arc::default(),
             speakers_told: Vec::new(),
             mute: stage::Mute::default(),
-            faults: Vec::new(),
+            faults: VecDeque::new(),
             effects: VecDeque::new(),
         };
         if let Some(sdp) = join.offer {
@@ -181,7 +184,7 @@ impl Machine {
                     self.tell(&answer);
                 }
             }
-            Err(fault) => self.faults.push(fault.into()),
+            Err(fault) => self.fail(fault.into()),
         }
     }
 
@@ -199,7 +202,7 @@ impl Machine {
             // The client has taken leave of everything that it had.
             self.effects.push_back(Effect::End(End::Expired));
         } else {
-            self.faults.push(Fault::feed_ended(fault));
+            self.fail(Fault::feed_ended(fault));
         }
     }
 
@@ -214,7 +217,7 @@ impl Machine {
             Outcome::Late(Some(link)) => self.effects.push_back(Effect::Release(link)),
             Outcome::Refused(refusal) => {
                 let fault = Fault::refused(Category::Subscribe, &refusal);
-                self.faults.push(fault.about(Pid(publisher)));
+                self.fail(fault.about(Pid(publisher)));
             }
         }
     }
@@ -327,7 +330,7 @@ impl Machine {
         let (answer, slots) = self.feed.greeting();
         self.line = Line::Ready;
         let joined = Joined {
-            session: self.identity.name.clone(),
+            session: Secret(self.identity.name.to_string()),
             resumed,
             me: self.identity.me.clone(),
             ice: std::mem::take(&mut self.ice),
@@ -365,6 +368,14 @@ impl Machine {
             .collect();
         speakers.sort_by_key(|speaker| speaker.level);
         speakers
+    }
+
+    /// Something has not worked; the client is told when it reads.
+    pub(super) fn fail(&mut self, fault: Fault) {
+        self.faults.push_back(fault);
+        if self.faults.len() > FAULTS_MAX {
+            self.faults.pop_front();
+        }
     }
 
     pub(super) fn tell(&mut self, message: &ToClient) {

@@ -83,20 +83,20 @@ impl Machine {
                 self.feed.reoffering();
                 self.effects.push_back(Effect::Reoffer(offer));
             }
-            Err(fault) => self.faults.push(fault),
+            Err(fault) => self.fail(fault),
         }
     }
 
     pub(super) fn open_feed(&mut self, sdp: &str) {
         if !self.identity.may_subscribe {
-            return self.faults.push(not_allowed());
+            return self.fail(not_allowed());
         }
         match read_offer(sdp) {
             Ok(offer) => {
                 self.feed.opening();
                 self.effects.push_back(Effect::Open(offer));
             }
-            Err(fault) => self.faults.push(fault),
+            Err(fault) => self.fail(fault),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! It is read strictly: an unknown type, an unknown member and a value out of its bounds are malformed.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use model::ParticipantId;
 use serde::de::Error as _;
@@ -65,9 +66,20 @@ pub(in super::super) struct Join {
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct Resume {
     /// As `joined` named it.
-    pub(in super::super) session: String,
+    pub(in super::super) session: Secret,
     /// Of the last frame that came.
     pub(in super::super) seq: u64,
+}
+
+/// Text that opens something. It is never shown.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(transparent)]
+pub(in super::super) struct Secret(pub(in super::super) String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
 }
 
 /// What is wanted of those whom no `sub` names.

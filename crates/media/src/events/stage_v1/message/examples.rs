@@ -10,7 +10,7 @@ use super::client::Kind;
 use super::server::{
     Bound, Entry, Frame, Joined, Layer, Me, Resumed, Slot, Speaker, State, ToClient, Update,
 };
-use super::{Category, Fault, FromClient, Pid, parse};
+use super::{Category, Fault, FromClient, Pid, Secret, parse};
 use crate::ice::IceServer;
 
 const DOCUMENT: &str = include_str!("../../../../../../docs/stage-v1.md");
@@ -113,7 +113,7 @@ fn layer(label: &str, width: u32, height: u32, frames_per_second: u32, bitrate_b
 
 fn joined() -> Joined {
     Joined {
-        session: "0123456789abcdef0123456789abcdef".to_owned(),
+        session: Secret("0123456789abcdef0123456789abcdef".to_owned()),
         resumed: Resumed::No,
         me: Me {
             id: pid("dan"),

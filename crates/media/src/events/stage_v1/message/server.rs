@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sfu::LayerReason;
 
-use super::client::{Kind, Pid};
+use super::client::{Kind, Pid, Secret};
 use super::fault::Fault;
 use crate::ice::IceServer;
 
@@ -66,7 +66,7 @@ pub(in super::super) struct Frame<'a> {
 #[derive(Clone, Debug, Serialize)]
 pub(in super::super) struct Joined {
     /// Names the session for `resume`. A secret.
-    pub(in super::super) session: String,
+    pub(in super::super) session: Secret,
     /// How this socket came in.
     pub(in super::super) resumed: Resumed,
     #[serde(rename = "self")]

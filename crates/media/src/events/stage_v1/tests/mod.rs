@@ -21,6 +21,7 @@ use super::io::{Effect, Identity, Input};
 use super::links::Answer;
 use super::machine::{DELTA_INTERVAL, Machine, RESUME_WINDOW};
 use super::message::{FromClient, Join, Me, Pid, parse};
+use crate::connections::SessionKey;
 use crate::mailbox::FeedNews;
 
 const OFFER: &str = include_str!("../../../../../sfu/tests/sfu/offers/chromium-subscribe.sdp");
@@ -134,7 +135,7 @@ impl Run {
     )]
     fn with(join: Join, first: Arc<Roster>, may_subscribe: bool) -> (Self, String) {
         let identity = Identity {
-            name: "name".to_owned(),
+            name: SessionKey::from_random([7; 16]),
             me: Me {
                 id: Pid(id("me")),
                 user_id: String::new(),

@@ -131,3 +131,26 @@ fn a_socket_that_is_lost_before_joined_was_told_knows_nothing() {
         "ask ana; joined snapshot [ana] answered"
     );
 }
+
+#[test]
+fn a_client_that_lost_joined_too_is_told_everything() {
+    let mut run = Run::with_ana();
+    let seen = run.seq;
+    run.handle(Input::Lost);
+    assert_eq!(run.resume(seen, None), "joined replayed -");
+    run.handle(Input::Lost);
+    assert_eq!(run.resume(seen, None), "joined snapshot [ana]");
+}
+
+#[test]
+fn failures_that_wait_for_a_lost_client_are_few() {
+    let mut run = Run::with_feed();
+    run.handle(Input::Lost);
+    for publish in 1..100 {
+        run.handle(Input::Roster(roster(&[("ana", publish, "")])));
+        run.answered("ana", Answer::Refused(Refusal::QuotaExceeded));
+    }
+    let seen = run.seq;
+    let words = run.resume(seen, None);
+    assert_eq!(words.matches("error STAGE_AT_CAPACITY ana").count(), 32);
+}
