@@ -2,6 +2,7 @@
 //!
 //! The offer's credentials, fingerprint and role are replaced by the client's own; all else stays as that program wrote it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use str0m::format::{Codec, FormatParams};
 use str0m::media::{Frequency, KeyframeRequestKind, MediaKind, Mid, Rid};
 use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::rtcp::Rtcp;
-use str0m::rtp::{Extension, ExtensionMap, RawPacket, RtpPacket, RtpWrite, Ssrc};
+use str0m::rtp::{Extension, ExtensionMap, ExtensionValues, RawPacket, RtpPacket, RtpWrite, Ssrc};
 use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc};
 
 /// A medium of the client.
@@ -41,6 +42,8 @@ pub(crate) struct Client {
     pub(crate) transport: Transport,
     pub(crate) tracks: Vec<Track>,
     pub(crate) received: Vec<RtpPacket>,
+    /// The streams that it was told of, by the names of their sections.
+    pub(crate) streams: BTreeMap<String, u32>,
     pub(crate) key_frame_requests: usize,
     /// The sources and numbers of packets that it was asked for again.
     pub(crate) missing: Vec<(u32, u16)>,
@@ -79,6 +82,7 @@ pub(crate) fn sections(sdp: &str) -> Vec<&str> {
 }
 
 fn codecs(template: &str, rtc: &mut str0m::RtcConfig) {
+    let mut known = BTreeSet::new();
     for section in sections(template) {
         for line in section.lines() {
             let Some((number, encoding)) = line
@@ -87,6 +91,10 @@ fn codecs(template: &str, rtc: &mut str0m::RtcConfig) {
             else {
                 continue;
             };
+            // The sections of a bundle say the same.
+            if !known.insert(number) {
+                continue;
+            }
             let (codec, rate, channels) = match encoding {
                 "opus/48000/2" => (Codec::Opus, Frequency::FORTY_EIGHT_KHZ, Some(2)),
                 "H264/90000" => (Codec::H264, Frequency::NINETY_KHZ, None),
@@ -140,6 +148,19 @@ fn extensions(template: &str) -> ExtensionMap {
     map
 }
 
+/// A real program's offer, made the client's.
+fn filled(template: &str, rtc: &mut Rtc) -> String {
+    let credentials = rtc.direct_api().local_ice_credentials();
+    let fingerprint = rtc.direct_api().local_dtls_fingerprint().to_string();
+    let line = |line: &str| match line.split(':').next() {
+        Some("a=ice-ufrag") => format!("a=ice-ufrag:{}\r\n", credentials.ufrag),
+        Some("a=ice-pwd") => format!("a=ice-pwd:{}\r\n", credentials.pass),
+        Some("a=fingerprint") => format!("a=fingerprint:{fingerprint}\r\n"),
+        _ => format!("{line}\r\n"),
+    };
+    template.lines().map(line).collect()
+}
+
 impl Client {
     pub(crate) fn new(
         template: &str,
@@ -164,15 +185,7 @@ impl Client {
                 .unwrap(),
         };
         rtc.add_local_candidate(candidate);
-        let credentials = rtc.direct_api().local_ice_credentials();
-        let fingerprint = rtc.direct_api().local_dtls_fingerprint().to_string();
-        let line = |line: &str| match line.split(':').next() {
-            Some("a=ice-ufrag") => format!("a=ice-ufrag:{}\r\n", credentials.ufrag),
-            Some("a=ice-pwd") => format!("a=ice-pwd:{}\r\n", credentials.pass),
-            Some("a=fingerprint") => format!("a=fingerprint:{fingerprint}\r\n"),
-            _ => format!("{line}\r\n"),
-        };
-        let sdp = template.lines().map(line).collect();
+        let sdp = filled(template, &mut rtc);
         let tracks = sections(template).into_iter().map(track).collect();
         Self {
             rtc,
@@ -180,6 +193,7 @@ impl Client {
             transport,
             tracks,
             received: Vec::new(),
+            streams: BTreeMap::new(),
             key_frame_requests: 0,
             missing: Vec::new(),
             asked: Vec::new(),
@@ -230,15 +244,75 @@ impl Client {
                 api.declare_stream_tx(ssrc.into(), rtx.map(Ssrc::from), track.mid, None);
             }
         }
+        api.start_dtls(value(answer, "setup") == "passive").unwrap();
         if !is_sender {
-            for section in sections(answer) {
-                let track = track(section);
-                let ssrc = track.ssrc.expect("an SSRC in the answer");
+            self.expect(answer);
+        }
+        self.drive(now);
+    }
+
+    /// Takes the streams of an answer that it does not know yet.
+    fn expect(&mut self, answer: &str) {
+        let mut api = self.rtc.direct_api();
+        for section in sections(answer) {
+            let track = track(section);
+            let ssrc = track.ssrc.expect("an SSRC in the answer");
+            if self.streams.insert(track.mid.to_string(), ssrc).is_none() {
                 let rtx = track.rtx.map(Ssrc::from);
                 api.expect_stream_rx(ssrc.into(), rtx, track.mid, None);
             }
         }
-        api.start_dtls(value(answer, "setup") == "passive").unwrap();
+    }
+
+    /// The same client's offer with other sections at the end.
+    pub(crate) fn offer_again(&mut self, template: &str) -> String {
+        filled(template, &mut self.rtc)
+    }
+
+    /// Takes the answer to that: its new sections, and other credentials where it began with others.
+    pub(crate) fn accept_again(&mut self, answer: &str, now: Instant) {
+        let mut api = self.rtc.direct_api();
+        for section in sections(answer) {
+            let track = track(section);
+            if !self.streams.contains_key(&*track.mid.to_string()) {
+                api.declare_media(track.mid, track.kind);
+            }
+        }
+        api.set_remote_ice_credentials(IceCreds {
+            ufrag: value(answer, "ice-ufrag").to_owned(),
+            pass: value(answer, "ice-pwd").to_owned(),
+        });
+        self.expect(answer);
+        self.drive(now);
+    }
+
+    /// Forgets its ways and credentials, as a browser does for an ICE restart.
+    pub(crate) fn restart(&mut self, server: SocketAddr) {
+        let ours = Candidate::host(self.address, "udp").unwrap();
+        let theirs = Candidate::host(server, "udp").unwrap();
+        let mut api = self.rtc.direct_api();
+        api.invalidate_candidate(&theirs);
+        api.invalidate_candidate(&ours);
+        api.set_local_ice_credentials(IceCreds::new());
+        self.rtc.add_local_candidate(ours);
+        self.rtc.add_remote_candidate(theirs);
+    }
+
+    /// Sends 20 ms of sound of a level, in -dBov.
+    pub(crate) fn speak(&mut self, payload: &[u8], timestamp: u32, level: i8, now: Instant) {
+        let mut tracks = self.tracks.iter_mut();
+        let track = tracks.find(|track| track.kind.is_audio()).unwrap();
+        track.sequence += 1;
+        let (mid, sequence) = (track.mid, track.sequence);
+        let mut api = self.rtc.direct_api();
+        let stream = api.stream_tx_by_mid(mid, None).unwrap();
+        let values = ExtensionValues {
+            audio_level: Some(-level),
+            voice_activity: Some(level < 100),
+            ..ExtensionValues::default()
+        };
+        let write = RtpWrite::new(111.into(), sequence.into(), timestamp, now, payload);
+        stream.write_rtp(write.ext_vals(values));
         self.drive(now);
     }
 

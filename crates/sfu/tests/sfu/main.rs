@@ -8,6 +8,7 @@
 mod answers;
 mod camera;
 mod client;
+mod feeds;
 mod forwarding;
 mod hostile;
 mod key_frames;
@@ -23,6 +24,7 @@ mod paths;
 mod refusals;
 mod simulcast;
 mod transports;
+mod weather;
 
 /// Offers as real programs write them.
 mod offers {

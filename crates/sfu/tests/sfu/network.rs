@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use model::{ConnectionId, Now};
-use sfu::{Direction, Input, Offer, Output, PeerFault, Settings, Sfu, Transmit, Transport};
+use sfu::{Answer, Direction, Input, Offer, Output, PeerFault, Settings, Sfu, Transmit, Transport};
 use str0m::media::MediaKind;
 
 use crate::client::{Client, Packet};
@@ -139,13 +139,54 @@ impl Network {
         )
     }
 
-    fn join(&mut self, connection: ConnectionId, mut client: Client, input: Input<'_>) -> String {
+    /// Adds a viewer with a pool of slots.
+    pub(crate) fn feed(&mut self, id: u64, template: &str) -> Answer {
+        let connection = ConnectionId(id);
+        let client = Client::new(template, Self::address(id), Transport::Udp, self.now.mono);
+        let offer = Offer::parse(&client.sdp, Direction::Feed).unwrap();
+        self.join_with(connection, client, Input::Feed { connection, offer })
+    }
+
+    /// The viewer offers again; `None` if it is refused.
+    pub(crate) fn reoffer(&mut self, id: u64, template: &str) -> Option<Answer> {
+        let connection = ConnectionId(id);
+        let sdp = self.client(id).offer_again(template);
+        let offer = Offer::parse(&sdp, Direction::Feed).expect("an offer");
+        self.sfu
+            .handle(Input::Reoffer { connection, offer }, self.now);
+        let mut answer = None;
+        while let Some(output) = self.sfu.poll_output() {
+            if let Output::Answer { result, .. } = output {
+                answer = Some(result);
+            } else {
+                self.told.push(output);
+            }
+        }
+        let Some(answer) = answer else {
+            panic!("no answer");
+        };
+        let answer = answer.ok()?;
+        let now = self.now.mono;
+        self.client(id).accept_again(&answer.sdp, now);
+        Some(answer)
+    }
+
+    fn join(&mut self, connection: ConnectionId, client: Client, input: Input<'_>) -> String {
+        self.join_with(connection, client, input).sdp
+    }
+
+    fn join_with(
+        &mut self,
+        connection: ConnectionId,
+        mut client: Client,
+        input: Input<'_>,
+    ) -> Answer {
         self.sfu.handle(input, self.now);
         let Some(Output::Answer { result, .. }) = self.sfu.poll_output() else {
             panic!("no answer");
         };
-        let answer = result.expect("an answer").sdp;
-        client.accept(&answer, self.now.mono);
+        let answer = result.expect("an answer");
+        client.accept(&answer.sdp, self.now.mono);
         self.clients.insert(connection, client);
         answer
     }
