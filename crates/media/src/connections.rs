@@ -105,7 +105,7 @@ pub(crate) enum Kind {
 }
 
 /// How an events socket hears of what it is to tell its client.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Ear {
     /// In the dialect of IVS.
     Ivs(watch::Sender<Told>),
@@ -379,19 +379,20 @@ impl Connections {
 
     /// Tells sockets the newest roster; `text` is what those get that speak the dialect of IVS.
     pub(crate) fn tell(&self, to: &[ConnectionId], roster: &Arc<Roster>, text: &Utf8Bytes) {
-        self.with(|state| {
-            for socket in to
-                .iter()
-                .filter_map(|connection| state.sockets.get(connection))
-            {
-                match socket {
-                    Ear::Ivs(told) => told.send_modify(|told| told.roster = Some(text.clone())),
-                    Ear::StageV1(mailbox) => {
-                        mailbox.put(|news| news.roster = Some(Arc::clone(roster)));
-                    }
+        let ears: Vec<Ear> = self.with(|state| {
+            to.iter()
+                .filter_map(|connection| state.sockets.get(connection).cloned())
+                .collect()
+        });
+        // Thousands of tasks wake here; workers need not wait for the table meanwhile.
+        for ear in ears {
+            match ear {
+                Ear::Ivs(told) => told.send_modify(|told| told.roster = Some(text.clone())),
+                Ear::StageV1(mailbox) => {
+                    mailbox.put(|news| news.roster = Some(Arc::clone(roster)));
                 }
             }
-        });
+        }
     }
 
     /// `stage` wants a connection closed.

@@ -60,10 +60,15 @@ async fn events(
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
         .await
         .map_err(IntoResponse::into_response)?;
+    let read_buffer_bytes = match dialect {
+        Dialect::Ivs => 16 << 10,
+        // Of thousands of viewers each says something long once, and then next to nothing.
+        Dialect::StageV1 => 4 << 10,
+    };
     let mut upgrade = upgrade
         .max_message_size(MESSAGE_BYTES_MAX)
         .max_frame_size(MESSAGE_BYTES_MAX)
-        .read_buffer_size(16 << 10)
+        .read_buffer_size(read_buffer_bytes)
         .write_buffer_size(0)
         .max_write_buffer_size(UNSENT_BYTES_MAX);
     // A browser fails the connection unless a subprotocol that it offered comes back.
