@@ -28,10 +28,14 @@ def until(what, check, seconds=20.0):
 
 
 class Server:
-    """One `downstage dev` process on free ports with its own data directory."""
+    """One `downstage` process on free ports with its own data directory: `dev`, or `serve` on addresses that others reach."""
 
-    def __init__(self, folder: Path, *flags: str, environment: dict[str, str] | None = None):
+    def __init__(
+        self, folder: Path, *flags: str, environment: dict[str, str] | None = None, mode="dev", address="127.0.0.1"
+    ):
         self.folder = folder
+        self.mode = mode
+        self.address = address
         self.data = folder / "data"
         self.ready_file = folder / "ready.json"
         self.log = folder / "server.log"
@@ -48,8 +52,8 @@ class Server:
     def start(self) -> "Server":
         self.ready_file.unlink(missing_ok=True)
         command = [
-            os.environ["DOWNSTAGE_BIN"], "dev",
-            "--http", "127.0.0.1:0", "--media", "127.0.0.1:0",
+            os.environ["DOWNSTAGE_BIN"], self.mode,
+            "--http", f"{self.address}:0", "--media", f"{self.address}:0",
             "--data", str(self.data), "--ready-file", str(self.ready_file), *self.flags,
         ]
         with self.log.open("ab") as log:

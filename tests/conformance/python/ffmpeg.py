@@ -8,12 +8,18 @@ FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 
 
 class Publisher:
-    """`ffmpeg -f whip` with a test picture and a tone."""
+    """`ffmpeg -f whip` with a test picture and a tone; with several tokens, as many publishers of the same media."""
 
-    def __init__(self, whip_url: str, token: str, *, size="640x360", rate=30, video_kbps=800, seconds=60, role="passive",
+    def __init__(self, whip_url: str, token: str | list[str], *, size="640x360", rate=30, video_kbps=800, seconds=60, role="passive",
                  video=(), log=None):
         self.log = log
-        flags = ["-whip_flags", "dtls_active"] if role == "active" else []
+        if isinstance(token, str):
+            flags = ["-whip_flags", "dtls_active"] if role == "active" else []
+            outputs = [*flags, "-f", "whip", "-authorization", token, whip_url]
+        else:
+            flags = "whip_flags=dtls_active:" if role == "active" else ""
+            each = (f"[f=whip:{flags}authorization={one}]{whip_url}" for one in token)
+            outputs = ["-map", "0:v", "-map", "1:a", "-flags", "+global_header", "-f", "tee", "|".join(each)]
         # The token is an argument of a process of the test's own, on the test's own machine.
         command = [
             FFMPEG, "-hide_banner", "-loglevel", "info", "-nostdin", "-re",
@@ -23,7 +29,7 @@ class Publisher:
             "-c:v", "libx264", "-profile:v", "baseline", "-preset", "ultrafast", "-tune", "zerolatency",
             "-g", str(rate), "-b:v", f"{video_kbps}k", "-maxrate", f"{video_kbps}k", "-bufsize", f"{video_kbps}k",
             *video, "-c:a", "libopus", "-ar", "48000", "-ac", "2", "-b:a", "64k",
-            *flags, "-f", "whip", "-authorization", token, whip_url,
+            *outputs,
         ]
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

@@ -1,0 +1,68 @@
+"""A network namespace behind a link with a rate limit, and a program that runs another one in it."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+# Longest that a packet waits at the limit. Home routers queue as long.
+QUEUE = "200ms"
+
+
+def refusal() -> str:
+    """Why no namespaces can be made here; empty if they can."""
+    if not (shutil.which("ip") and shutil.which("tc")):
+        return "needs ip and tc"
+    probe = f"probe{os.getpid()}"
+    made = subprocess.run(["ip", "netns", "add", probe], capture_output=True, text=True)
+    if made.returncode != 0:
+        return f"network namespaces cannot be made: {made.stderr.strip()}"
+    _run("ip", "netns", "delete", probe)
+    return ""
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True, timeout=10)
+
+
+class Namespace:
+    """One namespace, joined to this one by a pair of interfaces: `near` is this side's address."""
+
+    def __init__(self):
+        number = os.getpid() % 250
+        self.name = f"downstage{os.getpid()}"
+        self.inside, self.outside = f"dsi{os.getpid()}", f"dso{os.getpid()}"
+        self.near, self.far = f"10.213.{number}.1", f"10.213.{number}.2"
+
+    def __enter__(self) -> "Namespace":
+        try:
+            _run("ip", "netns", "add", self.name)
+            _run("ip", "link", "add", self.outside, "type", "veth", "peer", "name", self.inside, "netns", self.name)
+            _run("ip", "address", "add", f"{self.near}/30", "dev", self.outside)
+            _run("ip", "link", "set", self.outside, "up")
+            _run("ip", "-n", self.name, "address", "add", f"{self.far}/30", "dev", self.inside)
+            _run("ip", "-n", self.name, "link", "set", self.inside, "up")
+            _run("ip", "-n", self.name, "link", "set", "lo", "up")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_) -> None:
+        # Its interface goes with it, and the other end of the pair with that.
+        subprocess.run(["ip", "netns", "delete", self.name], capture_output=True)
+        subprocess.run(["ip", "link", "delete", self.outside], capture_output=True)
+
+    def limit(self, kbit: int) -> None:
+        """What goes into the namespace is let through at this rate."""
+        _run(
+            "tc", "qdisc", "replace", "dev", self.outside, "root",
+            "tbf", "rate", f"{kbit}kbit", "burst", "16kb", "latency", QUEUE,
+        )
+
+    def program(self, folder: Path, executable: str) -> str:
+        """A program that runs `executable` in the namespace with the arguments it is given."""
+        path = folder / f"in-{self.name}"
+        path.write_text(f'#!/bin/sh\nexec ip netns exec {self.name} {executable} "$@"\n')
+        path.chmod(0o755)
+        return str(path)
