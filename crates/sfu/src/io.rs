@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use model::{ConnectionId, ErrorCode, limits};
 
-use crate::Offer;
+use crate::{Description, Offer, Relayed, Tracks};
 
 /// What an operator may tune.
 #[derive(Clone, Debug)]
@@ -123,6 +123,47 @@ pub enum Input<'a> {
     TcpClosed {
         /// Its remote address.
         source: SocketAddr,
+    },
+    /// Another worker wants a publisher's packets; answered by [`Output::RelayOpened`].
+    RelayOpen {
+        /// Whose.
+        publisher: ConnectionId,
+        /// The number of the worker.
+        to: usize,
+    },
+    /// Another worker wants no more of a publisher's packets.
+    RelayClose {
+        /// Whose.
+        publisher: ConnectionId,
+        /// The number of the worker.
+        to: usize,
+    },
+    /// There is a publisher on another worker. From here on it is one of this worker too: it can be subscribed to, and feeds that
+    /// want it already get it.
+    Mirror {
+        /// Which.
+        publisher: ConnectionId,
+        /// What its own worker says of it.
+        description: Description,
+    },
+    /// Packets of a mirrored publisher. They are dropped where there is no such mirror.
+    Relayed {
+        /// Whose.
+        publisher: ConnectionId,
+        /// The packets.
+        packets: Relayed,
+    },
+    /// A mirrored publisher is gone.
+    MirrorClose {
+        /// Which.
+        publisher: ConnectionId,
+    },
+    /// Another worker needs key frames of a publisher: for its subscribers, or because packets got lost on the way to it.
+    KeyFrameWanted {
+        /// Whose.
+        publisher: ConnectionId,
+        /// Of which encodings.
+        tracks: Tracks,
     },
 }
 
@@ -334,6 +375,43 @@ pub enum Output {
         /// The figures.
         quality: Quality,
     },
+    /// Whether another worker gets a publisher's packets from here on.
+    RelayOpened {
+        /// Whose.
+        publisher: ConnectionId,
+        /// The number of the worker.
+        to: usize,
+        /// What the worker has to know; `None` if there is no such publisher (any more).
+        description: Option<Description>,
+    },
+    /// Packets for another worker.
+    Relay {
+        /// Whose.
+        publisher: ConnectionId,
+        /// The number of the worker.
+        to: usize,
+        /// The packets.
+        packets: Relayed,
+    },
+    /// A publisher whose packets another worker got is gone.
+    RelayClosed {
+        /// Which.
+        publisher: ConnectionId,
+        /// The number of the worker.
+        to: usize,
+    },
+    /// A mirrored publisher's own worker is to ask it for key frames.
+    KeyFrame {
+        /// Whose.
+        publisher: ConnectionId,
+        /// Of which encodings.
+        tracks: Tracks,
+    },
+    /// Nobody here has wanted a mirrored publisher for a while: it is forgotten, and needs no packets.
+    MirrorIdle {
+        /// Which.
+        publisher: ConnectionId,
+    },
     /// A peer is gone on its own account; it is forgotten already.
     Closed {
         /// Which peer.
@@ -439,6 +517,8 @@ pub struct Counters {
     pub layer_switches: u64,
     /// Times that a video was paused for want of bandwidth.
     pub pauses: u64,
+    /// RTP packets handed to other workers, each once for each worker.
+    pub packets_relayed: u64,
     /// Peers that ended by a panic inside their connection.
     pub panics: u64,
 }

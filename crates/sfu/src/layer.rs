@@ -83,7 +83,7 @@ impl VideoLayer {
 }
 
 /// All encodings of one video.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Layers {
     /// Lowest first.
     ranked: Vec<VideoLayer>,
@@ -94,7 +94,7 @@ pub(crate) struct Layers {
     told_at: Option<Instant>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Measured {
     size: Size,
     bytes: Meter,

@@ -37,6 +37,7 @@ mod payload;
 mod peer;
 mod peers;
 mod publish;
+mod relay;
 mod ring;
 mod route;
 mod rtcp;
@@ -55,3 +56,4 @@ pub use io::{
 };
 pub use offer::{Direction, Offer, OfferError};
 pub use peers::Sfu;
+pub use relay::{Description, Relayed, Tracks};

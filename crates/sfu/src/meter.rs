@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 const PARTS: u32 = 20;
 
 /// Bytes of the last window.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Meter {
     window: Duration,
     /// When what is counted began, after a window without anything.

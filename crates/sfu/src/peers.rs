@@ -23,6 +23,7 @@ use crate::{Counters, Input, Output, PeerFault, Settings};
 
 mod admission;
 mod ingress;
+mod relay;
 mod serve;
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,8 @@ pub struct Sfu {
     fingerprint: String,
     /// Boxed, so that a feed is taken out and put back cheaply while it looks at publishers.
     peers: BTreeMap<ConnectionId, Box<Peer>>,
+    /// Publishers whose connections other workers have.
+    mirrors: BTreeMap<ConnectionId, relay::Mirror>,
     demux: Demux,
     timers: Timers,
     /// Publishers that have packets to forward.
@@ -90,6 +93,7 @@ impl Sfu {
             candidates: candidates.iter().map(Candidate::to_sdp_string).collect(),
             settings,
             peers: BTreeMap::new(),
+            mirrors: BTreeMap::new(),
             demux: Demux::default(),
             timers: Timers::default(),
             pending: BTreeSet::new(),
@@ -139,6 +143,19 @@ impl Sfu {
             Input::TcpClosed { source } => {
                 if let Some(owner) = self.demux.of_remote((Transport::Tcp, source)) {
                     self.unbind((Transport::Tcp, source), owner);
+                }
+            }
+            Input::RelayOpen { publisher, to } => self.relay_open(publisher, to, now),
+            Input::RelayClose { publisher, to } => self.relay_close(publisher, to),
+            Input::Mirror {
+                publisher,
+                description,
+            } => self.mirror(publisher, description, now),
+            Input::Relayed { publisher, packets } => self.relayed(publisher, &packets, now),
+            Input::MirrorClose { publisher } => self.mirror_close(publisher, now),
+            Input::KeyFrameWanted { publisher, tracks } => {
+                for track in tracks.iter() {
+                    self.key_frame_wanted(publisher, track, now);
                 }
             }
         }
@@ -193,6 +210,10 @@ impl Sfu {
 
     /// A peer's deadline has come.
     fn wake(&mut self, connection: ConnectionId, now: Now) {
+        if self.mirrors.contains_key(&connection) {
+            self.wake_mirror(connection, now.mono);
+            return;
+        }
         let Some(peer) = self.peers.get_mut(&connection) else {
             return;
         };
@@ -317,6 +338,8 @@ impl Sfu {
     fn arm(&mut self, connection: ConnectionId, now: Instant) {
         if let Some(peer) = self.peers.get(&connection) {
             self.timers.set(connection, peer.due(&self.settings, now));
+        } else if let Some(mirror) = self.mirrors.get(&connection) {
+            self.timers.set(connection, mirror.due(now));
         }
     }
 
@@ -368,11 +391,16 @@ impl Sfu {
                 for subscriber in std::mem::take(&mut publisher.subscribers) {
                     self.publisher_gone(subscriber, connection, now);
                 }
+                for to in std::mem::take(&mut publisher.relays) {
+                    self.put_out(Output::RelayClosed {
+                        publisher: connection,
+                        to,
+                    });
+                }
             }
             Role::Subscriber(feed) => {
                 for publisher in feed.publishers() {
-                    let source = self.peers.get_mut(&publisher);
-                    if let Some(source) = source.and_then(|peer| peer.publisher_mut()) {
+                    if let Some(source) = self.source(publisher) {
                         source.subscribers.remove(&connection);
                     }
                 }

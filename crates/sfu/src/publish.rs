@@ -25,6 +25,7 @@ use crate::simulcast;
 use crate::source::Source;
 use crate::voice::Voice;
 
+mod mirror;
 #[cfg(test)]
 mod tests;
 
@@ -57,6 +58,12 @@ pub(crate) struct Publisher {
     /// What has come since the last round of forwarding, all tracks, in the order of arrival. Empty without subscribers.
     pub(crate) pending: Vec<Arc<Packet>>,
     pub(crate) subscribers: BTreeSet<ConnectionId>,
+    /// The workers that get its packets.
+    pub(crate) relays: BTreeSet<usize>,
+    /// How many of the pending packets they have got.
+    relayed: usize,
+    /// Another worker has its connection.
+    is_mirror: bool,
     payloads: Vec<Payload>,
     /// The payload types that media came with: what a new subscriber is offered.
     audio_sent: Option<u8>,
@@ -84,6 +91,8 @@ pub(crate) struct Stream {
     ring: Ring,
     key_frames: Requests,
     bytes: Meter,
+    /// Of a mirror: the source that the newest packet is of.
+    epoch: u32,
     /// A source has begun whose lost packets come again as they were, without a format for retransmissions, and the connection
     /// has not been told yet.
     repairs_plainly: bool,
@@ -102,6 +111,7 @@ impl Stream {
             },
             key_frames: Requests::new(settings.key_frame_request_interval),
             bytes: Meter::new(STREAM_WINDOW),
+            epoch: 0,
             repairs_plainly: false,
         }
     }
@@ -117,9 +127,11 @@ impl Stream {
             .is_some_and(|source| source.ssrc == ssrc)
     }
 
-    /// When a key frame is to be asked for. There is nobody to ask before the track has begun.
-    fn key_frame_due(&self, now: Instant) -> Option<Instant> {
-        self.source.as_ref()?;
+    /// When a key frame is to be asked for. There is nobody to ask before the track has begun; of a mirror its own worker knows.
+    fn key_frame_due(&self, is_mirror: bool, now: Instant) -> Option<Instant> {
+        if self.source.is_none() && !is_mirror {
+            return None;
+        }
         self.key_frames.due(now)
     }
 }
@@ -142,6 +154,9 @@ impl Publisher {
         Self {
             pending: Vec::new(),
             subscribers: BTreeSet::new(),
+            relays: BTreeSet::new(),
+            relayed: 0,
+            is_mirror: false,
             payloads: agreed
                 .iter()
                 .flat_map(|agreed| agreed.payloads.iter().cloned())
@@ -199,7 +214,7 @@ impl Publisher {
             .iter()
             .filter_map(|stream| {
                 let at_once = stream.repairs_plainly.then_some(now);
-                at_once.or_else(|| stream.key_frame_due(now))
+                at_once.or_else(|| stream.key_frame_due(self.is_mirror, now))
             })
             .chain(self.layers.due(now))
             .chain(self.voice.due(now))
@@ -331,15 +346,19 @@ impl Publisher {
             payload: packet.payload,
         });
         self.keep(&packet, facts, now);
-        if self.subscribers.is_empty() {
-            return Taken::Fine;
+        self.wait_for_forwarding(packet, counters);
+        Taken::Fine
+    }
+
+    fn wait_for_forwarding(&mut self, packet: Arc<Packet>, counters: &mut Counters) {
+        if self.subscribers.is_empty() && self.relays.is_empty() {
+            return;
         }
         if self.pending.len() >= PENDING_MAX {
             counters.packets_dropped += 1;
-            return Taken::Fine;
+            return;
         }
         self.pending.push(packet);
-        Taken::Fine
     }
 
     /// Finds the track, reads the payload and gives it its number in the track; `None` where there is no such track.
@@ -395,7 +414,8 @@ impl Publisher {
             stream.ring.insert(Arc::clone(packet));
         }
         if packet.track == Track::AUDIO {
-            if let Some(level) = packet.extensions.audio_level {
+            // Who speaks is told by one worker alone.
+            if let Some(level) = packet.extensions.audio_level.filter(|_| !self.is_mirror) {
                 self.voice.level(level & 0x7f, now);
             }
             return;

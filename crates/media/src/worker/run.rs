@@ -355,6 +355,11 @@ impl Worker {
                     self.feeds
                         .tell(connection, |news| news.need = Some((audio, video)));
                 }
+                Output::RelayOpened { .. }
+                | Output::Relay { .. }
+                | Output::RelayClosed { .. }
+                | Output::KeyFrame { .. }
+                | Output::MirrorIdle { .. } => {}
                 Output::Layers { connection, layers } => self.layers(connection, layers),
                 Output::Voice {
                     connection,

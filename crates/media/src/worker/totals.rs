@@ -22,6 +22,7 @@ pub(crate) struct Totals {
     retransmissions_refused: AtomicU64,
     layer_switches: AtomicU64,
     pauses: AtomicU64,
+    packets_relayed: AtomicU64,
     panics: AtomicU64,
 }
 
@@ -43,6 +44,7 @@ impl Totals {
             ),
             (&self.layer_switches, counters.layer_switches),
             (&self.pauses, counters.pauses),
+            (&self.packets_relayed, counters.packets_relayed),
             (&self.panics, counters.panics),
         ] {
             total.store(count, Ordering::Relaxed);
@@ -64,6 +66,7 @@ impl Totals {
             retransmissions_refused: read(&self.retransmissions_refused),
             layer_switches: read(&self.layer_switches),
             pauses: read(&self.pauses),
+            packets_relayed: read(&self.packets_relayed),
             panics: read(&self.panics),
         }
     }
@@ -83,6 +86,7 @@ pub(crate) fn sum(all: impl Iterator<Item = Counters>) -> Counters {
         retransmissions_refused: sum.retransmissions_refused + next.retransmissions_refused,
         layer_switches: sum.layer_switches + next.layer_switches,
         pauses: sum.pauses + next.pauses,
+        packets_relayed: sum.packets_relayed + next.packets_relayed,
         panics: sum.panics + next.panics,
     })
 }

@@ -87,6 +87,11 @@ impl Feed {
         }
     }
 
+    /// Whether anything of a publisher is wanted.
+    pub(crate) fn wants_of(&self, publisher: ConnectionId) -> bool {
+        self.wants.iter().any(|want| want.publisher == publisher)
+    }
+
     /// Whether something that is wanted waits for a slot that has just been given up.
     pub(crate) fn waits_for_slot(&self) -> bool {
         self.purpose == Purpose::Pool && self.missing() != (0, 0)

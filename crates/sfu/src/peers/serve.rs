@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use model::ConnectionId;
 
-use super::Sfu;
+use super::{Sfu, relay};
 use crate::engine::Panicked;
 use crate::feed::{Asked, Awaited};
 use crate::io::{Output, Want};
@@ -21,15 +21,15 @@ const CACHED_PACKETS_MAX: usize = 96;
 impl Sfu {
     /// Feed by feed: all packets of all publishers that it gets, so that they leave together.
     pub(super) fn forward(&mut self, now: Instant) {
+        self.relay();
         let mut bursts = std::mem::take(&mut self.scratch.bursts);
         let mut pairs = std::mem::take(&mut self.scratch.pairs);
         for publisher in std::mem::take(&mut self.pending) {
-            let source = self.peers.get_mut(&publisher);
-            let Some(source) = source.and_then(|peer| peer.publisher_mut()) else {
+            let Some(source) = self.source(publisher) else {
                 continue;
             };
             pairs.extend(source.subscribers.iter().map(|feed| (*feed, bursts.len())));
-            bursts.push((publisher, std::mem::take(&mut source.pending)));
+            bursts.push((publisher, source.take_pending()));
         }
         if bursts.len() > 1 {
             pairs.sort_unstable();
@@ -77,8 +77,7 @@ impl Sfu {
         self.egress.flush();
         for (publisher, mut packets) in bursts.drain(..) {
             packets.clear();
-            let source = self.peers.get_mut(&publisher);
-            if let Some(source) = source.and_then(|peer| peer.publisher_mut()) {
+            if let Some(source) = self.source(publisher) {
                 source.pending = packets;
             }
             self.publisher_news(publisher, now);
@@ -89,8 +88,8 @@ impl Sfu {
 
     /// What a publisher's media has told that others want to know.
     pub(super) fn publisher_news(&mut self, connection: ConnectionId, now: Instant) {
-        let source = self.peers.get_mut(&connection);
-        let Some(source) = source.and_then(|peer| peer.publisher_mut()) else {
+        let (peers, mirrors) = (&mut self.peers, &mut self.mirrors);
+        let Some(source) = relay::source_mut(peers, mirrors, connection) else {
             return;
         };
         if source.layers_changed(now) {
@@ -110,12 +109,7 @@ impl Sfu {
     /// Takes what a feed wants.
     pub(super) fn want(&mut self, connection: ConnectionId, wants: Vec<Want>, now: Instant) {
         self.with_feed(connection, now, |sfu, feed| {
-            let peers = &sfu.peers;
-            let is_there = |id| {
-                peers
-                    .get(&id)
-                    .is_some_and(|peer| peer.publisher().is_some())
-            };
+            let is_there = |id| relay::source_of(&sfu.peers, &sfu.mirrors, id).is_some();
             let before: Vec<_> = feed.publishers().collect();
             feed.want(wants, is_there, now);
             sfu.rebound(connection, feed, &before);
@@ -124,7 +118,7 @@ impl Sfu {
     }
 
     /// Carries out that other slots carry other publishers.
-    fn rebound(
+    pub(super) fn rebound(
         &mut self,
         connection: ConnectionId,
         feed: &mut crate::feed::Feed,
@@ -185,18 +179,13 @@ impl Sfu {
                 return;
             }
             if feed.waits_for_slot() {
-                let peers = &sfu.peers;
-                let is_there = |id| {
-                    peers
-                        .get(&id)
-                        .is_some_and(|peer| peer.publisher().is_some())
-                };
+                let is_there = |id| relay::source_of(&sfu.peers, &sfu.mirrors, id).is_some();
                 let before: Vec<_> = feed.publishers().collect();
                 feed.settle(is_there, now);
                 sfu.rebound(connection, feed, &before);
             }
-            let peers = &sfu.peers;
-            let find = |id: ConnectionId| peers.get(&id).and_then(|peer| peer.publisher());
+            let (peers, mirrors) = (&sfu.peers, &sfu.mirrors);
+            let find = |id| relay::source_of(peers, mirrors, id);
             let chosen = feed.choose(find, &mut sfu.counters, now);
             for layers in chosen.layers {
                 sfu.put_out(Output::Layers { connection, layers });
@@ -257,10 +246,7 @@ impl Sfu {
         self.with_feed(connection, now, |sfu, feed| {
             for asked in asked {
                 let (track, epoch, sequence) = asked.packet();
-                let packet = sfu
-                    .peers
-                    .get(&asked.publisher())
-                    .and_then(|peer| peer.publisher())
+                let packet = relay::source_of(&sfu.peers, &sfu.mirrors, asked.publisher())
                     .and_then(|source| source.ring(track))
                     .and_then(|ring| ring.get(epoch, sequence));
                 feed.resend(*asked, packet, &mut sfu.egress, &mut sfu.counters, now);
@@ -270,13 +256,11 @@ impl Sfu {
     }
 
     pub(super) fn source(&mut self, publisher: ConnectionId) -> Option<&mut Publisher> {
-        self.peers
-            .get_mut(&publisher)
-            .and_then(|peer| peer.publisher_mut())
+        relay::source_mut(&mut self.peers, &mut self.mirrors, publisher)
     }
 
     /// Takes a feed's peer out while it looks at others, and puts it back.
-    fn with_feed(
+    pub(super) fn with_feed(
         &mut self,
         connection: ConnectionId,
         now: Instant,
@@ -302,7 +286,11 @@ pub(super) fn guarded<T>(act: impl FnOnce() -> T) -> Result<T, Panicked> {
 }
 
 /// What a feed can begin with at once: the newest key frame and all that has come since.
-fn cached_start(source: &Publisher, track: Track, now: Instant) -> Option<Vec<Arc<Packet>>> {
+pub(super) fn cached_start(
+    source: &Publisher,
+    track: Track,
+    now: Instant,
+) -> Option<Vec<Arc<Packet>>> {
     let ring = source.ring(track)?;
     let (epoch, sequence) = ring.start(now)?;
     let packets: Vec<_> = ring
