@@ -157,6 +157,30 @@ impl Sources {
             "Key frame requests sent to publishers",
             counters.key_frame_requests,
         )?;
+        for (name, help, count) in [
+            (
+                "rtp_packets_retransmitted",
+                "RTP packets sent again because a subscriber has asked for them",
+                counters.packets_retransmitted,
+            ),
+            (
+                "rtp_retransmissions_refused",
+                "Packets asked for again that are kept no more, or were too many",
+                counters.retransmissions_refused,
+            ),
+            (
+                "layer_switches",
+                "Changes from one simulcast layer to another that subscribers have seen",
+                counters.layer_switches,
+            ),
+            (
+                "video_pauses",
+                "Times that a subscriber's video was paused for want of bandwidth",
+                counters.pauses,
+            ),
+        ] {
+            counter(encoder, name, help, count)?;
+        }
         counter(
             encoder,
             "peer_panics",
