@@ -25,6 +25,8 @@ impl Feed {
         is_there: impl Fn(ConnectionId) -> bool,
         now: Instant,
     ) {
+        #[cfg(test)]
+        assert!(!self.panics_next, "injected");
         self.wants = wants;
         let wants = &self.wants;
         for bond in &mut self.bonds {

@@ -49,6 +49,8 @@ impl Feed {
         wishes: &mut Wishes,
         now: Instant,
     ) -> Result<(), SrtpError> {
+        #[cfg(test)]
+        assert!(!self.panics_next, "injected");
         self.wire.open(datagram)?;
         let plain = std::mem::take(&mut self.wire.plain);
         for message in rtcp::read(&plain) {

@@ -15,6 +15,8 @@ mod feedback;
 mod header;
 mod slot;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::sync::Arc;
@@ -80,6 +82,8 @@ pub(crate) struct Feed {
     answers: u64,
     /// Names the source of all streams (CNAME, RFC 3550 section 6.5.1).
     name: String,
+    #[cfg(test)]
+    pub(crate) panics_next: bool,
 }
 
 impl Feed {
@@ -112,6 +116,8 @@ impl Feed {
             choice_is_wanted: false,
             answers: 0,
             name: String::new(),
+            #[cfg(test)]
+            panics_next: false,
         };
         feed.grow(agreed, ssrc);
         feed
@@ -291,6 +297,8 @@ impl Feed {
 
     /// Whether layers are to be chosen now.
     pub(crate) fn choice_is_due(&self, now: Instant) -> bool {
+        #[cfg(test)]
+        assert!(!self.panics_next, "injected");
         self.wire.is_open() && (self.choice_is_wanted || self.choice_due <= now)
     }
 }

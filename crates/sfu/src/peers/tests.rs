@@ -138,3 +138,83 @@ fn t48_a_panic_during_a_restart_ends_that_peer() {
     );
     assert!(is_answered(&checked(&mut sfu, 3, now)));
 }
+
+fn poison(sfu: &mut Sfu, id: u64) {
+    let peer = sfu.peers.get_mut(&ConnectionId(id)).unwrap();
+    peer.feed_mut().unwrap().panics_next = true;
+}
+
+/// A packet of the publisher's waits to be forwarded.
+fn film(sfu: &mut Sfu, now: Now) {
+    let packet = Packet {
+        track: crate::packet::Track::AUDIO,
+        codec: crate::codec::Codec::Opus,
+        epoch: 0,
+        sequence: 1,
+        timestamp: 0,
+        marker: false,
+        is_start: false,
+        picture: None,
+        extensions: crate::packet::Passed::default(),
+        captured: now.mono,
+        arrived: now.mono,
+        payload: [1].into(),
+    };
+    let publisher = sfu.source(ConnectionId(1)).unwrap();
+    publisher.pending.push(Arc::new(packet));
+    sfu.pending.insert(ConnectionId(1));
+}
+
+#[test]
+fn t48_a_panic_inside_one_feed_ends_that_feed_and_no_other() {
+    type Cause = fn(&mut Sfu, Now);
+    let causes: [(&str, Cause); 3] = [
+        ("forwarding", |sfu, now| {
+            film(sfu, now);
+            sfu.handle_timeout(now);
+        }),
+        ("wanting", |sfu, now| {
+            let input = Input::Want {
+                connection: ConnectionId(2),
+                wants: Vec::new(),
+            };
+            sfu.handle(input, now);
+        }),
+        ("feedback", |sfu, now| {
+            let datagram = Datagram {
+                transport: Transport::Udp,
+                source: "198.51.100.2:5000".parse().unwrap(),
+                contents: &[0x80, 206, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1],
+            };
+            sfu.handle(Input::Datagram(datagram), now);
+        }),
+    ];
+    for (name, cause) in causes {
+        let now = beginning();
+        let mut sfu = stage(now);
+        for id in 1..=3 {
+            assert!(is_answered(&checked(&mut sfu, id, now)));
+        }
+        poison(&mut sfu, 2);
+        cause(&mut sfu, now);
+        let closed: Vec<_> = std::iter::from_fn(|| sfu.poll_output())
+            .filter_map(|output| {
+                let Output::Closed { connection, fault } = output else {
+                    return None;
+                };
+                Some((connection.0, fault))
+            })
+            .collect();
+        let fault = PeerFault::Fault(ErrorCode::InternalServerException);
+        assert_eq!(closed, [(2, fault)], "{name}");
+        assert_eq!(sfu.counters().panics, 1, "{name}");
+        let source = sfu.source(ConnectionId(1)).unwrap();
+        assert_eq!(source.subscribers.len(), 1, "{name}");
+        film(&mut sfu, now);
+        sfu.handle_timeout(now.plus(Duration::from_millis(1)));
+        assert_eq!(sfu.counters().panics, 1, "{name}");
+        for id in [1, 3] {
+            assert!(is_answered(&checked(&mut sfu, id, now)), "{name}");
+        }
+    }
+}

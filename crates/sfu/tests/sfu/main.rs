@@ -5,6 +5,7 @@
     reason = "an arrangement that does not work fails its test"
 )]
 
+mod allocations;
 mod answers;
 mod camera;
 mod client;
