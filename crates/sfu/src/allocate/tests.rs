@@ -1,3 +1,5 @@
+//! Divisions as a table, and what holds for all of them.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Estimates in a closed loop with a simulated link, as a table, and what no feedback may do.
+
 #![expect(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
