@@ -199,7 +199,9 @@ impl Estimator {
         if since > 0 && since < 100_000 {
             return;
         }
-        let is_lowered = self.loss.observe(share, bps, flow);
+        // What was lost was a part of what was sent, however far the estimate has come.
+        let sent = bps.max(flow.offered.unwrap_or(0.0));
+        let is_lowered = self.loss.observe(share, sent, flow);
         if !is_lowered && !self.loss.is_much() {
             let proven = flow.offered.unwrap_or(0.0) * 1.5;
             let grown = bps * GROWTH_BY_REPORTS.powf(float_us(since.min(2_000_000)));
@@ -277,6 +279,16 @@ impl Estimator {
     )]
     pub(crate) fn delivered_bps(&self) -> u64 {
         self.acknowledged.peak_bps().unwrap_or(0.0) as u64
+    }
+
+    /// What loss allows, bits per second; `None` while it is no limit.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "within the bounds of estimates"
+    )]
+    pub(crate) fn loss_bound_bps(&self) -> Option<u64> {
+        self.loss.bound().map(|bound| bound as u64)
     }
 
     /// Round trip, smoothed; `None` before the first feedback.

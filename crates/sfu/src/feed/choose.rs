@@ -115,8 +115,10 @@ impl Feed {
     /// What may be sent, bits per second.
     fn budget(&self, lowest_bps: u64, now: Instant) -> u64 {
         if !self.wire.has_estimate() {
-            // A client that reports nothing about arrival gets what there is.
-            return u64::MAX;
+            // Of a client that does not tell when packets arrive little is known: it gets what there is until much is lost.
+            // Loss does not tell whether less would help, so that the lowest layers stay.
+            let bound = self.wire.estimator.loss_bound_bps();
+            return bound.map_or(u64::MAX, |bound| bound.max(lowest_bps));
         }
         let estimate = self.wire.estimator.bitrate_bps();
         let is_young = self

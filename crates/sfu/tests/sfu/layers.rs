@@ -290,3 +290,41 @@ fn a_viewer_that_begins_with_the_highest_layer_gets_it_at_once() {
     assert!(is_start(seen[0].tag));
     assert_eq!(places(&seen).last(), Some(&1), "{:?}", places(&seen));
 }
+
+#[test]
+fn a_viewer_that_tells_of_loss_alone_gets_all_until_much_is_lost_and_is_never_paused() {
+    let mut net = Network::new(settings());
+    net.publish(1, offers::CHROMIUM_SIMULCAST);
+    net.connect();
+    let mut camera = Camera::simulcast(1, Encoder::H264);
+    film(&mut net, &mut [&mut camera], Duration::from_secs(3));
+    let plain: String = offers::CHROMIUM_SUBSCRIBE
+        .lines()
+        .filter(|line| {
+            !["transport", "goog-remb"]
+                .iter()
+                .any(|name| line.contains(name))
+        })
+        .flat_map(|line| [line, "\r\n"])
+        .collect();
+    let answer = net.subscribe(2, 1, &plain);
+    assert!(!answer.contains("transport"));
+    net.place(2, Weather::FINE);
+    net.connect();
+    film(&mut net, &mut [&mut camera], Duration::from_secs(3));
+    assert_eq!(selected(&net).0.as_deref(), Some("f"));
+    net.weather(2).bps = Some(300_000);
+    film(&mut net, &mut [&mut camera], Duration::from_secs(15));
+    assert_eq!(selected(&net).0.as_deref(), Some("q"));
+    net.weather(2).bps = None;
+    film(&mut net, &mut [&mut camera], Duration::from_secs(40));
+    assert_eq!(selected(&net).0.as_deref(), Some("f"));
+    // Loss that does not come from too much: something is always sent.
+    net.weather(2).loss = 40;
+    film(&mut net, &mut [&mut camera], Duration::from_secs(13));
+    let since = net.now.mono;
+    film(&mut net, &mut [&mut camera], Duration::from_secs(2));
+    assert_eq!(net.sfu.counters().pauses, 0);
+    let seen = seen(&mut net, 2);
+    assert!(seen.iter().any(|seen| seen.at > since));
+}
