@@ -5,8 +5,17 @@
 //! hands every datagram in, and then calls [`Sfu::handle_timeout`] once: forwarding happens there, subscriber by
 //! subscriber, so that all packets of a burst for one subscriber leave as one batch of equal-sized segments (GSO).
 //!
-//! Terms: a *peer* is one WebRTC connection, named by its `ConnectionId`: a publish (WHIP) or a subscription (WHEP).
-//! str0m is wrapped here; no other crate of the product names it.
+//! Terms: a *peer* is one WebRTC connection, named by its `ConnectionId`: a publisher (WHIP) or a subscriber, which is a
+//! *feed* of *slots* (one for each medium for WHEP, a pool of them for `stage.v1`). A publisher's *tracks* are its audio and up
+//! to three encodings of its video, its *layers*; a feed gets one of these at a time. A *mirror* stands for a publisher whose
+//! connection another `Sfu` has.
+//!
+//! str0m is wrapped here; no other crate of the product names it. It has publishers' connections whole; of subscribers' it does
+//! ICE and DTLS, and their SRTP is sealed and opened by `srtp` with keys that it never sees.
+//!
+//! A packet's way: `peers` finds whose a datagram is, `publish` checks it and puts it in order, `feed` rewrites and seals
+//! it for each subscriber, `egress` joins what leaves. `estimate` and `allocate` decide which layer that is.
+//! `docs/forwarding.md` has the reasons.
 //!
 //! What is absent: who may do what (`stage`), HTTP, and sockets.
 
