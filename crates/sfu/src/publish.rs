@@ -30,8 +30,8 @@ mod mirror;
 mod tests;
 
 /// Largest RTP payload that is forwarded: what is left of a 1,500-byte way after IPv6 (40 bytes), UDP (8), the RTP header (12),
-/// header extensions (32: a `mid` of 16 bytes, playout delay, orientation and audio level, each with its byte of id
-/// and length, make 25; padded to 28, after 4 of the block's own), the sequence number in front of a retransmission (2, RFC 4588
+/// header extensions (32: a `mid` of 16 bytes, transport-wide number, playout delay, orientation and audio level, each with its
+/// byte of id and length, make 28, after 4 of the block's own), the sequence number in front of a retransmission (2, RFC 4588
 /// section 4) and the tag of `AEAD_AES_128_GCM` (16, RFC 7714). Encoders stay well below: FFmpeg and Chromium make packets of
 /// about 1,200 bytes, GStreamer's payloaders of 1,400 with 12 of header.
 const PAYLOAD_BYTES_MAX: usize = 1_390;

@@ -2,9 +2,9 @@
 
 use crate::packet::Passed;
 
-/// Longest header: 12 bytes, 4 of the extension block's own, and every element below with its byte of id and length: `mid` of
-/// 16, transport-wide number, level, orientation, playout delay, capture time; padded to 4.
-pub(super) const HEADER_BYTES_MAX: usize = 12 + 4 + 17 + 3 + 2 + 2 + 4 + 9 + 3;
+/// Longest header: 12 bytes, 4 of the extension block's own, and elements with their bytes of id and length: transport-wide
+/// number, `mid` of 16, level, orientation and playout delay. The longest payload leaves room for just that.
+pub(super) const HEADER_BYTES_MAX: usize = 12 + 4 + 3 + 17 + 2 + 2 + 4;
 
 /// The ids that a client has given to header extensions; `None` for those that it did not offer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,7 +60,8 @@ pub(super) fn push(out: &mut Vec<u8>, header: &Header<'_>, ids: &Ids) -> usize {
     if let (Some(id), Some(delay)) = (ids.playout_delay, passed.playout_delay) {
         element(out, id, &delay);
     }
-    if let (Some(id), Some(time)) = (ids.capture_time, passed.capture_time) {
+    // There is no room for the name and this; the name is there in a stream's first seconds only.
+    if let (Some(id), Some(time), None) = (ids.capture_time, passed.capture_time, header.mid) {
         element(out, id, &time);
     }
     let elements = out.len() - block - 4;
@@ -150,6 +151,13 @@ mod tests {
             ..header()
         };
         let mut out = Vec::new();
-        assert!(push(&mut out, &longest, &ids) <= HEADER_BYTES_MAX);
+        assert_eq!(push(&mut out, &longest, &ids), HEADER_BYTES_MAX);
+        let known = Header {
+            mid: None,
+            ..header()
+        };
+        out.clear();
+        assert!(push(&mut out, &known, &ids) < HEADER_BYTES_MAX);
+        assert!(out.windows(8).any(|time| time == [9; 8]), "capture time");
     }
 }

@@ -94,6 +94,7 @@ impl Sfu {
     ) -> Result<Answer, PeerFault> {
         let terms = offer.terms();
         let known = self.peers.get(&connection).ok_or(PeerFault::Offer)?;
+        let is_pool = matches!(&known.role, Role::Subscriber(feed) if feed.is_pool());
         let count = known.terms.sections.len();
         let is_same = terms.fingerprint == known.terms.fingerprint
             && terms.sections.len() >= count
@@ -102,7 +103,7 @@ impl Sfu {
                 .iter()
                 .zip(&known.terms.sections)
                 .all(|(new, old)| new.mid == old.mid && new.kind == old.kind);
-        if offer.direction() != Direction::Feed || !is_same {
+        if offer.direction() != Direction::Feed || !is_pool || !is_same {
             return Err(PeerFault::Offer);
         }
         let added = terms.sections.get(count..).unwrap_or_default();
@@ -126,8 +127,8 @@ impl Sfu {
             version: 0,
         };
         let feed = match &mut peer.role {
-            Role::Subscriber(feed) if feed.is_pool() => feed,
-            Role::Subscriber(_) | Role::Publisher(_) => return Err(PeerFault::Offer),
+            Role::Subscriber(feed) => feed,
+            Role::Publisher(_) => return Err(PeerFault::Offer),
         };
         let mut ssrcs = ssrcs.into_iter().flat_map(|(media, rtx)| [media, rtx]);
         feed.grow(agreed, || ssrcs.next().unwrap_or_default());

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use model::ConnectionId;
-use sfu::{Binding, Input, Medium, Output, VideoWant, Want};
+use sfu::{Binding, Direction, Input, Medium, Offer, Output, PeerFault, VideoWant, Want};
+use str0m::IceCreds;
 use str0m::media::MediaKind;
 
 use crate::camera::{Camera, Encoder, Seen, film, is_continuous, is_in_order, seen_in};
@@ -245,6 +246,33 @@ fn an_offer_that_changes_what_there_is_is_refused_and_changes_nothing() {
     let before = seen(&mut net, 2).len();
     go(&mut net, &mut cameras, 1_000);
     assert!(seen(&mut net, 2).len() >= before + 50);
+    assert_eq!(net.fault(VIEWER), None);
+}
+
+#[test]
+fn a_viewer_of_one_publisher_cannot_offer_again_and_goes_on() {
+    let mut net = Network::new(settings());
+    net.publish(1, offers::CHROMIUM_PUBLISH);
+    net.connect();
+    net.subscribe(VIEWER, 1, offers::CHROMIUM_SUBSCRIBE);
+    net.connect();
+    let other = IceCreds::new();
+    let offer = net.client(VIEWER).sdp.clone();
+    let offer = offer.replace(value(&offer, "ice-ufrag"), &other.ufrag);
+    let offer = Offer::parse(&offer, Direction::Feed).unwrap();
+    let connection = ConnectionId(VIEWER);
+    let again = Input::Reoffer { connection, offer };
+    net.sfu.handle(again, net.now);
+    net.settle();
+    let refused = net.told.iter().any(|output| {
+        let Output::Answer { result, .. } = output else {
+            return false;
+        };
+        result == &Err(PeerFault::Offer)
+    });
+    assert!(refused);
+    // Its checks still count.
+    net.run(Duration::from_secs(20));
     assert_eq!(net.fault(VIEWER), None);
 }
 

@@ -225,6 +225,40 @@ fn t41_a_replayed_check_from_elsewhere_moves_no_media() {
     is_alive(&mut net);
 }
 
+/// Whether media goes to an address.
+fn has_media_to(net: &Network, destination: SocketAddr) -> bool {
+    let mut sent = net.sent.iter();
+    sent.any(|sent| sent.destination == destination && sent.contents[0] >= 128)
+}
+
+#[test]
+fn t41_a_check_that_was_seen_moves_nothing_when_it_comes_again_from_elsewhere() {
+    let mut net = Network::stage(settings(), 1);
+    let check = next_check(&mut net);
+    net.settle();
+    let stranger: SocketAddr = STRANGER.parse().unwrap();
+    inject(&mut net, stranger, &check);
+    net.sent.clear();
+    net.frame(&predicted_frame(3), 3_000);
+    assert!(!has_media_to(&net, stranger));
+    is_alive(&mut net);
+}
+
+// T46.
+#[test]
+fn t46_media_follows_the_first_check_from_another_address_at_once() {
+    let mut net = Network::stage(settings(), 1);
+    let home = net.client(2).address;
+    let moved: SocketAddr = "203.0.113.9:1234".parse().unwrap();
+    next_check(&mut net);
+    net.client(2).seen_as = Some(moved);
+    net.settle();
+    net.sent.clear();
+    net.frame(&predicted_frame(3), 3_000);
+    assert!(has_media_to(&net, moved) && !has_media_to(&net, home));
+    is_alive(&mut net);
+}
+
 #[test]
 fn t45_a_black_holed_viewer_disturbs_nobody() {
     let mut net = Network::stage(settings(), 2);
