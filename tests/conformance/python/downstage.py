@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import time
+import urllib.request
 from pathlib import Path
 
 import boto3
@@ -161,3 +162,13 @@ class Stage:
         except AssertionError:
             raise AssertionError(f"expected {list(names)}, saw {seen}") from None
         return seen
+
+
+def metric(server: Server, name: str, **labels: str) -> float:
+    """The sum of a metric's samples that carry the labels."""
+    with urllib.request.urlopen(f"{server.http}/metrics", timeout=5) as response:
+        text = response.read().decode()
+    samples = re.findall(rf"^{name}(?:\{{(.*)\}})? (\S+)$", text, re.MULTILINE)
+    assert samples, f"/metrics has no {name}"
+    wanted = [f'{key}="{value}"' for key, value in labels.items()]
+    return sum(float(value) for found, value in samples if all(label in found for label in wanted))

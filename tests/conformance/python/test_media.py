@@ -1,11 +1,8 @@
 """Real media through the server: FFmpeg and Chromium publish, Chromium watches, and the events tell what happened."""
 
-import re
-import urllib.request
-
 import pytest
 
-from downstage import Stage, until
+from downstage import Stage, metric, until
 from ffmpeg import Publisher
 
 
@@ -242,16 +239,6 @@ def test_deleting_a_stage_disconnects_everybody(server, client, browser):
     refused = page.evaluate("([url, token]) => publish('late', url, token)", [whip(server), publisher["token"]])
     assert refused["status"] == 404
     page.context.close()
-
-
-def metric(server, name: str, **labels: str) -> float:
-    """The sum of a metric's samples that carry the labels."""
-    with urllib.request.urlopen(f"{server.http}/metrics", timeout=5) as response:
-        text = response.read().decode()
-    samples = re.findall(rf"^{name}(?:\{{(.*)\}})? (\S+)$", text, re.MULTILINE)
-    assert samples, f"/metrics has no {name}"
-    wanted = [f'{key}="{value}"' for key, value in labels.items()]
-    return sum(float(value) for found, value in samples if all(label in found for label in wanted))
 
 
 def test_the_metrics_follow_the_media(own_server, browser):

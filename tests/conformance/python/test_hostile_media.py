@@ -1,0 +1,285 @@
+"""Malformed media from three positions (rows T36 to T48 of the threats) while others meet, who must not notice.
+
+The positions: an address that nobody knows; an address that has proved itself by ICE; and a participant whose SRTP is authentic.
+"""
+
+import random
+import socket
+import statistics
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+from pylibsrtp import Policy, Session
+
+import hostile
+from downstage import Stage, metric, until
+from ffmpeg import Publisher
+from webrtc import Loop, Sealer
+
+COUNT = 1_500
+COUNTERS = ("downstage_rtp_packets_in_total", "downstage_media_drops_total")
+
+
+class Control:
+    """A publisher and a viewer that have nothing to do with it."""
+
+    def __init__(self, server, browser):
+        self.server = server
+        self.stage = Stage(server.client())
+        self.publisher = self.stage.token("PUBLISH")
+        self.ffmpeg = Publisher(f"{server.http}/whip", self.publisher["token"], size="320x180", rate=20, video_kbps=200, role="active", seconds=110)
+        self.stage.wait_for(self.publisher["participantId"], "JOINED", "PUBLISH_STARTED")
+        self.page = browser.page(server.http)
+        self.url = f"{server.http}/whip/subscribe/{self.publisher['participantId']}"
+        token = self.stage.token("SUBSCRIBE")["token"]
+        watch = "([url, token]) => subscribe('control', url, token, { sampled: true })"
+        result = self.page.evaluate(watch, [self.url, token])
+        assert result["status"] == 201, result
+        until("the control plays", lambda: (self.newest() or {}).get("framesDecoded", 0) > 40)
+
+    def newest(self) -> dict | None:
+        return self.page.evaluate("() => peers.control.samples.at(-1)")
+
+    def end(self) -> None:
+        self.page.context.close()
+        self.ffmpeg.end()
+
+    def watched(self, what: str, attack) -> None:
+        """Does something while the control is watched; it must have gone on as before, and the API too."""
+        before = self.page.evaluate("() => peers.control.samples.length")
+        attack()
+        times = []
+        for _ in range(40):
+            begin = time.monotonic()
+            self.stage.client.get_stage(arn=self.stage.arn)
+            times.append(time.monotonic() - begin)
+        until("two samples more", lambda: self.page.evaluate("() => peers.control.samples.length") >= before + 3, 10)
+        samples = self.page.evaluate("(from) => peers.control.samples.slice(from - 1)", before)
+        received = self.page.evaluate("() => received('control')")
+        frames = [later["framesDecoded"] - one["framesDecoded"] for one, later in zip(samples, samples[1:]) if later["at"] - one["at"] > 0.9]
+        freezes = samples[-1]["freezeCount"] - samples[0]["freezeCount"]
+        print(
+            f"\n{what}: pictures each second {frames}, {freezes} freezes, {received['video']['packetsLost']} packets lost, "
+            f"API p50 {statistics.median(times) * 1e3:.0f} ms, worst {max(times) * 1e3:.0f} ms", end="",
+        )
+        assert self.server.process.poll() is None, "the server lives"
+        assert min(frames) > 0, "no second without a picture"
+        assert received["video"]["packetsLost"] == 0 and received["audio"]["packetsLost"] == 0
+        assert statistics.median(times) < 0.5
+        assert self.stage.names(self.publisher["participantId"]) == ["JOINED", "PUBLISH_STARTED"]
+
+
+@pytest.fixture(scope="module")
+def control(server, browser):
+    control = Control(server, browser)
+    yield control
+    control.end()
+
+
+@pytest.fixture
+def loop():
+    with Loop() as loop:
+        yield loop
+
+
+def clear(rng, ufrag: str, ssrc: int) -> list[bytes]:
+    """Everything that needs no keys, mixed."""
+    media = [data for data, _, _ in hostile.rtp(rng, COUNT // 4, ssrc, 102, 100)]
+    reports = [data + rng.randbytes(14) for data in hostile.rtcp(rng, COUNT // 4, ssrc, ssrc)]
+    junk = [rng.randbytes(rng.randrange(1, 1_200)) for _ in range(COUNT // 8)]
+    mixed = hostile.stun(rng, COUNT // 2, ufrag) + hostile.dtls(rng, COUNT // 2) + media + reports + junk
+    rng.shuffle(mixed)
+    return mixed
+
+
+def test_t38_t39_t41_a_stranger_is_not_answered_and_disturbs_nobody(server, control, loop):
+    rng = random.Random(3801)
+    victim = control.stage.token("SUBSCRIBE")
+    peer = loop.watch(control.url, victim["token"])
+    until("the victim plays", lambda: peer.pictures > 5)
+    ufrag = peer.ice.remote_username
+    host, port = server.media[0].rsplit(":", 1)
+    stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    stranger.connect((host, int(port)))
+    stranger.setblocking(False)
+    sent = answered = 0
+
+    def attack():
+        nonlocal sent, answered
+        for count, datagram in enumerate(clear(rng, ufrag, 1)):
+            sent += stranger.send(datagram)
+            if count % 32 == 31:
+                time.sleep(0.005)
+        time.sleep(0)
+        while True:
+            try:
+                answered += len(stranger.recv(65_536))
+            except BlockingIOError:
+                return
+
+    pictures = peer.pictures
+    control.watched("a stranger", attack)
+    print(f"; {sent} bytes sent, {answered} bytes of answers", end="")
+    assert answered <= sent, "no amplification"
+    assert answered == 0, "who proves nothing is not answered"
+    until("the victim plays on", lambda: peer.pictures > pictures + 10)
+    stranger.close()
+
+
+def test_t47_a_flood_of_junk_leaves_the_api_quick(server, control):
+    rng = random.Random(4701)
+    host, port = server.media[0].rsplit(":", 1)
+    stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    stranger.connect((host, int(port)))
+    junk = [rng.randbytes(rng.randrange(1, 200)) for _ in range(256)]
+
+    def attack():
+        # Rate by the clock, so that the receive buffer, which the control shares, is not what is tested.
+        begin = time.monotonic()
+        for burst in range(200):
+            for datagram in junk[:50]:
+                stranger.send(datagram)
+            while time.monotonic() < begin + (burst + 1) * 0.01:
+                time.sleep(0.001)
+
+    control.watched("10,000 datagrams of junk in 2 s", attack)
+    stranger.close()
+
+
+def test_t38_t40_t41_an_address_known_by_ice_disturbs_nobody_else(control, loop):
+    rng = random.Random(4001)
+    token = control.stage.token("SUBSCRIBE")
+    peer = loop.watch(control.url, token["token"])
+    until("the attacker is connected", lambda: peer.pictures > 5)
+    control.watched("a known address", lambda: peer.send(clear(rng, peer.ice.remote_username, 1)))
+    print(f"; the attacker's own connection has {peer.pictures} pictures and is {peer.state}", end="")
+
+
+def test_t41_media_that_does_not_verify_never_hangs_up(control, loop):
+    rng = random.Random(4101)
+    stage = Stage(control.stage.client)
+    publisher, viewer = stage.token("PUBLISH"), stage.token("SUBSCRIBE")
+    pid = publisher["participantId"]
+    camera = loop.publish(f"{control.server.http}/whip", publisher["token"])
+    stage.wait_for(pid, "JOINED", "PUBLISH_STARTED")
+    peer = loop.watch(f"{control.server.http}/whip/subscribe/{pid}", viewer["token"])
+    until("pictures", lambda: peer.pictures > 5)
+    sealer, ssrc, kind = camera.sealer(), camera.ssrc("video"), camera.payload_type("video")
+    sealed = [sealer.rtp(*each) for each in hostile.rtp(rng, 600, ssrc, kind, camera.next_number("video"))]
+    forged = [each[:-1] + bytes([each[-1] ^ 1]) for each in sealed]
+    reports = [each[:-1] + bytes([each[-1] ^ 1]) for each in map(sealer.rtcp, hostile.rtcp(rng, 300, ssrc, ssrc))]
+    before = peer.pictures
+    control.watched("media that does not verify, and is replayed", lambda: camera.send(forged + reports + 3 * list(camera.sent)))
+    until("its viewer plays on", lambda: peer.pictures > before + 10)
+    assert stage.names(pid) == ["JOINED", "PUBLISH_STARTED"], "the publisher is not hung up on"
+    assert camera.state == "connected"
+    print(f"; its viewer has got {peer.pictures - before} pictures more", end="")
+
+
+def test_what_is_sealed_here_is_read_by_libsrtp():
+    key, salt = bytes(range(16)), bytes(range(100, 114))
+    sealer = Sealer(key, salt)
+    reader = Session(Policy(key=key + salt, ssrc_type=Policy.SSRC_ANY_INBOUND, srtp_profile=Policy.SRTP_PROFILE_AES128_CM_SHA1_80))
+    packet = b"\x80\x66" + (300).to_bytes(2) + bytes(4) + (7).to_bytes(4) + b"payload"
+    assert reader.unprotect(sealer.rtp(packet, 12, 300)) == packet
+    report = b"\x81\xce\x00\x02" + (7).to_bytes(4) + (8).to_bytes(4)
+    assert reader.unprotect_rtcp(sealer.rtcp(report)) == report
+
+
+def test_t42_t43_an_authentic_publisher_disturbs_nobody_else(control, loop):
+    rng = random.Random(4201)
+    outcomes = []
+
+    def attack():
+        # What is no picture may break a rule of publishing, and ends the publish; so it comes again.
+        for _ in range(4):
+            stage = Stage(control.stage.client)
+            publisher, viewer = stage.token("PUBLISH"), stage.token("SUBSCRIBE")
+            pid = publisher["participantId"]
+            camera = loop.publish(f"{control.server.http}/whip", publisher["token"])
+            stage.wait_for(pid, "JOINED", "PUBLISH_STARTED")
+            peer = loop.watch(f"{control.server.http}/whip/subscribe/{pid}", viewer["token"])
+            until("pictures", lambda: peer.pictures > 2)
+            sealer = camera.sealer()
+            media = [
+                sealer.rtp(*each)
+                for kind in ("audio", "video")
+                for each in hostile.rtp(rng, COUNT // 4, camera.ssrc(kind), camera.payload_type(kind), camera.next_number(kind))
+            ]
+            reports = [sealer.rtcp(each) for each in hostile.rtcp(rng, len(media), camera.ssrc("video"), rng.randrange(1 << 32))]
+            # Numbers stay in order, so that none is too old to be looked at.
+            sent = camera.send([each for pair in zip(media, reports) for each in pair])
+            outcomes.append((sent, *stage.names(pid)[2:3]))
+
+    taken, dropped = (metric(control.server, name) for name in COUNTERS)
+    control.watched("authentic publishers", attack)
+    taken, dropped = (metric(control.server, name) - before for name, before in zip(COUNTERS, (taken, dropped)))
+    print(f"; {outcomes}; {taken:.0f} packets taken in, {dropped:.0f} dropped", end="")
+
+
+def test_t43_an_authentic_viewer_disturbs_neither_the_publisher_nor_other_viewers(control, loop):
+    rng = random.Random(4301)
+    peer = loop.watch(control.url, control.stage.token("SUBSCRIBE")["token"])
+    until("the attacker watches", lambda: peer.pictures > 5)
+    sealer = peer.sealer()
+    sources = peer.sources()
+    assert sources, "the answer names what it sends"
+    datagrams = [sealer.rtcp(each) for source in sources for each in hostile.rtcp(rng, COUNT // len(sources), 1, source)]
+    datagrams += [sealer.rtp(*each) for each in hostile.rtp(rng, COUNT // 3, 1, 102, 1)]
+    rng.shuffle(datagrams)
+    control.watched("an authentic viewer", lambda: peer.send(datagrams))
+    print(f"; the attacker is {peer.state}", end="")
+
+
+def test_t40_a_wrong_fingerprint_never_connects(control, loop):
+    stage = Stage(control.stage.client)
+    publisher = stage.token("PUBLISH")
+
+    def bend(sdp: str) -> str:
+        lines = sdp.split("\r\n")
+        return "\r\n".join(f"{line[:-5]}00:00" if line.startswith("a=fingerprint:") else line for line in lines)
+
+    loop.publish(f"{control.server.http}/whip", publisher["token"], bend)
+    control.watched("a wrong fingerprint", lambda: None)
+    assert "PUBLISH_STARTED" not in stage.names(publisher["participantId"])
+
+
+def test_t36_t37_malformed_offers_are_refused_at_once(control, loop):
+    stage = Stage(control.stage.client)
+    peer = loop.publish(f"{control.server.http}/whip", stage.token("PUBLISH")["token"])
+    sdp = peer.connection.localDescription.sdp
+    many = "".join(f"a=candidate:{index} 1 udp 1 10.0.0.{index % 250} 1 typ host\r\n" for index in range(900))
+    offers = {
+        "empty": "", "1 MB": "v=0\r\n" + "a=x\r\n" * 200_000, "NUL": sdp.replace("m=", "\0m=", 1), "CR only": sdp.replace("\r\n", "\r"),
+        "sections": sdp + "m=video 9 UDP/TLS/RTP/SAVPF 96\r\n" * 1_200, "payload type": sdp.replace(" 96", " 300"),
+        "no fingerprint": sdp.replace("a=fingerprint", "a=nothing"), "holdconn": sdp.replace("a=setup:actpass", "a=setup:holdconn"),
+        "same mid": sdp.replace("a=mid:1", "a=mid:0"), "candidates": sdp + many,
+        "places": sdp + "".join(
+            f"a=candidate:1 1 udp 1 {place} typ host\r\n"
+            for place in ("127.0.0.1 22", "169.254.169.254 80", "::1 53", "::ffff:127.0.0.1 22", "0.0.0.0 0", "internal.local 9", "example.com 9")
+        ),
+    }
+
+    def attack():
+        for name, offer in offers.items():
+            request = urllib.request.Request(
+                f"{control.server.http}/whip", offer.encode(), method="POST",
+                headers={"Content-Type": "application/sdp", "Authorization": f"Bearer {stage.token('PUBLISH')['token']}"},
+            )
+            begin = time.monotonic()
+            try:
+                with urllib.request.urlopen(request, timeout=10) as response:
+                    status = response.status
+            except urllib.error.HTTPError as refusal:
+                status = refusal.code
+            except (urllib.error.URLError, ConnectionError):
+                # Refused by its length before it was read.
+                status = 413
+            took = time.monotonic() - begin
+            print(f"\n  {name}: {status} in {took * 1e3:.0f} ms", end="")
+            assert 200 <= status < 500, name
+            assert took < 2, name
+
+    control.watched("malformed offers", attack)
