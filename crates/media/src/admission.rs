@@ -75,7 +75,7 @@ impl Admission {
         }
     }
 
-    /// Has the offer answered by the worker that owns the stage.
+    /// Has the offer answered by a worker: publishes by the one that is the stage's home.
     pub(crate) async fn establish(
         mut self,
         caller: &Caller,
@@ -85,7 +85,9 @@ impl Admission {
         let key = SessionKey::from_random(self.plane.random());
         let etag = new_etag(&self.plane);
         let grant = &caller.grant;
-        let worker = self.plane.worker_of(&grant.stage);
+        let home = self.plane.placement.home(&grant.stage);
+        let seat = publisher.map(|_| Arc::new(self.plane.placement.seat(&grant.stage)));
+        let worker = seat.as_ref().map_or(home, |seat| seat.worker);
         let session = Session {
             connection: self.connection,
             worker,
@@ -95,6 +97,7 @@ impl Admission {
             etag: etag.clone(),
             publisher,
             video_mid: None,
+            seat,
         };
         let (sender, answer) = oneshot::channel();
         let connection = self.connection;
@@ -107,6 +110,7 @@ impl Admission {
             Some(publisher) => Order::Subscribe {
                 connection,
                 publisher,
+                home,
                 offer,
                 answer: sender,
             },
@@ -116,11 +120,11 @@ impl Admission {
             .workers
             .get(worker)
             .ok_or_else(Problem::internal)?;
-        let sent = self
-            .plane
-            .connections
-            .peer_send(key, session, || Ok(handle.try_order(order)?));
-        match sent {
+        let handed =
+            self.plane
+                .connections
+                .peer_send(key, session, || Ok(handle.try_order(order)?));
+        match handed {
             Ok(()) => {}
             Err(NotSent::Left(reason)) => {
                 // `stage` has forgotten it already.

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 
 use crate::mailbox::{Mailbox, SocketNews};
 use crate::news::News;
+use crate::placement::Seat;
 
 /// What is there at the moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct Gauges {
     pub sockets: u64,
     /// TCP connections to media ports.
     pub tcp_connections: u64,
+    /// RTP packets that were dropped because a worker was too slow to take them from another, since the start.
+    pub relays_dropped: u64,
     /// Sends that were dropped because a socket's queue was full, since the start.
     pub transmits_dropped: u64,
 }
@@ -86,6 +89,9 @@ pub(crate) struct Session {
     pub(crate) publisher: Option<ConnectionId>,
     /// The `mid` of the section that carries video to it, once it is answered.
     pub(crate) video_mid: Option<String>,
+    /// Its place on the worker, if it is a subscription.
+    #[expect(dead_code, reason = "it is given up by its drop")]
+    pub(crate) seat: Option<Arc<Seat>>,
 }
 
 impl Session {
@@ -479,6 +485,7 @@ mod tests {
             etag: "\"1\"".to_owned(),
             publisher: None,
             video_mid: None,
+            seat: None,
         }
     }
 

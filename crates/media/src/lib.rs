@@ -8,7 +8,8 @@
 //! - the *facts* (`facts`): what doors and workers have seen, on its way to `stage`, in order and never lost;
 //! - the *mailboxes* (`mailbox`): what `stage` and workers tell the task of one socket, the newest of each thing.
 //!
-//! All sessions of a stage live on one worker, so that forwarding never crosses threads. What is absent: rules about who
+//! The publishers of a stage live on one worker, and its subscribers too until there are many; then packets cross to other workers,
+//! once for each (`placement`, `worker::relay`). What is absent: rules about who
 //! may do what (`stage`), media itself (`sfu`), and TLS (a proxy in front, or a later listener).
 
 #![forbid(unsafe_code)]
@@ -22,6 +23,7 @@ mod facts;
 mod ice;
 mod mailbox;
 mod news;
+mod placement;
 mod plane;
 pub mod probe;
 mod problem;
@@ -145,6 +147,7 @@ impl Media {
         let mut gauges = self.plane.connections.gauges();
         for worker in &self.plane.workers {
             gauges.tcp_connections += worker.tcp_connections();
+            gauges.relays_dropped += worker.relays_dropped();
             gauges.transmits_dropped += worker.transmits_dropped();
         }
         gauges

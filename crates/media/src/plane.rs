@@ -11,7 +11,7 @@ use auth::public_key::PublicKey;
 use auth::token::{Signer, TokenError, TokenKey, Unverified};
 use axum::extract::ConnectInfo;
 use jiff::Timestamp;
-use model::{Grant, Now, ParticipantId, PublicKeyArn, StageArn};
+use model::{Grant, Now, ParticipantId, PublicKeyArn};
 use stage::{LeftReason, Reply};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
@@ -19,6 +19,7 @@ use crate::connections::Connections;
 use crate::events::Sessions;
 use crate::facts::Facts;
 use crate::ice::{IceServer, IceServerSettings};
+use crate::placement::Placement;
 use crate::problem::Problem;
 use crate::rate::Attempts;
 use crate::settings::{Clock, KeysUnavailable, PublicKeys, Random, Settings};
@@ -46,6 +47,8 @@ pub(crate) struct Plane {
     pub(crate) speakers: Arc<Speakers>,
     /// The sessions of `stage.v1`.
     pub(crate) sessions: Arc<Sessions>,
+    /// Who is served where.
+    pub(crate) placement: Arc<Placement>,
     /// Every worker, by index.
     pub(crate) workers: Vec<worker::Handle>,
     /// Becomes true when a worker has ended that nobody had told to.
@@ -89,6 +92,7 @@ impl Plane {
             .map(|index| worker::Prepared::bind(&settings, index))
             .collect::<std::io::Result<Vec<_>>>()?;
         let inboxes: Vec<_> = prepared.iter().map(worker::Prepared::inbox).collect();
+        let neighbours = worker::join(&inboxes);
         let close_peer = move |worker: usize, connection| {
             if let Some(inbox) = inboxes.get(worker) {
                 inbox.push(worker::Order::Close { connection });
@@ -99,7 +103,7 @@ impl Plane {
         let failed = watch::Sender::new(false);
         let mut workers = Vec::with_capacity(count);
         let mut threads = Vec::with_capacity(count);
-        for worker in prepared {
+        for (worker, neighbours) in prepared.into_iter().zip(neighbours) {
             let (handle, thread) = worker.spawn(
                 Arc::clone(&settings.clock),
                 worker::Reports {
@@ -107,6 +111,7 @@ impl Plane {
                     facts: Arc::clone(&facts),
                     speakers: Arc::clone(&speakers),
                 },
+                neighbours,
                 failed.clone(),
             )?;
             workers.push(handle);
@@ -119,6 +124,7 @@ impl Plane {
             connections,
             speakers,
             sessions: Arc::default(),
+            placement: Arc::new(Placement::new(count, settings.stage_subscribers_per_worker)),
             workers,
             failed,
             public_url: settings.public_url.trim_end_matches('/').to_owned(),
@@ -159,20 +165,6 @@ impl Plane {
             .iter()
             .map(|settings| IceServer::told(settings, participant, now))
             .collect()
-    }
-
-    /// The worker that owns a stage: always the same, wherever and whenever it is asked.
-    pub(crate) fn worker_of(&self, stage: &StageArn) -> usize {
-        // FNV-1a, 64 bits.
-        let hash = stage
-            .id
-            .as_str()
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-            });
-        // The high half is mixed best; it fits any usize.
-        usize::try_from(hash >> 33).unwrap_or(0) % self.workers.len().max(1)
     }
 
     /// Lets a request try its token: not when the process is going down, and not too often from one address.

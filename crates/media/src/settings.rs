@@ -35,6 +35,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Worker threads; 0 counts as 1.
     pub workers: usize,
+    /// Most subscribers of one stage on one worker, while another worker has fewer; 0 counts as 1.
+    pub stage_subscribers_per_worker: usize,
     /// Addresses that candidates advertise instead of the listening one.
     pub external_addresses: Vec<IpAddr>,
     /// STUN servers and relays that clients are told of.

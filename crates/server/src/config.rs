@@ -60,6 +60,7 @@ buckets = []
 
 [media]
 listen = "0.0.0.0:7401"
+stage_viewers_per_worker = 500
 
 [metrics]
 access = "loopback"
@@ -272,6 +273,16 @@ pub(crate) struct MediaSettings {
     )]
     pub(crate) workers: Option<usize>,
 
+    /// Most viewers of one stage on one worker while another has room. Beyond that a stage spans workers, and each of its
+    /// publishers' packets cross once to each of them.
+    #[arg(
+        id = "media.stage_viewers_per_worker",
+        long = "stage-viewers-per-worker",
+        env = "DOWNSTAGE_STAGE_VIEWERS_PER_WORKER",
+        value_name = "COUNT"
+    )]
+    pub(crate) stage_viewers_per_worker: Option<usize>,
+
     /// Addresses that candidates advertise instead of the listening one; `auto` asks the routing table which address
     /// faces the outside. Needed where `media.listen` is unspecified (`0.0.0.0`) or behind NAT.
     #[arg(
@@ -353,6 +364,10 @@ impl Settings {
             media: MediaSettings {
                 listen: self.media.listen.or(under.media.listen),
                 workers: self.media.workers.or(under.media.workers),
+                stage_viewers_per_worker: self
+                    .media
+                    .stage_viewers_per_worker
+                    .or(under.media.stage_viewers_per_worker),
                 external_ip: self.media.external_ip.or(under.media.external_ip),
             },
             metrics: MetricsSettings {

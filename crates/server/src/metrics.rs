@@ -138,9 +138,15 @@ impl Sources {
             "RTP payload bytes to subscribers",
             counters.bytes_out,
         )?;
+        counter(
+            encoder,
+            "rtp_packets_relayed",
+            "RTP packets from one worker to another",
+            counters.packets_relayed,
+        )?;
         let mut drops = encoder.encode_descriptor(
             "media_drops",
-            "What media has dropped, by reason: RTP packets, datagrams of nobody, sends into a full socket",
+            "What media has dropped, by reason: RTP packets, datagrams of nobody, sends into a full socket, RTP packets for a slow worker",
             None,
             MetricType::Counter,
         )?;
@@ -148,6 +154,7 @@ impl Sources {
             ("packet", counters.packets_dropped),
             ("unknown_datagram", counters.datagrams_unknown),
             ("socket_full", gauges.transmits_dropped),
+            ("slow_worker", gauges.relays_dropped),
         ] {
             ConstCounter::new(count).encode(drops.encode_family(&[("reason", reason)])?)?;
         }

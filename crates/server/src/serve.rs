@@ -253,6 +253,7 @@ fn start_media(
     Media::start(media::Settings {
         listen: config.media_listen,
         workers: config.media_workers,
+        stage_subscribers_per_worker: config.stage_viewers_per_worker,
         external_addresses: config.external_addresses.clone(),
         ice_servers: config.ice_servers.clone(),
         public_url: url.http(),

@@ -8,6 +8,7 @@ use model::ConnectionId;
 use sfu::{Answer, Offer, PatchFault, Patched, PeerFault, Want};
 use tokio::sync::oneshot;
 
+use super::relay::Across;
 use crate::mailbox::{FeedNews, Mailbox};
 
 /// Offers and patches that may wait for a worker. One that is this far behind takes longer to answer than clients wait.
@@ -31,6 +32,8 @@ pub(crate) enum Order {
         connection: ConnectionId,
         /// Whose media it gets.
         publisher: ConnectionId,
+        /// The worker that has the publisher.
+        home: usize,
         /// Its offer.
         offer: Offer,
         /// Where the answer goes.
@@ -42,6 +45,8 @@ pub(crate) enum Order {
         connection: ConnectionId,
         /// Its offer.
         offer: Offer,
+        /// The worker that has all publishers that it may want.
+        home: usize,
         /// Where what becomes of it goes.
         mailbox: Arc<Mailbox<FeedNews>>,
         /// Where the answer goes.
@@ -74,6 +79,8 @@ pub(crate) enum Order {
         /// Where the result goes.
         reply: oneshot::Sender<Result<Patched, PatchFault>>,
     },
+    /// Something between workers.
+    Across(Across),
     /// Close a peer.
     Close {
         /// Which.
@@ -116,7 +123,7 @@ impl Inbox {
         Ok(())
     }
 
-    /// Queues an order that must not get lost. There is at most one for each peer.
+    /// Queues an order that must not get lost. There are few for each peer.
     pub(crate) fn push(&self, order: Order) {
         self.with(|queue| queue.push_back(order));
         self.wake();
@@ -132,7 +139,8 @@ impl Inbox {
         self.with(|queue| queue.is_empty())
     }
 
-    fn wake(&self) {
+    /// Makes the worker look at its orders, and at what other workers have for it.
+    pub(super) fn wake(&self) {
         if let Err(error) = self.waker.wake() {
             tracing::error!(%error, "a media worker cannot be woken");
         }

@@ -6,6 +6,7 @@
 mod feeds;
 mod framing;
 mod inbox;
+mod relay;
 mod run;
 mod tcp;
 mod totals;
@@ -29,6 +30,7 @@ use crate::settings::{Clock, Settings};
 use crate::speakers::Speakers;
 
 pub(crate) use inbox::{Inbox, InboxFull, Order};
+pub(crate) use relay::{Neighbours, join};
 pub(crate) use run::cause_of;
 use totals::Totals;
 pub(crate) use totals::sum;
@@ -79,6 +81,11 @@ impl Handle {
     /// TCP connections to it.
     pub(crate) fn tcp_connections(&self) -> u64 {
         self.totals.tcp_connections.load(Ordering::Relaxed)
+    }
+
+    /// RTP packets that other workers were too slow to take from it.
+    pub(crate) fn relays_dropped(&self) -> u64 {
+        self.totals.relays_dropped.load(Ordering::Relaxed)
     }
 
     /// Sends it had to drop.
@@ -149,6 +156,7 @@ impl Prepared {
         self,
         clock: Clock,
         reports: Reports,
+        neighbours: Neighbours,
         failed: watch::Sender<bool>,
     ) -> io::Result<(Handle, JoinHandle<()>)> {
         let totals = Arc::new(Totals::default());
@@ -158,7 +166,7 @@ impl Prepared {
             totals: Arc::clone(&totals),
         };
         let name = self.name.clone();
-        let worker = run::Worker::new(self, clock, reports, totals);
+        let worker = run::Worker::new(self, clock, reports, neighbours, totals);
         let thread = std::thread::Builder::new()
             .name(name)
             .spawn(move || worker.run(failed))?;

@@ -18,6 +18,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::feeds::Feeds;
 use super::inbox::{Inbox, Order};
+use super::relay::{Neighbours, Relays, Waiting};
 use super::tcp::Tcp;
 use super::totals::{Totals, sum};
 use super::udp::Udp;
@@ -69,6 +70,7 @@ pub(super) struct Worker {
     counted_before: Counters,
     peers: BTreeSet<ConnectionId>,
     feeds: Feeds,
+    relays: Relays,
     answers: BTreeMap<ConnectionId, AnswerSender>,
     /// Feeds whose answers are to further offers: an error does not end them.
     reoffers: BTreeSet<ConnectionId>,
@@ -80,6 +82,7 @@ impl Worker {
         prepared: Prepared,
         clock: Clock,
         reports: Reports,
+        neighbours: Neighbours,
         totals: Arc<Totals>,
     ) -> Self {
         Self {
@@ -95,6 +98,7 @@ impl Worker {
             counted_before: Counters::default(),
             peers: BTreeSet::new(),
             feeds: Feeds::default(),
+            relays: Relays::new(neighbours),
             answers: BTreeMap::new(),
             reoffers: BTreeSet::new(),
             patches: BTreeMap::new(),
@@ -146,7 +150,10 @@ impl Worker {
 
     /// Sleeps until a socket, an order or a deadline is due.
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
-        let is_busy = self.udp.readable || self.tcp.is_busy() || !self.inbox.is_empty();
+        let is_busy = self.udp.readable
+            || self.tcp.is_busy()
+            || !self.inbox.is_empty()
+            || self.relays.is_busy();
         let timeout = if is_busy {
             Some(Duration::ZERO)
         } else {
@@ -182,6 +189,8 @@ impl Worker {
     /// Does what is due, once: orders, then what came in, then forwarding.
     fn turn(&mut self) -> Flow {
         let now = (self.clock)();
+        // Before the orders: a mirror is opened by an order that was given before its first packets were.
+        let relayed = self.relays.take();
         for _ in 0..ORDERS_PER_TURN {
             let Some(order) = self.inbox.pop() else { break };
             if matches!(order, Order::Stop) {
@@ -191,7 +200,18 @@ impl Worker {
             self.obey(order, now);
         }
         self.carry_out();
+        for (publisher, packets) in relayed {
+            let input = Input::Relayed { publisher, packets };
+            self.sfu.handle(input, now);
+        }
         self.receive(now);
+        // Other workers begin while this one serves its own subscribers.
+        self.sfu.relay();
+        self.carry_out();
+        for (publisher, tracks) in self.relays.take_lost() {
+            let input = Input::KeyFrameWanted { publisher, tracks };
+            self.sfu.handle(input, now);
+        }
         self.sfu.handle_timeout(now);
         self.carry_out();
         self.count();
@@ -211,10 +231,15 @@ impl Worker {
             Order::Subscribe {
                 connection,
                 publisher,
+                home,
                 offer,
                 answer,
             } => {
                 self.await_answer(connection, answer);
+                if !self.relays.need(publisher, home) {
+                    let waiting = Waiting { connection, offer };
+                    return self.relays.wait(publisher, waiting);
+                }
                 Input::Subscribe {
                     connection,
                     publisher,
@@ -224,10 +249,11 @@ impl Worker {
             Order::Feed {
                 connection,
                 offer,
+                home,
                 mailbox,
                 answer,
             } => {
-                self.feeds.open(connection, mailbox);
+                self.feeds.open(connection, home, mailbox);
                 self.await_answer(connection, answer);
                 Input::Feed { connection, offer }
             }
@@ -244,7 +270,11 @@ impl Worker {
                 self.reoffers.insert(connection);
                 Input::Reoffer { connection, offer }
             }
-            Order::Want { connection, wants } => Input::Want { connection, wants },
+            Order::Want { connection, wants } => {
+                // What is not mirrored yet is bound once it is. Other subscribers have their publisher already.
+                self.relays.need_all(&wants, self.feeds.home(connection));
+                Input::Want { connection, wants }
+            }
             Order::Patch {
                 connection,
                 fragment,
@@ -260,9 +290,11 @@ impl Worker {
                 self.sfu.handle(input, now);
                 return;
             }
+            Order::Across(across) => return self.relays.obey(across, &mut self.sfu, now),
             Order::Close { connection } => {
                 self.peers.remove(&connection);
                 self.feeds.close(connection);
+                self.relays.leave(connection, &mut self.answers);
                 Input::Close { connection }
             }
             Order::Stop => return,
@@ -355,11 +387,11 @@ impl Worker {
                     self.feeds
                         .tell(connection, |news| news.need = Some((audio, video)));
                 }
-                Output::RelayOpened { .. }
+                output @ (Output::RelayOpened { .. }
                 | Output::Relay { .. }
                 | Output::RelayClosed { .. }
                 | Output::KeyFrame { .. }
-                | Output::MirrorIdle { .. } => {}
+                | Output::MirrorIdle { .. }) => self.relays.carry_out(output),
                 Output::Layers { connection, layers } => self.layers(connection, layers),
                 Output::Voice {
                     connection,
@@ -378,6 +410,7 @@ impl Worker {
                 }
             }
         }
+        self.relays.wake();
     }
 
     /// A peer has ended on its own account.
@@ -413,6 +446,9 @@ impl Worker {
             .tcp_connections
             .store(self.tcp.len() as u64, Ordering::Relaxed);
         self.totals
+            .relays_dropped
+            .store(self.relays.dropped, Ordering::Relaxed);
+        self.totals
             .transmits_dropped
             .store(self.udp.dropped, Ordering::Relaxed);
     }
@@ -438,6 +474,7 @@ impl Worker {
         self.answers.clear();
         self.reoffers.clear();
         self.patches.clear();
+        self.relays.start_over();
         self.counted_before = sum([self.counted_before, self.sfu.counters()].into_iter());
         self.counted_before.panics += 1;
         self.sfu = Sfu::new(self.settings.clone());
@@ -481,10 +518,15 @@ mod tests {
         }
     }
 
+    fn alone() -> Neighbours {
+        Neighbours::default()
+    }
+
     fn prepared(stages: &crate::StageSender) -> Prepared {
         let settings = Settings {
             listen: "127.0.0.1:0".parse().unwrap(),
             workers: 1,
+            stage_subscribers_per_worker: 500,
             external_addresses: Vec::new(),
             ice_servers: Vec::new(),
             public_url: String::new(),
@@ -508,6 +550,7 @@ mod tests {
             prepared,
             Arc::new(clock),
             reports(),
+            alone(),
             Arc::new(Totals::default()),
         );
         let sdp = include_str!("../../../sfu/tests/sfu/offers/chromium-publish.sdp");
@@ -542,6 +585,7 @@ mod tests {
                 prepared,
                 Arc::new(clock),
                 reports(),
+                alone(),
                 Arc::new(Totals::default()),
             );
             let (failed, has_failed) = watch::channel(false);
@@ -569,6 +613,7 @@ mod tests {
             etag: String::new(),
             publisher: None,
             video_mid: None,
+            seat: None,
         };
         let key = SessionKey::from_random([1; 16]);
         let sent = connections.peer_send::<LeftReason>(key, session, || Ok(()));
@@ -577,6 +622,7 @@ mod tests {
             prepared(&stages),
             Arc::new(clock),
             reports,
+            alone(),
             Arc::clone(&totals),
         );
         worker.peers.insert(connection);

@@ -11,6 +11,8 @@ pub(crate) struct Totals {
     pub(crate) tcp_connections: AtomicU64,
     /// Sends dropped because a socket's queue was full.
     pub(crate) transmits_dropped: AtomicU64,
+    /// RTP packets dropped because another worker was slow to take them.
+    pub(crate) relays_dropped: AtomicU64,
     packets_in: AtomicU64,
     bytes_in: AtomicU64,
     packets_out: AtomicU64,

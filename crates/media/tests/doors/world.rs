@@ -45,6 +45,7 @@ fn clock() -> Now {
 
 pub(crate) struct Options {
     pub(crate) workers: usize,
+    pub(crate) stage_subscribers_per_worker: usize,
     pub(crate) liveness_timeout: Duration,
     pub(crate) publishers_per_stage_max: u32,
     /// Whether the media plane's clock stands still.
@@ -57,6 +58,7 @@ impl Default for Options {
         let stage = stage::Settings::default();
         Self {
             workers: 1,
+            stage_subscribers_per_worker: 500,
             liveness_timeout: Duration::from_secs(10),
             publishers_per_stage_max: stage.publishers_per_stage_max,
             frozen: false,
@@ -130,6 +132,7 @@ impl World {
         let media = Media::start(media::Settings {
             listen: "127.0.0.1:0".parse().unwrap(),
             workers: options.workers,
+            stage_subscribers_per_worker: options.stage_subscribers_per_worker,
             external_addresses: Vec::new(),
             ice_servers: options.ice_servers,
             public_url: "http://media.test".to_owned(),

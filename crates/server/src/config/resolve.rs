@@ -23,6 +23,8 @@ use crate::endpoints::PublicUrl;
 const SECRET_CHARS_MIN: usize = 16;
 /// Worker threads: far beyond the cores of any machine, so a typing error shows at once.
 const WORKERS_MAX: usize = 256;
+/// As many viewers as a stage has anywhere (25,000), with room.
+const STAGE_VIEWERS_MAX: usize = 100_000;
 
 /// For whom the server runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +57,7 @@ pub(crate) struct Config {
     pub(crate) object_store: ObjectStore,
     pub(crate) media_listen: SocketAddr,
     pub(crate) media_workers: usize,
+    pub(crate) stage_viewers_per_worker: usize,
     pub(crate) external_addresses: Vec<IpAddr>,
     pub(crate) ice_servers: Vec<IceServerSettings>,
     pub(crate) metrics_access: MetricsAccess,
@@ -161,6 +164,13 @@ impl Config {
                 format!("must lie between 1 and {WORKERS_MAX}"),
             ));
         }
+        let viewers = settings.media.stage_viewers_per_worker.expect(in_defaults);
+        if !(1..=STAGE_VIEWERS_MAX).contains(&viewers) {
+            return Err(invalid(
+                "media.stage_viewers_per_worker",
+                format!("must lie between 1 and {STAGE_VIEWERS_MAX}"),
+            ));
+        }
         if let Some(token) = &settings.metrics.token {
             long_enough("metrics.token", token)?;
         }
@@ -189,6 +199,7 @@ impl Config {
             object_store,
             media_listen,
             media_workers: workers,
+            stage_viewers_per_worker: viewers,
             external_addresses: external_addresses(media_listen, &external)?,
             ice_servers: ice_servers::check(settings.ice_servers.unwrap_or_default())?,
             metrics_access: settings.metrics.access.expect(in_defaults),
@@ -427,6 +438,10 @@ mod tests {
             (
                 "media.workers = 0",
                 "media.workers: must lie between 1 and 256",
+            ),
+            (
+                "media.stage_viewers_per_worker = 0",
+                "media.stage_viewers_per_worker: must lie between 1 and 100000",
             ),
             ("quotas.stages = 0", "quotas.stages: must be at least 1"),
             (

@@ -3,13 +3,14 @@
 use std::future::pending;
 use std::sync::Arc;
 
-use model::{ConnectionId, ErrorCode, ParticipantId};
+use model::{ConnectionId, ErrorCode, ParticipantId, StageArn};
 use sfu::{Answer, PeerFault};
 use stage::{CloseCause, Reply};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use crate::mailbox::{FeedNews, Mailbox, SocketNews};
+use crate::placement::Seat;
 use crate::plane::Plane;
 use crate::problem::Problem;
 use crate::worker::{self, Order, WORKER_PATIENCE};
@@ -17,7 +18,7 @@ use crate::worker::{self, Order, WORKER_PATIENCE};
 /// A feed that a worker has, or is about to.
 pub(super) struct FeedPeer {
     plane: Arc<Plane>,
-    worker: usize,
+    seat: Seat,
     connection: ConnectionId,
     mailbox: Arc<Mailbox<FeedNews>>,
     /// Of the offer that is being answered, and until when.
@@ -31,11 +32,15 @@ pub(super) struct Busy;
 
 impl FeedPeer {
     /// Hands the first offer to the worker.
-    pub(super) fn open(plane: &Arc<Plane>, worker: usize, offer: sfu::Offer) -> Result<Self, Busy> {
+    pub(super) fn open(
+        plane: &Arc<Plane>,
+        stage: &StageArn,
+        offer: sfu::Offer,
+    ) -> Result<Self, Busy> {
         let (answer, receiver) = oneshot::channel();
         let mut feed = Self {
             plane: Arc::clone(plane),
-            worker,
+            seat: plane.placement.seat(stage),
             connection: plane.connections.feed_open(),
             mailbox: Arc::default(),
             answer: None,
@@ -44,6 +49,7 @@ impl FeedPeer {
         feed.order(Order::Feed {
             connection: feed.connection,
             offer,
+            home: plane.placement.home(stage),
             mailbox: Arc::clone(&feed.mailbox),
             answer,
         })?;
@@ -70,7 +76,7 @@ impl FeedPeer {
     }
 
     fn order(&self, order: Order) -> Result<(), Busy> {
-        let worker = self.plane.workers.get(self.worker).ok_or(Busy)?;
+        let worker = self.plane.workers.get(self.seat.worker).ok_or(Busy)?;
         worker.try_order(order).map_err(|_| Busy)
     }
 
@@ -110,7 +116,7 @@ pub(super) enum FeedWord {
 
 impl Drop for FeedPeer {
     fn drop(&mut self) {
-        if let Some(worker) = self.plane.workers.get(self.worker) {
+        if let Some(worker) = self.plane.workers.get(self.seat.worker) {
             worker.close(self.connection);
         }
     }

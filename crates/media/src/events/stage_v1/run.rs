@@ -54,7 +54,6 @@ pub(super) struct Run {
     bucket: Bucket,
     /// Sockets that are being closed.
     goodbyes: JoinSet<()>,
-    worker: usize,
     session: Session,
     plane: Arc<Plane>,
 }
@@ -99,7 +98,6 @@ impl Run {
             voices,
             bucket: Bucket::new(MESSAGES_PER_SECOND, MESSAGES_BURST, now()),
             goodbyes: JoinSet::new(),
-            worker: plane.worker_of(&session.grant.stage),
             session,
             plane,
         }
@@ -338,10 +336,12 @@ impl Run {
                 let connected = stage::Input::Connected { connection };
                 self.plane.facts.push(connected);
             }
-            Effect::Open(offer) => match FeedPeer::open(&self.plane, self.worker, *offer) {
-                Ok(feed) => self.feed = Some(feed),
-                Err(_) => self.handle(Input::Answered(Err(failed()))),
-            },
+            Effect::Open(offer) => {
+                match FeedPeer::open(&self.plane, &self.session.grant.stage, *offer) {
+                    Ok(feed) => self.feed = Some(feed),
+                    Err(_) => self.handle(Input::Answered(Err(failed()))),
+                }
+            }
             Effect::Reoffer(offer) => {
                 let feed = self.feed.as_mut();
                 if feed.is_none_or(|feed| feed.reoffer(*offer).is_err()) {
