@@ -18,7 +18,7 @@ use crate::io::Transport;
 use crate::packet::Packet;
 use crate::peer::{Peer, Role};
 use crate::publish::Taken;
-use crate::timers::Timers;
+use crate::timers::{Grid, Timers};
 use crate::{Counters, Input, Output, PeerFault, Settings};
 
 mod admission;
@@ -45,6 +45,7 @@ pub struct Sfu {
     mirrors: BTreeMap<ConnectionId, relay::Mirror>,
     demux: Demux,
     timers: Timers,
+    grid: Grid,
     /// Publishers that have packets to forward.
     pending: BTreeSet<ConnectionId>,
     /// Feeds whose layers are to be chosen.
@@ -96,6 +97,7 @@ impl Sfu {
             mirrors: BTreeMap::new(),
             demux: Demux::default(),
             timers: Timers::default(),
+            grid: Grid::default(),
             pending: BTreeSet::new(),
             choosing: BTreeSet::new(),
             egress: Egress::default(),

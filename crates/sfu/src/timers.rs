@@ -1,7 +1,7 @@
 //! One deadline for each peer, soonest first.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use model::ConnectionId;
 
@@ -40,5 +40,29 @@ impl Timers {
         }
         self.remove(connection);
         Some(connection)
+    }
+}
+
+/// Distance of two points of the grid.
+const STEP: Duration = Duration::from_millis(20);
+/// What is due sooner than this is done when it is due.
+const SOON: Duration = Duration::from_millis(10);
+
+/// Deadlines that can wait a little fall on common points in time, so that a worker wakes once for many peers.
+#[derive(Debug, Default)]
+pub(crate) struct Grid {
+    epoch: Option<Instant>,
+}
+
+impl Grid {
+    /// The point at which to do what is due at `due`.
+    pub(crate) fn after(&mut self, due: Instant, now: Instant) -> Instant {
+        let epoch = *self.epoch.get_or_insert(now);
+        if due.saturating_duration_since(now) < SOON {
+            return due;
+        }
+        let since = due.saturating_duration_since(epoch).as_micros();
+        let steps = u32::try_from(since.div_ceil(STEP.as_micros()));
+        steps.map_or(due, |steps| epoch + STEP * steps)
     }
 }
