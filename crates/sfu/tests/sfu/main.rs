@@ -23,6 +23,7 @@ mod network;
 mod patches;
 mod paths;
 mod refusals;
+mod relay;
 mod simulcast;
 mod transports;
 mod weather;
