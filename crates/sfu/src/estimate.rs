@@ -50,6 +50,9 @@ const SILENT_US_REPORTS: i64 = 10_000_000;
 /// What remains of the estimate then, and how often that is taken off, in microseconds.
 const SILENT_PART: f64 = 0.8;
 const SILENT_STEP_US: i64 = 500_000;
+/// When nothing was sent for this long, in microseconds, what was seen before says nothing about the link any more: a viewer
+/// whose videos are all paused would never be probed again.
+const IDLE_US: i64 = 1_500_000;
 /// Latest time, in microseconds since the beginning: so late that it never comes, and times can be added without overflow.
 const US_MAX: i64 = i64::MAX / 4;
 /// Growth of the estimate by receiver reports alone, in a second.
@@ -82,6 +85,8 @@ pub(crate) struct Estimator {
     wanted: f64,
     /// Since when packets are under way that nothing was heard of.
     waiting_us: Option<i64>,
+    /// When something was sent last.
+    sent_us: i64,
     /// When the last receiver report came.
     reported_us: Option<i64>,
     /// Whether feedback for single packets has come.
@@ -108,6 +113,7 @@ impl Estimator {
             round_trip_us: None,
             wanted: 0.0,
             waiting_us: None,
+            sent_us: 0,
             reported_us: None,
             has_feedback: false,
         }
@@ -130,6 +136,7 @@ impl Estimator {
             self.probes.sent(cluster, counted, now_us);
         }
         self.waiting_us.get_or_insert(now_us);
+        self.sent_us = now_us;
     }
 
     /// Takes a transport-wide feedback. Numbers that are unknown, or known already, are ignored.
@@ -228,6 +235,7 @@ impl Estimator {
     /// each [`Self::want_probe`] and each [`Self::handle_timeout`].
     pub(crate) fn poll_probe(&mut self, now: Instant) -> Option<Probe> {
         let now_us = self.pass(now);
+        self.rest(now_us);
         let conditions = Conditions {
             bps: self.bps(),
             is_calm: self.trend.usage() != Usage::Over && !self.loss.is_much(),
@@ -248,6 +256,7 @@ impl Estimator {
     /// Lowers the estimate while nothing is heard of what is sent, and gives up probes.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         let now_us = self.pass(now);
+        self.rest(now_us);
         self.probes.expire(now_us);
         if self.silent_from().is_none_or(|at| now_us < at) {
             return;
@@ -305,6 +314,13 @@ impl Estimator {
     )]
     pub(crate) fn loss(&self) -> u8 {
         (self.loss.share() * 256.0).clamp(0.0, 255.0) as u8
+    }
+
+    fn rest(&mut self, now_us: i64) {
+        if now_us - self.sent_us >= IDLE_US {
+            self.loss.forget();
+            self.trend.restart();
+        }
     }
 
     fn conclude(&mut self, reported_us: i64, now_us: i64) {

@@ -83,6 +83,14 @@ impl Loss {
         self.bound
     }
 
+    /// What was seen is too old to say anything; what it led to stays.
+    pub(super) fn forget(&mut self) {
+        *self = Self {
+            bound: self.bound,
+            ..Self::default()
+        };
+    }
+
     /// More has got through.
     pub(super) fn lift(&mut self, bps: f64) {
         self.bound = self.bound.map(|bound| bound.max(bps));

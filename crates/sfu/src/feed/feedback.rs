@@ -91,7 +91,9 @@ impl Feed {
             }
             Message::Transport(feedback) => {
                 if self.wire.has_transport_feedback() {
-                    self.wire.estimator.feedback(feedback.arrivals(), now);
+                    let untold = self.wire.untold(&feedback);
+                    let arrivals = untold.chain(feedback.arrivals());
+                    self.wire.estimator.feedback(arrivals, now);
                 }
             }
         }

@@ -8,11 +8,12 @@ use model::Now;
 use super::header::{self, HEADER_BYTES_MAX, Header, Ids};
 use super::slot::Slot;
 use super::stream::Place;
+use crate::arrival::Arrival;
 use crate::demux::Remote;
 use crate::egress::Egress;
 use crate::estimate::{Estimator, Probe};
 use crate::packet::{Packet, Passed};
-use crate::rtcp::{self, SenderReport};
+use crate::rtcp::{self, SenderReport, TransportFeedback};
 use crate::srtp::{Material, Opener, Sealer, SrtpError, split};
 use crate::vp8::Picture;
 
@@ -30,6 +31,8 @@ const RESEND_GAP_MIN: Duration = Duration::from_millis(10);
 const ROUND_TRIP_GUESS: Duration = Duration::from_millis(100);
 /// Padding of one packet (RFC 3550 section 5.1: its length is told in one byte).
 const PADDING_BYTES: u8 = 255;
+/// Packets between two feedbacks that neither tells of: at most as many as are waiting to be told of.
+const UNTOLD_MAX: u16 = 4_096;
 /// A probe is sent a part at a time, this long after one another at least.
 const PROBE_STEP: Duration = Duration::from_millis(1);
 /// What a worker that comes later than this has missed of a probe is not made up for: it would be faster than it aims.
@@ -44,6 +47,8 @@ pub(super) struct Wire {
     transport_sequence: u16,
     pub(super) estimator: Estimator,
     has_transport_feedback: bool,
+    /// The newest transport-wide feedback: its number, and the packet after the last one that it told of.
+    told: Option<(u8, u16)>,
     /// The probe that is being sent: bytes left of it, and when a part of it went out last.
     probing: Option<(Probe, usize, Instant)>,
     resend_bytes: u64,
@@ -68,6 +73,7 @@ impl Wire {
             transport_sequence: 0,
             estimator: Estimator::new(START_BPS, now),
             has_transport_feedback: has_transport_feedback && ids.transport_sequence.is_some(),
+            told: None,
             probing: None,
             resend_bytes: RESEND_BYTES_MAX / 4,
             resend_at: now,
@@ -113,6 +119,28 @@ impl Wire {
     /// Whether the client tells when packets arrive, or has told a bound.
     pub(super) fn has_estimate(&self) -> bool {
         self.has_transport_feedback || self.has_bound
+    }
+
+    /// What a client leaves out between two feedbacks that follow each other has not come: some begin each with what came
+    /// first, and would never tell of a loss when little comes.
+    pub(super) fn untold(
+        &mut self,
+        feedback: &TransportFeedback<'_>,
+    ) -> impl Iterator<Item = Arrival> + use<> {
+        let (base, end) = feedback.range();
+        let number = feedback.number();
+        let from = self
+            .told
+            .filter(|(before, _)| number == before.wrapping_add(1))
+            .map_or(base, |(_, from)| from);
+        self.told = Some((number, end));
+        let count = base.wrapping_sub(from);
+        // More than is remembered, or a step back.
+        let count = if count > UNTOLD_MAX { 0 } else { count };
+        (0..count).map(move |at| Arrival {
+            sequence: from.wrapping_add(at),
+            received: None,
+        })
     }
 
     /// How long a packet and the report of it take (RFC 3550 section 6.4.1); `delay` is in 1/65,536 s.

@@ -40,7 +40,7 @@ fn told(plain: &[u8]) -> Vec<String> {
                     .arrivals()
                     .map(|arrival| (arrival.sequence, arrival.received))
                     .collect::<Vec<_>>();
-                format!("transport {arrivals:?}")
+                format!("transport {} {arrivals:?}", feedback.number())
             }
             Message::Pli { media_ssrc } => format!("pli {media_ssrc}"),
             Message::Report {
@@ -162,7 +162,7 @@ fn transport_feedback_has_runs_and_vectors_and_small_differences() {
         (2, Some(129_750)),
     ];
     expected.extend((3..=10).map(|sequence| (sequence, None)));
-    assert_eq!(told(&compound), [format!("transport {expected:?}")]);
+    assert_eq!(told(&compound), [format!("transport 77 {expected:?}")]);
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn transport_feedback_has_times_before_zero_and_large_differences() {
         (7, None),
     ];
     let compound = feedback(15, 205, 0, rest.as_flattened());
-    assert_eq!(told(&compound), [format!("transport {expected:?}")]);
+    assert_eq!(told(&compound), [format!("transport 0 {expected:?}")]);
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub(crate) struct TransportFeedback<'a> {
     base: u16,
     count: u16,
     reference: i64,
+    number: u8,
     chunks: &'a [u8],
     deltas: &'a [u8],
 }
@@ -24,17 +25,29 @@ impl<'a> TransportFeedback<'a> {
         let (range, rest) = word(bytes)?;
         let (time, rest) = word(rest)?;
         let [a, b, c, d] = range.to_be_bytes();
+        let [.., number] = time.to_be_bytes();
         let count = u16::from_be_bytes([c, d]);
         let (chunks, needed) = extent(rest, usize::from(count))?;
         let (chunks, deltas) = rest.split_at_checked(chunks)?;
         Some(Self {
             base: u16::from_be_bytes([a, b]),
             count,
-            // A number of 24 bits, with a sign; the low byte counts the reports.
+            // A number of 24 bits, with a sign.
             reference: i64::from(time.cast_signed() >> 8) * REFERENCE_US,
+            number,
             chunks,
             deltas: deltas.get(..needed)?,
         })
+    }
+
+    /// Counts the reports, so that a lost one is seen.
+    pub(crate) fn number(&self) -> u8 {
+        self.number
+    }
+
+    /// The first packet that is told of, and the one after the last.
+    pub(crate) fn range(&self) -> (u16, u16) {
+        (self.base, self.base.wrapping_add(self.count))
     }
 
     /// Of each packet, in the order of their numbers.

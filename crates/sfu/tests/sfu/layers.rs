@@ -1,11 +1,14 @@
 //! Which layer of a simulcast video a viewer gets, and what it is told of that.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use model::ConnectionId;
 use sfu::{Input, LayerLabel, LayerReason, Layers, Output, VideoWant, Want};
 
-use crate::camera::{Camera, Encoder, Seen, film, is_continuous, is_start, place_at, places, seen};
+use crate::camera::{
+    Camera, Encoder, Seen, film, is_continuous, is_in_order, is_start, place_at, places, seen,
+};
 use crate::link::Weather;
 use crate::network::{Network, settings};
 use crate::offers;
@@ -143,7 +146,7 @@ fn a_restriction_lowers_the_layer_and_its_end_brings_the_old_one_back_within_fiv
 
     let seen = seen(&mut net, 2);
     for pair in seen.windows(2) {
-        crate::camera::is_in_order(&pair[0], &pair[1]);
+        is_in_order(&pair[0], &pair[1]);
     }
     let lowered = seen
         .iter()
@@ -327,4 +330,81 @@ fn a_viewer_that_tells_of_loss_alone_gets_all_until_much_is_lost_and_is_never_pa
     assert_eq!(net.sfu.counters().pauses, 0);
     let seen = seen(&mut net, 2);
     assert!(seen.iter().any(|seen| seen.at > since));
+}
+
+#[test]
+fn a_way_of_some_rate_gets_the_layer_that_fits_and_keeps_it() {
+    let way = |bps, loss, jitter| Weather {
+        bps: Some(bps),
+        loss,
+        jitter: Duration::from_millis(jitter),
+        ..Weather::FINE
+    };
+    for (name, weather, place) in [
+        ("400 kbit/s", way(400_000, 0, 0), 0),
+        ("900 kbit/s", way(900_000, 0, 0), 1),
+        ("900 kbit/s with 2 % lost", way(900_000, 2, 0), 1),
+        ("900 kbit/s with jitter", way(900_000, 0, 10), 1),
+        ("3 Mbit/s", way(3_000_000, 0, 0), 2),
+        ("3 Mbit/s with 2 % lost", way(3_000_000, 2, 0), 2),
+        ("3 Mbit/s with jitter", way(3_000_000, 0, 10), 2),
+    ] {
+        let (mut net, mut camera) = stage(weather, Encoder::H264);
+        film(&mut net, &mut [&mut camera], Duration::from_secs(8));
+        let from = net.now.mono;
+        film(&mut net, &mut [&mut camera], Duration::from_secs(30));
+        let seen = seen(&mut net, 2);
+        let late: Vec<_> = seen.iter().filter(|seen| seen.at > from).cloned().collect();
+        let pictures: BTreeSet<_> = late
+            .iter()
+            .filter(|seen| seen.tag.place == place)
+            .map(|seen| seen.tag.picture)
+            .collect();
+        assert!(pictures.len() > 870, "{name}: {} of 900", pictures.len());
+        let gap = late.windows(2).map(|pair| pair[1].at - pair[0].at).max();
+        assert!(gap < Some(Duration::from_millis(400)), "{name}: {gap:?}");
+        assert_eq!(net.sfu.counters().pauses, 0, "{name}");
+    }
+}
+
+#[test]
+fn restrictions_of_all_kinds_end_with_the_old_layer_within_five_seconds() {
+    let step = |bps| Weather {
+        bps: Some(bps),
+        ..Weather::FINE
+    };
+    let lossy = Weather {
+        loss: 30,
+        ..Weather::FINE
+    };
+    for (name, restriction, seconds) in [
+        ("600 kbit/s for 5 s", step(600_000), 5),
+        ("200 kbit/s for 10 s", step(200_000), 10),
+        ("80 kbit/s for 5 s", step(80_000), 5),
+        ("30 % lost for 5 s", lossy, 5),
+        ("nothing for 2 s", Weather { loss: 100, ..lossy }, 2),
+        ("nothing for 5 s", Weather { loss: 100, ..lossy }, 5),
+    ] {
+        let (mut net, mut camera) = stage(step(4_000_000), Encoder::H264);
+        let mut cameras = [&mut camera];
+        film(&mut net, &mut cameras, Duration::from_secs(6));
+        assert_eq!(selected(&net).0.as_deref(), Some("f"), "{name}");
+        *net.weather(2) = restriction;
+        film(&mut net, &mut cameras, Duration::from_secs(seconds));
+        *net.weather(2) = step(4_000_000);
+        let eased = net.now.mono;
+        film(&mut net, &mut cameras, Duration::from_secs(8));
+        let seen = seen(&mut net, 2);
+        let back = seen
+            .iter()
+            .find(|seen| seen.at > eased && seen.tag.place == 2)
+            .map(|seen| seen.at - eased);
+        assert!(
+            back.is_some_and(|back| back < Duration::from_secs(5)),
+            "{name}: {back:?}"
+        );
+        for pair in seen.windows(2) {
+            is_in_order(&pair[0], &pair[1]);
+        }
+    }
 }
