@@ -25,20 +25,20 @@ pub(super) type Parcel = (ConnectionId, Relayed);
 
 /// The end of a line that packets go into.
 #[derive(Debug)]
-pub(super) struct Line {
-    parcels: SyncSender<Parcel>,
+struct Line<T> {
+    parcels: SyncSender<(T, usize)>,
     packets: Arc<AtomicUsize>,
 }
 
 /// The end of a line that they come out of.
 #[derive(Debug)]
-pub(super) struct Tap {
-    parcels: Receiver<Parcel>,
+struct Tap<T> {
+    parcels: Receiver<(T, usize)>,
     packets: Arc<AtomicUsize>,
 }
 
 /// A line.
-pub(super) fn line() -> (Line, Tap) {
+fn line<T>() -> (Line<T>, Tap<T>) {
     let (sender, receiver) = sync_channel(PARCELS_MAX);
     let packets = Arc::new(AtomicUsize::new(0));
     let line = Line {
@@ -52,26 +52,26 @@ pub(super) fn line() -> (Line, Tap) {
     (line, tap)
 }
 
-impl Line {
-    /// Puts packets in, or says that there is no room; never waits.
-    pub(super) fn put(&self, parcel: Parcel) -> Result<(), Full> {
-        let count = parcel.1.len();
+impl<T> Line<T> {
+    /// Puts a parcel of so many packets in, or says that there is no room; never waits.
+    fn put(&self, parcel: T, packets: usize) -> Result<(), Full> {
         // One thread alone puts in, so that there is never less room than was seen.
-        if self.packets.load(Ordering::Relaxed) + count > PACKETS_MAX {
+        if self.packets.load(Ordering::Relaxed) + packets > PACKETS_MAX {
             return Err(Full);
         }
-        self.packets.fetch_add(count, Ordering::Relaxed);
-        self.parcels.try_send(parcel).map_err(|_| {
-            self.packets.fetch_sub(count, Ordering::Relaxed);
+        self.packets.fetch_add(packets, Ordering::Relaxed);
+        self.parcels.try_send((parcel, packets)).map_err(|_| {
+            self.packets.fetch_sub(packets, Ordering::Relaxed);
             Full
         })
     }
 }
 
-impl Tap {
-    fn take(&self) -> Option<Parcel> {
-        let parcel = self.parcels.try_recv().ok()?;
-        self.packets.fetch_sub(parcel.1.len(), Ordering::Relaxed);
+impl<T> Tap<T> {
+    /// The next parcel.
+    fn take(&self) -> Option<T> {
+        let (parcel, packets) = self.parcels.try_recv().ok()?;
+        self.packets.fetch_sub(packets, Ordering::Relaxed);
         Some(parcel)
     }
 
@@ -82,7 +82,7 @@ impl Tap {
 
 /// There is no room in a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Full;
+struct Full;
 
 /// What a worker knows of the others.
 #[derive(Debug, Default)]
@@ -91,8 +91,8 @@ pub(crate) struct Neighbours {
     /// By the number of the worker; one's own too.
     inboxes: Vec<Arc<Inbox>>,
     /// By the number of the worker; none to oneself.
-    lines: Vec<Option<Line>>,
-    taps: Vec<Tap>,
+    lines: Vec<Option<Line<Parcel>>>,
+    taps: Vec<Tap<Parcel>>,
 }
 
 /// Joins each worker to each other.
@@ -387,7 +387,7 @@ impl Relays {
             return;
         };
         let (count, videos) = (packets.len(), packets.videos());
-        if line.put((publisher, packets)) == Ok(()) {
+        if line.put((publisher, packets), count) == Ok(()) {
             self.to_wake.insert(to);
             return;
         }
@@ -426,5 +426,46 @@ impl Relays {
         if let Some(inbox) = self.neighbours.inboxes.get(to) {
             inbox.push(Order::Across(across));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_does_not_take_its_packets_loses_them_and_holds_nobody_up() {
+        let (line, tap) = line();
+        let taken = PACKETS_MAX / 40;
+        for number in 0..taken {
+            assert_eq!(line.put(number, 40), Ok(()));
+        }
+        for number in 0..1_000 {
+            assert_eq!(line.put(number, 40), Err(Full));
+        }
+        assert_eq!(tap.take(), Some(0));
+        assert_eq!(line.put(taken, 40), Ok(()));
+        let rest: Vec<_> = std::iter::from_fn(|| tap.take()).collect();
+        assert_eq!(rest, (1..=taken).collect::<Vec<_>>());
+        assert!(tap.is_empty());
+    }
+
+    #[test]
+    fn few_packets_at_a_time_fill_a_line_too() {
+        let (line, tap) = line();
+        for _ in 0..PARCELS_MAX {
+            assert_eq!(line.put((), 1), Ok(()));
+        }
+        assert_eq!(line.put((), 1), Err(Full));
+        assert_eq!(std::iter::from_fn(|| tap.take()).count(), PARCELS_MAX);
+        assert_eq!(line.put((), 1), Ok(()));
+    }
+
+    #[test]
+    fn what_is_put_into_a_line_whose_worker_has_ended_is_lost() {
+        let (line, tap) = line();
+        drop(tap);
+        assert_eq!(line.put((), 1), Err(Full));
+        assert_eq!(line.packets.load(Ordering::Relaxed), 0);
     }
 }

@@ -9,7 +9,7 @@ use model::EventName::{
 use serde_json::{Value, json};
 
 use crate::http::Request;
-use crate::media::publish;
+use crate::media::{narrow, publish, subscribe};
 use crate::peer::{Offering, Peer, Role};
 use crate::stage_v1::Client;
 use crate::world::{Options, World, run};
@@ -125,6 +125,34 @@ fn everybody_who_publishes_comes_over_one_connection() {
             )
             .await;
         assert_eq!(world.media.gauges().subscriptions, 1);
+    });
+}
+
+#[test]
+fn a_feed_on_another_worker_gets_who_publishes_now_and_later() {
+    run(async {
+        let world = World::with(narrow()).await;
+        let (_ana, _) = publisher(&world, "ana").await;
+        let offering = Offering::udp(Role::Subscriber).await;
+        let _eve = subscribe(&world, &world.token("eve"), "ana", offering).await;
+        let mut dan = Viewer::join(&world, "dan", [2, 2], json!({})).await;
+        dan.bound(&[("audio", "ana"), ("video", "ana")]).await;
+        dan.receives("video", "ana").await;
+        let (_ben, session) = publisher(&world, "ben").await;
+        dan.bound(&[
+            ("audio", "ana"),
+            ("audio", "ben"),
+            ("video", "ana"),
+            ("video", "ben"),
+        ])
+        .await;
+        for (kind, pid) in [("audio", "ben"), ("video", "ben"), ("audio", "ana")] {
+            dan.receives(kind, pid).await;
+        }
+        assert!(world.media.counters().packets_relayed > 40);
+        unpublish(&world, "ben", session).await;
+        dan.bound(&[("audio", "ana"), ("video", "ana")]).await;
+        dan.receives("video", "ana").await;
     });
 }
 

@@ -113,6 +113,62 @@ fn stages_on_several_workers_do_not_mix() {
     });
 }
 
+/// Two workers, of which each is to serve one viewer of a stage.
+pub(crate) fn narrow() -> Options {
+    Options {
+        workers: 2,
+        stage_subscribers_per_worker: 1,
+        ..Options::default()
+    }
+}
+
+#[test]
+fn viewers_of_one_stage_on_two_workers_get_its_media_until_it_ends() {
+    run(async {
+        let world = World::with(narrow()).await;
+        let token = world.token("ana");
+        let (_ana, session) = publish(&world, &token, Offering::udp(Role::Publisher).await).await;
+        let mut viewers = Vec::new();
+        for name in ["ben", "cem"] {
+            let offering = Offering::udp(Role::Subscriber).await;
+            let (viewer, _) = subscribe(&world, &world.token(name), "ana", offering).await;
+            viewers.push(viewer);
+        }
+        for viewer in &mut viewers {
+            viewer
+                .until(|seen| seen.audio > 20 && seen.video > 20)
+                .await;
+        }
+        assert!(world.media.counters().packets_relayed > 40);
+        assert_eq!(world.media.gauges().relays_dropped, 0);
+        world.kick("ana").await;
+        for viewer in &mut viewers {
+            viewer.until(|seen| seen.closed).await;
+        }
+        world.send(Request::new("GET", session)).await.expect(404);
+    });
+}
+
+#[test]
+fn a_viewer_beside_the_publisher_is_served_without_a_way_between_workers() {
+    run(async {
+        let world = World::with(narrow()).await;
+        let token = world.token("ana");
+        let _ana = publish(&world, &token, Offering::udp(Role::Publisher).await).await;
+        for name in ["ben", "cem"] {
+            let offering = Offering::udp(Role::Subscriber).await;
+            let (mut viewer, session) =
+                subscribe(&world, &world.token(name), "ana", offering).await;
+            viewer.until(|seen| seen.video > 5).await;
+            // Who leaves makes room at home.
+            let delete = Request::new("DELETE", session).bearer(&world.token(name));
+            world.send(delete).await.expect(200);
+            viewer.until(|seen| seen.closed).await;
+        }
+        assert_eq!(world.media.counters().packets_relayed, 0);
+    });
+}
+
 #[test]
 fn t30_a_participant_that_the_api_disconnects_loses_its_media_and_cannot_come_back() {
     run(async {
