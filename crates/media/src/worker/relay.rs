@@ -313,6 +313,8 @@ impl Relays {
             sfu.handle(input, now);
         } else {
             self.mirrored.remove(&publisher);
+            // There may be one, by an answer to what was asked before this worker started over.
+            sfu.handle(Input::MirrorClose { publisher }, now);
         }
         for Waiting { connection, offer } in waiting {
             let input = Input::Subscribe {

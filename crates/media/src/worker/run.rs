@@ -573,6 +573,96 @@ mod tests {
         assert_eq!(worker.peers, BTreeSet::from([ConnectionId(1)]));
     }
 
+    /// A publisher on the first of two workers, which are driven by hand.
+    fn two() -> ([Worker; 2], [Arc<Inbox>; 2]) {
+        let (stages, _inputs) = mpsc::channel(1);
+        let prepared = [prepared(&stages), prepared(&stages)];
+        let inboxes = prepared.each_ref().map(Prepared::inbox);
+        let mut neighbours = crate::worker::join(&inboxes).into_iter();
+        let workers = prepared.map(|prepared| {
+            Worker::new(
+                prepared,
+                Arc::new(clock),
+                reports(),
+                neighbours.next().unwrap(),
+                Arc::default(),
+            )
+        });
+        let (answer, _) = oneshot::channel();
+        let sdp = include_str!("../../../sfu/tests/sfu/offers/chromium-publish.sdp");
+        inboxes[0].push(Order::Publish {
+            connection: ConnectionId(1),
+            offer: sfu::Offer::parse(sdp, sfu::Direction::Publish).unwrap(),
+            answer,
+        });
+        (workers, inboxes)
+    }
+
+    fn subscribe(inbox: &Inbox, id: u64) -> oneshot::Receiver<Result<Answer, PeerFault>> {
+        let (answer, receiver) = oneshot::channel();
+        let sdp = include_str!("../../../sfu/tests/sfu/offers/chromium-subscribe.sdp");
+        inbox.push(Order::Subscribe {
+            connection: ConnectionId(id),
+            publisher: ConnectionId(1),
+            home: 0,
+            offer: sfu::Offer::parse(sdp, sfu::Direction::Subscribe).unwrap(),
+            answer,
+        });
+        receiver
+    }
+
+    #[test]
+    fn a_subscriber_on_another_worker_is_answered_once_its_publisher_is_mirrored() {
+        let ([mut home, mut away], inboxes) = two();
+        let mut stays = subscribe(&inboxes[1], 2);
+        let mut goes = subscribe(&inboxes[1], 3);
+        away.turn();
+        inboxes[1].push(Order::Close {
+            connection: ConnectionId(3),
+        });
+        home.turn();
+        assert!(stays.try_recv().is_err());
+        // The one that has gone meanwhile is not admitted.
+        away.turn();
+        assert!(stays.try_recv().unwrap().is_ok());
+        assert_eq!(away.peers, BTreeSet::from([ConnectionId(2)]));
+        assert!(away.answers.is_empty());
+        let closed = oneshot::error::TryRecvError::Closed;
+        assert_eq!(goes.try_recv().unwrap_err(), closed);
+    }
+
+    #[test]
+    fn a_home_that_starts_over_takes_its_publishers_off_other_workers() {
+        let ([mut home, mut away], inboxes) = two();
+        let mut first = subscribe(&inboxes[1], 2);
+        away.turn();
+        home.turn();
+        away.turn();
+        assert!(first.try_recv().unwrap().is_ok());
+        home.start_over();
+        let mut second = subscribe(&inboxes[1], 3);
+        away.turn();
+        home.turn();
+        away.turn();
+        let answered = second.try_recv().unwrap();
+        assert_eq!(answered.unwrap_err(), PeerFault::PublisherGone);
+    }
+
+    #[test]
+    fn a_worker_that_starts_over_gets_its_mirrors_anew() {
+        let ([mut home, mut away], inboxes) = two();
+        let _first = subscribe(&inboxes[1], 2);
+        away.turn();
+        // The answer of the home comes to a unit that has not asked.
+        away.start_over();
+        let mut second = subscribe(&inboxes[1], 3);
+        home.turn();
+        away.turn();
+        home.turn();
+        away.turn();
+        assert!(second.try_recv().unwrap().is_ok());
+    }
+
     // No room for events is what epoll takes for a fault of its caller (EINVAL).
     #[cfg(target_os = "linux")]
     #[test]
