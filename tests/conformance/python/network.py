@@ -7,6 +7,8 @@ from pathlib import Path
 
 # Longest that a packet waits at the limit. Home routers queue as long.
 QUEUE = "200ms"
+# Two packets pass at once. More would let probes of the bandwidth through as if the link were wide.
+BURST = "3kb"
 
 
 def refusal() -> str:
@@ -57,7 +59,7 @@ class Namespace:
         """What goes into the namespace is let through at this rate."""
         _run(
             "tc", "qdisc", "replace", "dev", self.outside, "root",
-            "tbf", "rate", f"{kbit}kbit", "burst", "16kb", "latency", QUEUE,
+            "tbf", "rate", f"{kbit}kbit", "burst", BURST, "latency", QUEUE,
         )
 
     def program(self, folder: Path, executable: str) -> str:

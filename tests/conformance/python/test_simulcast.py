@@ -7,6 +7,7 @@ import pytest
 import network
 from browser import CHROMIUM
 from downstage import Stage, until
+from shaper import Shaper
 
 # Widths of the layers by name, lowest first. Browsers leave out the third layer of pictures under 960x540.
 WIDTHS = {"q": 256, "h": 512, "f": 1024}
@@ -38,9 +39,10 @@ def wait_for_layers(page) -> None:
     until("all three layers are sent", lambda: len([each for each in sent(page).values() if each > 5]) == 3, 30)
 
 
-def watch(page, url, token, publisher) -> None:
+def watch(page, url, token, publisher, media=None) -> None:
     result = page.evaluate(
-        "([url, token]) => subscribe('viewer', url, token, { sampled: true })", [f"{url}/whip/subscribe/{publisher}", token]
+        "([url, token, media]) => subscribe('viewer', url, token, { sampled: true, media })",
+        [f"{url}/whip/subscribe/{publisher}", token, media],
     )
     assert result["status"] == 201, result
 
@@ -73,12 +75,12 @@ def wait_until_told(page, selected, reason) -> None:
         raise AssertionError(f"no event says {selected} ({reason}); the last are {last}") from None
 
 
-def widths(page) -> list[int]:
-    """Widths in the order in which they were seen, each change once."""
-    seen: list[int] = []
+def widths(page) -> list[tuple[float, int]]:
+    """When each width was first seen, in seconds from the beginning, each change once."""
+    seen: list[tuple[float, int]] = []
     for each in samples(page):
-        if each["width"] and each["width"] != (seen[-1] if seen else 0):
-            seen.append(each["width"])
+        if each["width"] and each["width"] != (seen[-1][1] if seen else 0):
+            seen.append((round(each["at"], 1), each["width"]))
     return seen
 
 
@@ -91,7 +93,7 @@ def test_a_viewer_begins_low_goes_up_and_gets_the_layer_that_it_asks_for(server,
 
     watch(page, server.http, viewer["token"], publisher["participantId"])
     up = wait_for_width(page, WIDTHS["f"])
-    order = widths(page)
+    order = [width for _, width in widths(page)]
     assert order == sorted(order) and order[0] == WIDTHS["q"], f"lowest first, then up: {order}"
 
     assert page.evaluate("() => listen('viewer', ['layers'])") == 200
@@ -162,23 +164,62 @@ def test_layers_follow_a_link_that_narrows_and_widens(own_server, browser, tmp_p
             wide = settle(page)
             behind.limit(400)
             down = wait_for_narrower(page)
+            count = len(samples(page))
             narrow = settle(page)
+            during = samples(page)[count:]
             behind.limit(3_000)
             up = wait_for_width(page, WIDTHS["f"], 20)
             again = settle(page)
         finally:
             chromium.close()
         camera.context.close()
-    print(f"\nup after {begin:.2f} s, down after {down:.2f} s to {narrow['width']}, up again after {up:.2f} s; by {seen_until(again)}")
+    print(f"\nup after {begin:.2f} s, down after {down:.2f} s to {narrow['width']}, up again after {up:.2f} s; widths by second: {again['order']}")
+    print(f"narrow from {wide['at']:.1f} s to {narrow['at']:.1f} s")
     for name, since, to in (("3 Mbit/s", None, wide), ("400 kbit/s", wide, narrow), ("3 Mbit/s again", narrow, again)):
         print(f"{name}: {freezes(since, to)}")
-    assert narrow["width"] < WIDTHS["f"], "the top layer does not fit into 400 kbit/s"
+    low = [each["width"] for each in during if each["width"] < WIDTHS["f"]]
+    assert len(low) >= len(during) * 0.8, f"the top layer does not fit into 400 kbit/s: {narrow['order']}"
     assert down < 10 and up < 10
     # Audio goes on: of what was played while the link was narrow, nearly all had been received.
     played = narrow["samples"] - wide["samples"]
     concealed = narrow["concealed"] - wide["concealed"]
     assert played > 0 and concealed < played * 0.25, f"{concealed} of {played} samples are made up"
     assert again["framesDecoded"] > narrow["framesDecoded"] > wide["framesDecoded"]
+
+
+def test_loss_is_mended_and_a_blackout_survived(server, stage, browser):
+    publisher, viewer = stage.token("PUBLISH"), stage.token("SUBSCRIBE")
+    camera, page = browser.page(server.http), browser.page(server.http)
+    publish(camera, f"{server.http}/whip", publisher["token"])
+    stage.wait_for(publisher["participantId"], "JOINED", "PUBLISH_STARTED")
+    wait_for_layers(camera)
+    with Shaper(server.media[0], 7, delay_s=0.02, jitter_s=0.01) as way:
+        watch(page, server.http, viewer["token"], publisher["participantId"], ["127.0.0.1", way.port])
+        wait_for_width(page, WIDTHS["f"])
+        clean = settle(page)
+        way.loss = 0.03
+        lossy = settle(page)
+        video = page.evaluate("() => received('viewer')")["video"]
+        way.loss = 1.0
+        count = len(samples(page)) + 3
+        until("a blackout of three seconds", lambda: len(samples(page)) >= count)
+        dark = samples(page)[-1]
+        way.loss = 0.0
+        begin = time.monotonic()
+        until("pictures again", lambda: samples(page)[-1]["framesDecoded"] > dark["framesDecoded"] + 15)
+        light = time.monotonic() - begin
+        top = wait_for_width(page, WIDTHS["f"], 20)
+        again = settle(page)
+        print(
+            f"\n3 % lost: {freezes(clean, lossy)}, {video['packetsLost']} packets lost, {video['retransmittedPacketsReceived']} sent again, "
+            f"{video['nackCount']} NACKs; after the blackout 15 pictures in {light:.2f} s, the top layer {top:.2f} s later; "
+            f"then {freezes(dark, again)}; of {way.forwarded + way.dropped} datagrams {way.dropped} dropped"
+        )
+    assert video["retransmittedPacketsReceived"] > 0
+    assert lossy["framesDecoded"] - clean["framesDecoded"] > 20, "pictures go on in spite of loss"
+    assert light < 10
+    camera.context.close()
+    page.context.close()
 
 
 def settle(page) -> dict:
@@ -192,10 +233,6 @@ def wait_for_narrower(page) -> float:
     begin = time.monotonic()
     until("a lower layer", lambda: samples(page)[-1]["width"] < WIDTHS["f"], 15)
     return time.monotonic() - begin
-
-
-def seen_until(sample: dict) -> list[int]:
-    return sample["order"]
 
 
 def freezes(since, to) -> str:
