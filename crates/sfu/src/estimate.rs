@@ -206,8 +206,12 @@ impl Estimator {
         if since > 0 && since < 100_000 {
             return;
         }
-        // What was lost was a part of what was sent, however far the estimate has come.
-        let sent = bps.max(flow.offered.unwrap_or(0.0));
+        // The first loss is a part of what was sent, however far the estimate has come; from there on the bound falls, because
+        // what is sent again would hold it up.
+        let sent = match self.loss.bound() {
+            Some(_) => bps,
+            None => bps.max(flow.offered.unwrap_or(0.0)),
+        };
         let is_lowered = self.loss.observe(share, sent, flow);
         if !is_lowered && !self.loss.is_much() {
             let proven = flow.offered.unwrap_or(0.0) * 1.5;

@@ -339,7 +339,8 @@ impl Sfu {
 
     fn arm(&mut self, connection: ConnectionId, now: Instant) {
         if let Some(peer) = self.peers.get(&connection) {
-            self.timers.set(connection, peer.due(&self.settings, now));
+            let due = self.grid.after(peer.due(&self.settings, now), now);
+            self.timers.set(connection, due);
         } else if let Some(mirror) = self.mirrors.get(&connection) {
             self.timers.set(connection, mirror.due(now));
         }

@@ -59,7 +59,7 @@ fn no_packet_that_is_forwarded_takes_memory() {
     assert_eq!(ALLOCATIONS.get(), before + 1);
     let mut net = Network::stage(settings(), VIEWERS);
     let payload = slice(false, 0, 1_000);
-    let (mut allocations, mut forwarded) = (0, 0);
+    let (mut allocations, mut forwarded, mut quiet) = (0, 0, 0);
     for picture in 0..WARM + COUNTED {
         let now = net.now;
         for at in 0..PACKETS {
@@ -82,6 +82,7 @@ fn no_packet_that_is_forwarded_takes_memory() {
         if picture >= WARM {
             allocations += after - before;
             forwarded += out;
+            quiet += u32::from(after == before);
         }
         net.settle();
         for output in net.sent.drain(..) {
@@ -97,9 +98,10 @@ fn no_packet_that_is_forwarded_takes_memory() {
             client.received.clear();
         }
     }
-    // Whose turn it is and what is due may take a little now and then; packets take none.
+    // Where layers are chosen in the same round, that takes a little; packets take none.
+    assert!(quiet > COUNTED / 2, "{quiet} of {COUNTED} rounds");
     assert!(
-        allocations * 100 < forwarded,
+        allocations * 20 < forwarded,
         "{allocations} of {forwarded}"
     );
 }
