@@ -100,8 +100,5 @@ fn no_packet_that_is_forwarded_takes_memory() {
     }
     // Where layers are chosen in the same round, that takes a little; packets take none.
     assert!(quiet > COUNTED / 2, "{quiet} of {COUNTED} rounds");
-    assert!(
-        allocations * 20 < forwarded,
-        "{allocations} of {forwarded}"
-    );
+    assert!(allocations * 20 < forwarded, "{allocations} of {forwarded}");
 }
