@@ -122,6 +122,11 @@ impl Feed {
         }
     }
 
+    /// The answer has a frame of its own.
+    pub(super) fn answer_told(&mut self) {
+        self.answer = None;
+    }
+
     /// ICE and DTLS are done. Whether that is new.
     pub(super) fn connected(&mut self) -> bool {
         match &mut self.phase {

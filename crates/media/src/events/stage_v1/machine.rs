@@ -59,7 +59,8 @@ pub(super) struct Machine {
     roster_told_at: Option<Instant>,
     voices: Arc<Voices>,
     speakers_told: Vec<Speaker>,
-    pub(super) mute: stage::Mute,
+    /// What the client has said that it has muted. Before it says so, `stage` may know more, from a session before this one.
+    pub(super) mute: Option<stage::Mute>,
     /// What went wrong before the client could be told.
     faults: VecDeque<Fault>,
     pub(super) effects: VecDeque<Effect>,
@@ -88,7 +89,7 @@ impl Machine {
             roster_told_at: None,
             voices: Arc::default(),
             speakers_told: Vec::new(),
-            mute: stage::Mute::default(),
+            mute: None,
             faults: VecDeque::new(),
             effects: VecDeque::new(),
         };
@@ -182,6 +183,7 @@ impl Machine {
             Ok(answer) => {
                 if !matches!(self.line, Line::Greeting(_)) {
                     self.tell(&answer);
+                    self.feed.answer_told();
                 }
             }
             Err(fault) => self.fail(fault.into()),

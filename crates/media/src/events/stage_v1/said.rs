@@ -28,8 +28,8 @@ impl Machine {
                     audio: mute.audio,
                     video: mute.video,
                 };
-                if mute != self.mute {
-                    self.mute = mute;
+                if self.mute != Some(mute) {
+                    self.mute = Some(mute);
                     self.effects.push_back(Effect::Mute(mute));
                 }
             }

@@ -95,6 +95,16 @@ fn an_answer_that_nobody_read_comes_again() {
 }
 
 #[test]
+fn an_answer_with_a_frame_of_its_own_is_not_repeated_by_joined() {
+    let (mut run, _) = Run::new(join(&json!({})), roster(&[]));
+    let offer = json!({ "type": "offer", "sdp": OFFER }).to_string();
+    assert_eq!(run.says(&offer), "open");
+    assert_eq!(run.handle(Input::Answered(Ok(answer()))), "answer");
+    run.handle(Input::Lost);
+    assert_eq!(run.resume(run.seq, None), "joined replayed -");
+}
+
+#[test]
 fn a_feed_that_falls_silent_with_its_socket_waits_and_one_that_is_closed_does_not() {
     let mut run = Run::with_ana();
     let seen = run.seq;
