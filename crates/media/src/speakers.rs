@@ -80,11 +80,8 @@ impl Speakers {
             }
         }
         for (stage, changes) in news {
-            let known = self.with(|state| {
-                let voices = state.stages.get(&stage);
-                voices.map(|voices| Arc::clone(&voices.borrow()))
-            });
-            let mut voices = known.as_deref().cloned().unwrap_or_default();
+            let sender = self.with(|state| state.stages.entry(stage).or_default().clone());
+            let mut voices = Voices::clone(&sender.borrow());
             for (publish, level) in changes {
                 match level {
                     Some(level) => voices.insert(publish, level),
@@ -92,12 +89,31 @@ impl Speakers {
                 };
             }
             voices.retain(|publish, _| stage_of(*publish).is_some());
+            // Thousands of tasks wake here; workers need not wait for the table meanwhile.
+            sender.send_replace(Arc::new(voices));
+        }
+        self.forget(stage_of);
+    }
+
+    /// Forgets stages to which nobody listens and on which nobody speaks, also where the last speaker has gone without falling
+    /// silent.
+    fn forget(&self, stage_of: impl Fn(ConnectionId) -> Option<StageArn>) {
+        let unheard = self.with(|state| {
+            let unheard = state.stages.iter();
+            let unheard = unheard.filter(|(_, voices)| voices.receiver_count() == 0);
+            unheard
+                .map(|(stage, voices)| (stage.clone(), Arc::clone(&voices.borrow())))
+                .collect::<Vec<_>>()
+        });
+        for (stage, voices) in unheard {
+            if voices.keys().any(|publish| stage_of(*publish).is_some()) {
+                continue;
+            }
             self.with(|state| {
-                let sender = state.stages.entry(stage).or_default();
-                sender.send_replace(Arc::new(voices));
-                state
-                    .stages
-                    .retain(|_, voices| voices.receiver_count() > 0 || !voices.borrow().is_empty());
+                let is_unheard = |voices: &watch::Sender<_>| voices.receiver_count() == 0;
+                if state.stages.get(&stage).is_some_and(is_unheard) {
+                    state.stages.remove(&stage);
+                }
             });
         }
     }
@@ -159,6 +175,10 @@ mod tests {
         speakers.tell([(ConnectionId(2), Some(9))].into(), stage_of);
         assert_eq!(speakers.with(|state| state.stages.len()), 1);
         speakers.tell([(ConnectionId(2), None)].into(), stage_of);
+        assert_eq!(speakers.with(|state| state.stages.len()), 0);
+        // A publisher that goes in the middle of a word never falls silent.
+        speakers.tell([(ConnectionId(2), Some(9))].into(), stage_of);
+        speakers.tell([(ConnectionId(1), Some(9))].into(), |_| None);
         assert_eq!(speakers.with(|state| state.stages.len()), 0);
     }
 
