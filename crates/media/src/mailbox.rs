@@ -41,6 +41,15 @@ pub(crate) struct SocketNews {
     pub(crate) ended: Vec<ConnectionId>,
 }
 
+impl SocketNews {
+    /// Adds what came after this.
+    pub(crate) fn add(&mut self, newer: Self) {
+        self.roster = newer.roster.or_else(|| self.roster.take());
+        self.left = self.left.or(newer.left);
+        self.ended.extend(newer.ended);
+    }
+}
+
 /// What a worker tells of a feed. It grows with the publishers that the feed gets, and with nothing else.
 #[derive(Debug, Default)]
 pub(crate) struct FeedNews {

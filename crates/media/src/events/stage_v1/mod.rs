@@ -13,6 +13,7 @@ mod line;
 mod links;
 mod log;
 mod machine;
+mod meanwhile;
 mod message;
 mod peers;
 mod roster;

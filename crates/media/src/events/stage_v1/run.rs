@@ -16,6 +16,7 @@ use super::io::{self, Effect, Input};
 use super::line::{Heard, Line};
 use super::links::Answer;
 use super::machine::Machine;
+use super::meanwhile::Meanwhile;
 use super::message;
 use super::peers::{Asked, FeedPeer, FeedWord, Link, failed};
 use super::sessions::{Listed, Return};
@@ -51,6 +52,7 @@ pub(super) struct Run {
     asks: JoinSet<Asked>,
     links: BTreeMap<ConnectionId, Link>,
     voices: watch::Receiver<Arc<Voices>>,
+    meanwhile: Meanwhile,
     bucket: Bucket,
     /// Sockets that are being closed.
     goodbyes: JoinSet<()>,
@@ -96,6 +98,7 @@ impl Run {
             asks: JoinSet::new(),
             links: BTreeMap::new(),
             voices,
+            meanwhile: Meanwhile::default(),
             bucket: Bucket::new(MESSAGES_PER_SECOND, MESSAGES_BURST, now()),
             goodbyes: JoinSet::new(),
             session,
@@ -128,6 +131,10 @@ impl Run {
         loop {
             while let Some(effect) = self.machine.poll_effect() {
                 self.carry_out(effect).await?;
+            }
+            if let Some(news) = self.meanwhile.take() {
+                self.told(news);
+                continue;
             }
             match self.wake().await {
                 Wake::News(news) => self.told(news),
@@ -369,7 +376,11 @@ impl Run {
     /// Sends, where there is a client. While this waits, newer states replace each other, so that a slow client costs one.
     async fn send(&mut self, text: Utf8Bytes) {
         let Some(line) = &mut self.line else { return };
-        if line.send(Message::Text(text)).await.is_err() {
+        let sending = line.send(Message::Text(text));
+        let put_out = || self.feed = None;
+        let news = &self.session.news;
+        let sent = self.meanwhile.sent(sending, news, put_out).await;
+        if !matches!(sent, Some(Ok(()))) {
             self.lose(Some((close_code::AWAY, "too slow")));
         }
     }
