@@ -83,7 +83,8 @@ pub(crate) async fn offer(
         let resource = response
             .headers()
             .get(LOCATION)
-            .and_then(|location| url.join(location.to_str().ok()?).ok());
+            .and_then(|location| url.join(location.to_str().ok()?).ok())
+            .filter(|resource| may_follow(&url, resource));
         let sdp = text(response).await?;
         if !is_made {
             let refusal: String = sdp.chars().take(REFUSAL_CHARS_MAX).collect();
@@ -146,11 +147,15 @@ fn redirect(from: &Url, response: &Response) -> Result<Option<Url>, Fault> {
     let next = location
         .and_then(|location| from.join(location.to_str().ok()?).ok())
         .ok_or("a redirect to nowhere")?;
-    let is_plain = next.scheme() == "http" && from.scheme() == "http";
-    if next.scheme() != "https" && !is_plain {
+    if !may_follow(from, &next) {
         return Err("a redirect away from https, on which a token would be read".to_owned());
     }
     Ok(Some(next))
+}
+
+/// Whether a token that one URL was asked with may be shown to another: never in clear text where it was not.
+fn may_follow(from: &Url, to: &Url) -> bool {
+    to.scheme() == "https" || (to.scheme() == "http" && from.scheme() == "http")
 }
 
 fn authorized(request: RequestBuilder, bearer: Option<&Bearer>) -> RequestBuilder {

@@ -91,3 +91,17 @@ fn a_refusal_is_told_without_the_token() {
     let (outcome, _) = ask(vec![answer("201 Created", &endless)], true);
     assert_eq!(outcome.unwrap_err(), "the answer is too long");
 }
+
+#[test]
+fn a_token_that_came_by_https_is_shown_to_https_alone() {
+    for (from, to, expected) in [
+        ("https://a.example/whip", "https://b.example/whip", true),
+        ("https://a.example/whip", "http://a.example/session", false),
+        ("http://a.example/whip", "http://a.example/session", true),
+        ("http://a.example/whip", "https://a.example/session", true),
+        ("http://a.example/whip", "ftp://a.example/session", false),
+    ] {
+        let url = |text: &str| Url::parse(text).unwrap();
+        assert_eq!(may_follow(&url(from), &url(to)), expected, "{from} to {to}");
+    }
+}
