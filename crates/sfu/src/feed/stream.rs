@@ -13,6 +13,10 @@ use crate::packet::{Packet, Track};
 
 /// Runs that are remembered: more than the changes of the few seconds in which a packet may be asked for again.
 const RUNS_MAX: usize = 8;
+/// A source that steps further ahead ends its run. Receivers guess the upper bits of a number from the lower ones, and lose the
+/// stream for good when numbers that are missing add up to 2^15 (RFC 3711 section 3.3.1); and what is missing is more than
+/// anybody could ask for again.
+const STEP_MAX: u64 = 1_024;
 
 /// A stretch of a stream in which the numbers of one source go out shifted by constants.
 #[derive(Clone, Copy, Debug)]
@@ -114,7 +118,10 @@ impl Stream {
             && run.track == packet.track
             && run.epoch == packet.epoch
         {
-            return self.go_on(run, packet);
+            if !self.is_far_ahead(run, packet) {
+                return self.go_on(run, packet);
+            }
+            self.stop();
         }
         let may_begin =
             packet.track == target && (packet.codec.kind() == Kind::Audio || packet.is_start);
@@ -130,6 +137,12 @@ impl Stream {
 
     fn current(&self) -> Option<Run> {
         self.runs.back().copied().filter(|_| self.is_running)
+    }
+
+    fn is_far_ahead(&self, run: Run, packet: &Packet) -> bool {
+        let index = packet.sequence.saturating_sub(run.first_in) + run.first_out;
+        self.newest
+            .is_some_and(|newest| index > newest.index + STEP_MAX)
     }
 
     fn go_on(&mut self, run: Run, packet: &Packet) -> Rewritten {
@@ -314,6 +327,30 @@ mod tests {
             panic!("both begin with a key frame");
         };
         assert_eq!(second.timestamp.wrapping_sub(first.timestamp), 9_000);
+    }
+
+    #[test]
+    fn t42_numbers_that_leap_ahead_lead_no_receiver_astray() {
+        let at = beginning();
+        let mut stream = Stream::default();
+        stream.place(ANA, &packet(at, low(), 0, 1, true), low());
+        let near = stream.place(ANA, &packet(at, low(), 0, 1_025, false), low());
+        assert_eq!(index(near), Some(1_025));
+        let far = packet(at, low(), 0, 30_000, false);
+        assert_eq!(index(stream.place(ANA, &far, low())), None);
+        assert_eq!(stream.sending(), None);
+        let again = stream.place(ANA, &packet(at, low(), 0, 30_001, true), low());
+        assert_eq!(index(again), Some(1_026));
+        // Sound needs no key frame.
+        let mut stream = Stream::default();
+        for (count, sequence) in (1..).zip([7, 30_000, 60_000, 90_000]) {
+            let packet = Packet {
+                codec: Codec::Opus,
+                ..packet(at, Track::AUDIO, 0, sequence, false)
+            };
+            let placed = stream.place(ANA, &packet, Track::AUDIO);
+            assert_eq!(index(placed), Some(count));
+        }
     }
 
     #[test]
