@@ -200,7 +200,7 @@ impl Feed {
                 .iter()
                 .position(|layer| layer.label == *label)
         });
-        let has_begun = slot.is_some_and(|slot| slot.stream.newest_index().is_some());
+        let has_begun = slot.is_some_and(|slot| slot.stream.has_begun(candidate.publisher));
         let begin = match candidate.want.start {
             // The first picture is there soonest with the smallest key frame.
             Start::Lowest if !has_begun => Some(0),

@@ -95,9 +95,11 @@ impl Stream {
         self.is_running = false;
     }
 
-    /// The newest number that went out.
-    pub(super) fn newest_index(&self) -> Option<u64> {
-        self.newest.map(|newest| newest.index)
+    /// Whether the last that went out was of that publisher.
+    pub(super) fn has_begun(&self, publisher: ConnectionId) -> bool {
+        self.runs
+            .back()
+            .is_some_and(|run| run.publisher == publisher)
     }
 
     /// A timestamp that went out, when it was captured, and the ticks of its clock in a second.

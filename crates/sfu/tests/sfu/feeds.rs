@@ -87,6 +87,31 @@ fn want(net: &mut Network, publishers: &[u64]) {
     net.settle();
 }
 
+#[test]
+fn a_publisher_in_a_slot_that_was_used_begins_with_its_lowest_layer_too() {
+    let mut net = Network::new(settings());
+    let mut cameras = Vec::new();
+    for id in [1, 2] {
+        net.publish(id, offers::CHROMIUM_SIMULCAST);
+        cameras.push(Camera::simulcast(id, Encoder::H264));
+    }
+    net.connect();
+    go(&mut net, &mut cameras, 3_000);
+    net.feed(VIEWER, &pool(&kinds(1)));
+    net.place(VIEWER, Weather::FINE);
+    net.connect();
+    for publisher in [1, 2] {
+        want(&mut net, &[publisher]);
+        go(&mut net, &mut cameras, 8_000);
+    }
+    let seen = seen(&mut net, 1);
+    for publisher in [1, 2] {
+        let mut of_it = seen.iter().filter(|seen| seen.tag.publisher == publisher);
+        assert_eq!(of_it.next().map(|seen| seen.tag.place), Some(0));
+        assert_eq!(of_it.next_back().map(|seen| seen.tag.place), Some(2));
+    }
+}
+
 fn bindings(net: &Network) -> Vec<Binding> {
     let told = net.told.iter().rev().find_map(|output| {
         let Output::Bound { bindings, .. } = output else {
