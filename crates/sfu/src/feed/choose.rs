@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use model::ConnectionId;
 
-use super::{CHOICE_INTERVAL, Feed, QUALITY_INTERVAL};
+use super::{CHOICE_INTERVAL, Feed, QUALITY_INTERVAL, Slot};
 use crate::allocate::{Choice, Demand, allocate};
 use crate::codec::Kind;
 use crate::io::{Counters, LayerReason, Layers, Quality, Start, VideoWant};
@@ -20,6 +20,8 @@ const AUDIO_BPS_MIN: u64 = 32_000;
 const HEADERS_SHARE: u64 = 20;
 /// How long what the lowest layers take is sent before the estimate is believed to be less.
 const TRIAL: Duration = Duration::from_secs(3);
+/// How long after a trial the next one may begin, for videos that are paused where nothing can be probed.
+const TRIAL_INTERVAL: Duration = Duration::from_secs(10);
 /// A bitrate that has moved by less than a quarter is not news.
 const NEWS_SHARE: u64 = 4;
 
@@ -80,6 +82,7 @@ impl Feed {
             .iter()
             .filter_map(|demand| demand.layers.first())
             .sum();
+        self.try_again(now);
         let budget = self.budget(lowest.saturating_add(audio_bps), now);
         let next = allocate(budget, audio_bps, &demands, &mut choices);
         // What is sent already is to be known to be carried, too.
@@ -112,6 +115,20 @@ impl Feed {
         chosen
     }
 
+    /// Audio alone does not let an estimate grow to what a video takes, and probes need a stream of video that the client knows and
+    /// gets retransmissions for: without these, a paused video would stay so for ever.
+    fn try_again(&mut self, now: Instant) {
+        let is_due = self
+            .trial
+            .is_some_and(|begun| now.saturating_duration_since(begun) >= TRIAL_INTERVAL);
+        if is_due
+            && self.slots.iter().any(|slot| slot.is_paused)
+            && !self.slots.iter().any(Slot::can_pad)
+        {
+            self.trial = Some(now);
+        }
+    }
+
     /// What may be sent, bits per second.
     fn budget(&self, lowest_bps: u64, now: Instant) -> u64 {
         if !self.wire.has_estimate() {
@@ -121,12 +138,12 @@ impl Feed {
             return bound.map_or(u64::MAX, |bound| bound.max(lowest_bps));
         }
         let estimate = self.wire.estimator.bitrate_bps();
-        let is_young = self
-            .opened
-            .is_some_and(|opened| now.saturating_duration_since(opened) < TRIAL);
+        let is_tried = self
+            .trial
+            .is_some_and(|begun| now.saturating_duration_since(begun) < TRIAL);
         // Nothing is known before something was sent, so the lowest layers are tried; and what arrives, late or not, is not
         // taken away for an estimate.
-        let proven = if is_young {
+        let proven = if is_tried {
             lowest_bps
         } else {
             self.wire.estimator.delivered_bps().min(lowest_bps)

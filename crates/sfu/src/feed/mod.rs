@@ -72,8 +72,8 @@ pub(crate) struct Feed {
     told_need: Option<(usize, usize)>,
     /// What was told last of each publisher's layers.
     told: Vec<(ConnectionId, Layers)>,
-    /// When media began to flow.
-    opened: Option<Instant>,
+    /// Since when the lowest layers are tried whatever the estimate is.
+    trial: Option<Instant>,
     report_due: Instant,
     choice_due: Instant,
     quality_due: Instant,
@@ -109,7 +109,7 @@ impl Feed {
             is_rebound: false,
             told_need: None,
             told: Vec::new(),
-            opened: None,
+            trial: None,
             report_due: now + REPORT_INTERVAL,
             choice_due: now,
             quality_due: now + QUALITY_INTERVAL,
@@ -163,7 +163,7 @@ impl Feed {
     pub(crate) fn secure(&mut self, material: &Material, now: Instant) -> Result<(), SrtpError> {
         self.wire.secure(material)?;
         self.wire.index(&mut self.slots);
-        self.opened = Some(now);
+        self.trial = Some(now);
         self.choice_due = now;
         Ok(())
     }

@@ -112,6 +112,28 @@ fn a_publisher_in_a_slot_that_was_used_begins_with_its_lowest_layer_too() {
     }
 }
 
+#[test]
+fn a_video_that_begins_after_an_outage_with_sound_alone_is_shown() {
+    let (mut net, mut cameras) = stage(1, 1, Weather::FINE);
+    let connection = ConnectionId(VIEWER);
+    let wants = vec![Want {
+        publisher: ConnectionId(1),
+        audio: true,
+        video: None,
+    }];
+    net.sfu.handle(Input::Want { connection, wants }, net.now);
+    go(&mut net, &mut cameras, 2_000);
+    net.weather(VIEWER).loss = 100;
+    go(&mut net, &mut cameras, 7_000);
+    net.weather(VIEWER).loss = 0;
+    go(&mut net, &mut cameras, 4_000);
+    want(&mut net, &[1]);
+    go(&mut net, &mut cameras, 3_000);
+    assert!(!is_paused(&net, 1));
+    let seen = seen(&mut net, 1);
+    assert!(seen.len() > 60, "{}", seen.len());
+}
+
 fn bindings(net: &Network) -> Vec<Binding> {
     let told = net.told.iter().rev().find_map(|output| {
         let Output::Bound { bindings, .. } = output else {
