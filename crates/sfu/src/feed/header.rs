@@ -17,6 +17,20 @@ pub(crate) struct Ids {
     pub(crate) capture_time: Option<u8>,
 }
 
+impl Ids {
+    /// These, and where there is none the other ones.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self {
+            mid: self.mid.or(other.mid),
+            transport_sequence: self.transport_sequence.or(other.transport_sequence),
+            audio_level: self.audio_level.or(other.audio_level),
+            orientation: self.orientation.or(other.orientation),
+            playout_delay: self.playout_delay.or(other.playout_delay),
+            capture_time: self.capture_time.or(other.capture_time),
+        }
+    }
+}
+
 /// The fields of a header.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Header<'a> {

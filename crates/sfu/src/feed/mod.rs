@@ -94,18 +94,12 @@ impl Feed {
         ssrc: impl FnMut() -> u32,
         now: Instant,
     ) -> Self {
-        let ids = ids(&agreed);
-        let has_transport_feedback = agreed.iter().any(|(_, payloads)| {
-            payloads
-                .iter()
-                .any(|payload| payload.feedback.contains(&crate::codec::TRANSPORT_CC))
-        });
         let mut feed = Self {
             purpose,
             slots: Vec::new(),
             wants: Vec::new(),
             bonds: Vec::new(),
-            wire: Wire::new(ids, has_transport_feedback, now),
+            wire: Wire::new(now),
             is_rebound: false,
             told_need: None,
             told: Vec::new(),
@@ -129,6 +123,12 @@ impl Feed {
         agreed: Vec<(Section, Vec<Payload>)>,
         mut ssrc: impl FnMut() -> u32,
     ) {
+        let has_transport_feedback = agreed.iter().any(|(_, payloads)| {
+            payloads
+                .iter()
+                .any(|payload| payload.feedback.contains(&crate::codec::TRANSPORT_CC))
+        });
+        self.wire.agree(ids(&agreed), has_transport_feedback);
         for (section, payloads) in agreed {
             self.slots.push(Slot::new(
                 &section.mid,

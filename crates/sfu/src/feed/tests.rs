@@ -41,9 +41,15 @@ fn video(place: usize) -> Track {
 impl World {
     /// A pool with both slots bound to the first publisher.
     fn new() -> Self {
+        Self::grown(2)
+    }
+
+    /// The same, with that many slots at first and the others later.
+    fn grown(at_first: usize) -> Self {
         let now = beginning();
         let offer = Offer::parse(OFFER, Direction::Feed).unwrap();
-        let agreed = peer::agree_to_feed(&offer.terms().sections).unwrap();
+        let mut agreed = peer::agree_to_feed(&offer.terms().sections).unwrap();
+        let later = agreed.split_off(at_first);
         let mut ssrc = 0;
         let mut feed = Feed::new(
             Purpose::Pool,
@@ -54,6 +60,10 @@ impl World {
             },
             now,
         );
+        feed.grow(later, || {
+            ssrc += 1;
+            ssrc
+        });
         let material = |is_client| {
             let bytes: Vec<u8> = (1..=56).collect();
             Material::new(&bytes, Profile::AeadAes128Gcm, is_client)
@@ -245,6 +255,21 @@ fn t43_estimates_that_a_client_makes_up_stay_within_bounds() {
         let bps = world.feed.wire.estimator.bitrate_bps();
         assert!((50_000..=50_000_000).contains(&bps), "{bps}");
     }
+}
+
+#[test]
+fn slots_that_are_added_get_the_extensions_of_their_sections() {
+    let headers = [2, 1].map(|at_first| {
+        let mut world = World::grown(at_first);
+        let mut packet = Packet::clone(&world.packet(video(0), 1, true, 500));
+        packet.extensions.orientation = Some(1);
+        packet.extensions.playout_delay = Some([1, 2, 3]);
+        world.forward(ANA, Arc::new(packet));
+        world.sent()[0][..40].to_vec()
+    });
+    let [at_once, later] = headers;
+    assert!(at_once.windows(3).any(|bytes| bytes == [1, 2, 3]));
+    assert_eq!(at_once, later);
 }
 
 // T41.

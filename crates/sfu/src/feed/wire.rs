@@ -65,14 +65,14 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(ids: Ids, has_transport_feedback: bool, now: Instant) -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         Self {
             keys: None,
             path: None,
-            ids,
+            ids: Ids::default(),
             transport_sequence: 0,
             estimator: Estimator::new(START_BPS, now),
-            has_transport_feedback: has_transport_feedback && ids.transport_sequence.is_some(),
+            has_transport_feedback: false,
             told: None,
             probing: None,
             resend_bytes: RESEND_BYTES_MAX / 4,
@@ -83,6 +83,14 @@ impl Wire {
             sent_at: now,
             plain: Vec::new(),
         }
+    }
+
+    /// Takes what sections have agreed on. In a bundle it is the same for all that have it (RFC 9143 section 9.2); later ones may
+    /// have more of it, as video has after audio.
+    pub(super) fn agree(&mut self, ids: Ids, has_transport_feedback: bool) {
+        self.ids = self.ids.or(ids);
+        self.has_transport_feedback |=
+            has_transport_feedback && self.ids.transport_sequence.is_some();
     }
 
     pub(super) fn secure(&mut self, material: &Material) -> Result<(), SrtpError> {
