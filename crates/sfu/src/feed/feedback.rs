@@ -12,6 +12,8 @@ use crate::srtp::SrtpError;
 
 /// Most packets that one datagram may ask for; a client that misses more needs a key frame.
 const ASKED_MAX: usize = 512;
+/// Most packets that one datagram may tell of: twice as many as are waiting to be told of. A few bytes announce 65,535.
+const TOLD_MAX: usize = 8_192;
 
 /// A packet that a client has asked for again.
 #[derive(Clone, Copy, Debug)]
@@ -53,14 +55,21 @@ impl Feed {
         assert!(!self.panics_next, "injected");
         self.wire.open(datagram)?;
         let plain = std::mem::take(&mut self.wire.plain);
+        let mut told_left = TOLD_MAX;
         for message in rtcp::read(&plain) {
-            self.message(message, wishes, now);
+            self.message(message, wishes, &mut told_left, now);
         }
         self.wire.plain = plain;
         Ok(())
     }
 
-    fn message(&mut self, message: Message<'_>, wishes: &mut Wishes, now: Instant) {
+    fn message(
+        &mut self,
+        message: Message<'_>,
+        wishes: &mut Wishes,
+        told_left: &mut usize,
+        now: Instant,
+    ) {
         match message {
             Message::Nack {
                 media_ssrc,
@@ -92,7 +101,10 @@ impl Feed {
             Message::Transport(feedback) => {
                 if self.wire.has_transport_feedback() {
                     let untold = self.wire.untold(&feedback);
-                    let arrivals = untold.chain(feedback.arrivals());
+                    let arrivals = untold.chain(feedback.arrivals()).map_while(|arrival| {
+                        *told_left = told_left.checked_sub(1)?;
+                        Some(arrival)
+                    });
                     self.wire.estimator.feedback(arrivals, now);
                 }
             }

@@ -34,6 +34,7 @@ use crate::codec::Payload;
 use crate::demux::Remote;
 use crate::egress::Egress;
 use crate::io::{Counters, Layers, Want};
+use crate::meter::Meter;
 use crate::offer::{Section, Terms};
 use crate::packet::{Packet, Track};
 use crate::srtp::{Material, SrtpError};
@@ -48,6 +49,11 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 const CHOICE_INTERVAL: Duration = Duration::from_millis(100);
 /// How often the client is told how it is served.
 const QUALITY_INTERVAL: Duration = Duration::from_secs(2);
+
+/// What a client may send beside ICE, bits per second, and over which time that is averaged. Reports on a dozen videos of the
+/// highest bitrate take less than a tenth of it.
+const DATAGRAM_BPS_MAX: u64 = 4_000_000;
+const DATAGRAM_WINDOW: Duration = Duration::from_secs(2);
 
 /// Why a feed is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +80,8 @@ pub(crate) struct Feed {
     told: Vec<(ConnectionId, Layers)>,
     /// Since when the lowest layers are tried whatever the estimate is.
     trial: Option<Instant>,
+    /// Counts what the client sends beside ICE.
+    datagrams: Meter,
     report_due: Instant,
     choice_due: Instant,
     quality_due: Instant,
@@ -104,6 +112,7 @@ impl Feed {
             told_need: None,
             told: Vec::new(),
             trial: None,
+            datagrams: Meter::new(DATAGRAM_WINDOW),
             report_due: now + REPORT_INTERVAL,
             choice_due: now,
             quality_due: now + QUALITY_INTERVAL,
@@ -166,6 +175,12 @@ impl Feed {
         self.trial = Some(now);
         self.choice_due = now;
         Ok(())
+    }
+
+    /// Whether a datagram from the client's address may be looked at, before anything is spent on it. The excess is dropped and
+    /// ends nothing, because whoever forges that address could send it too.
+    pub(crate) fn admits(&mut self, bytes: usize, now: Instant) -> bool {
+        self.datagrams.admit(bytes, DATAGRAM_BPS_MAX, now)
     }
 
     /// Where media goes.

@@ -257,6 +257,50 @@ fn t43_estimates_that_a_client_makes_up_stay_within_bounds() {
     }
 }
 
+/// Transport-wide feedback: from that number on so many that are lost, then one that has arrived.
+fn arrival(from: u16, mut lost: u16, number: u8) -> Vec<u8> {
+    let mut body = vec![0; 4];
+    body.extend(from.to_be_bytes());
+    body.extend((lost + 1).to_be_bytes());
+    body.extend([0, 0, 1, number]);
+    while lost > 0 {
+        let run = lost.min(0x1fff);
+        body.extend(run.to_be_bytes());
+        lost -= run;
+    }
+    // A run of one symbol, and its difference.
+    body.extend([0x20, 1, 4]);
+    body.resize(body.len().next_multiple_of(4), 0);
+    rtcp(205, 15, &body)
+}
+
+// T43.
+#[test]
+fn t43_what_one_datagram_tells_of_arrivals_is_read_up_to_a_limit() {
+    for (lost, is_read) in [(8_000, true), (60_000, false)] {
+        let mut world = World::new();
+        let packet = world.packet(video(0), 1, true, 500);
+        world.forward(ANA, packet);
+        world.now += Duration::from_millis(40);
+        let about_nothing = arrival(1_000, lost, 1);
+        world.says(&[about_nothing, arrival(0, 0, 9)].concat());
+        let round_trip = world.feed.wire.estimator.round_trip();
+        assert_eq!(round_trip.is_some(), is_read, "{lost}");
+    }
+}
+
+// T43.
+#[test]
+fn t43_what_a_client_sends_in_excess_is_not_looked_at_for_a_while() {
+    let mut world = World::new();
+    let admitted = (0..10_000)
+        .filter(|_| world.feed.admits(1_000, world.now))
+        .count();
+    assert_eq!(admitted, 1_000);
+    world.now += Duration::from_secs(2);
+    assert!(world.feed.admits(1_000, world.now));
+}
+
 #[test]
 fn slots_that_are_added_get_the_extensions_of_their_sections() {
     let headers = [2, 1].map(|at_first| {

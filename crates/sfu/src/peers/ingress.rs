@@ -32,10 +32,13 @@ impl Sfu {
             return;
         };
         // Checks keep the connection alive and are rare; they pass whatever else comes.
-        let source = self.source(connection);
+        let bytes = datagram.contents.len();
         if is_secured
-            && let Some(publisher) = source
-            && !publisher.admits(datagram.contents.len(), now)
+            && let Some(peer) = self.peers.get_mut(&connection)
+            && !match &mut peer.role {
+                Role::Publisher(publisher) => publisher.admits(bytes, now),
+                Role::Subscriber(feed) => feed.admits(bytes, now),
+            }
         {
             self.counters.packets_dropped += 1;
             return;
