@@ -261,7 +261,8 @@ pub(crate) fn restart_fragment<'a>(
     fragment
 }
 
-fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+/// Appends what is formatted.
+pub(crate) fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     text.write_fmt(arguments)
         .expect("writing to a String cannot fail");
 }

@@ -1,8 +1,7 @@
 //! The answer to a subscriber's offer (RFC 9429 section 5.3), printed from what was agreed on and nothing else.
 
-use std::fmt::Write as _;
-
 use super::slot::Slot;
+use crate::answer::push;
 use crate::codec::{Codec, Kind, Payload};
 use crate::offer::{Credentials, Section};
 
@@ -157,9 +156,4 @@ fn session_id(name: &str) -> u64 {
     name.bytes().fold(1, |id: u64, byte| {
         id.wrapping_mul(31).wrapping_add(u64::from(byte)) & 0x3fff_ffff_ffff_ffff
     })
-}
-
-fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
-    text.write_fmt(arguments)
-        .expect("writing to a String cannot fail");
 }
