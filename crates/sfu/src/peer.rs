@@ -17,7 +17,7 @@ use crate::route::Route;
 
 /// How long ICE and DTLS may take together.
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Most addresses that a peer is known under; the oldest gives way.
+/// Most addresses that a peer is known under; the oldest that is not in use gives way.
 const REMOTES_MAX: usize = 16;
 
 /// What a peer is for.
@@ -87,17 +87,18 @@ impl Peer {
         own.map_or(due, |own| due.min(own))
     }
 
-    /// Adds an address; gives back the one that gives way.
+    /// Adds an address; gives back the one that gives way, which is never the one that media goes to.
     pub(crate) fn add_remote(&mut self, remote: Remote) -> Option<Remote> {
         if self.remotes.contains(&remote) {
             return None;
         }
         self.remotes.push_back(remote);
-        if self.remotes.len() > REMOTES_MAX {
-            self.remotes.pop_front()
-        } else {
-            None
+        if self.remotes.len() <= REMOTES_MAX {
+            return None;
         }
+        let used = self.route.remote();
+        let oldest = self.remotes.iter().position(|at| Some(*at) != used)?;
+        self.remotes.remove(oldest)
     }
 
     /// An address is not the peer's any more.

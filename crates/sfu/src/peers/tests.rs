@@ -46,12 +46,12 @@ fn stage(now: Now) -> Sfu {
     sfu
 }
 
-/// A connectivity check that the peer could send.
-fn check(sfu: &Sfu, id: u64) -> Vec<u8> {
+/// A connectivity check that the peer could send, with or without the nomination of its way.
+fn check(sfu: &Sfu, id: u64, is_nominated: bool) -> Vec<u8> {
     let peer = &sfu.peers[&ConnectionId(id)];
     let local = peer.engine.local();
     let name = format!("{}:{}", local.ufrag, peer.remote.ufrag);
-    let message = StunMessage::binding_request(&name, TransId::new(), true, 7, 9, false);
+    let message = StunMessage::binding_request(&name, TransId::new(), true, 7, 9, is_nominated);
     let mut bytes = vec![0; 1_000];
     let hmac = sfu.common.crypto.sha1_hmac_provider;
     let length = message
@@ -65,7 +65,7 @@ fn check(sfu: &Sfu, id: u64) -> Vec<u8> {
 
 /// Hands the peer's check in; gives back what comes out.
 fn checked(sfu: &mut Sfu, id: u64, now: Now) -> Vec<Output> {
-    let contents = check(sfu, id);
+    let contents = check(sfu, id, false);
     let source: SocketAddr = format!("198.51.100.{id}:5000").parse().unwrap();
     let datagram = Datagram {
         transport: Transport::Udp,
@@ -217,4 +217,26 @@ fn t48_a_panic_inside_one_feed_ends_that_feed_and_no_other() {
             assert!(is_answered(&checked(&mut sfu, id, now)), "{name}");
         }
     }
+}
+
+#[test]
+fn t46_of_many_addresses_the_one_in_use_is_kept() {
+    let now = beginning();
+    let mut sfu = stage(now);
+    for port in 5_000..5_040 {
+        let contents = check(&sfu, 2, port == 5_000);
+        let source = SocketAddr::from(([198, 51, 100, 2], port));
+        let datagram = Datagram {
+            transport: Transport::Udp,
+            source,
+            contents: &contents,
+        };
+        sfu.handle(Input::Datagram(datagram), now);
+    }
+    let known = |port| {
+        let source = SocketAddr::from(([198, 51, 100, 2], port));
+        sfu.demux.of_remote((Transport::Udp, source)).is_some()
+    };
+    assert!(known(5_000) && known(5_039));
+    assert_eq!((5_000..5_040).filter(|port| known(*port)).count(), 16);
 }
