@@ -48,7 +48,7 @@ impl Feed {
         self.bonds
             .retain(|bond| bond.audio.is_some() || bond.video.is_some());
         self.told
-            .retain(|(publisher, _)| self.bonds.iter().any(|bond| bond.publisher == *publisher));
+            .retain(|(publisher, ..)| self.bonds.iter().any(|bond| bond.publisher == *publisher));
         self.settle(is_there, now);
         self.want_choice();
     }
@@ -115,7 +115,7 @@ impl Feed {
             }
         }
         self.wants.retain(|want| want.publisher != publisher);
-        self.told.retain(|(who, _)| *who != publisher);
+        self.told.retain(|(who, ..)| *who != publisher);
         self.is_rebound = true;
     }
 

@@ -22,8 +22,9 @@ const HEADERS_SHARE: u64 = 20;
 const TRIAL: Duration = Duration::from_secs(3);
 /// How long after a trial the next one may begin, for videos that are paused where nothing can be probed.
 const TRIAL_INTERVAL: Duration = Duration::from_secs(10);
-/// A bitrate that has moved by less than a quarter is not news.
+/// A bitrate that has moved by less than a quarter is not news, and by more it is at most this often.
 const NEWS_SHARE: u64 = 4;
+const NEWS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A track that a feed is to get, and does not get yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +102,7 @@ impl Feed {
             self.take_choice(candidate, *choice, &mut chosen, counters);
         }
         for candidate in &candidates {
-            self.tell(candidate, &mut chosen);
+            self.tell(candidate, &mut chosen, now);
         }
         if self.quality_due <= now {
             self.quality_due = now + QUALITY_INTERVAL;
@@ -271,7 +272,7 @@ impl Feed {
     }
 
     /// Tells the publisher's layers where they are news.
-    fn tell(&mut self, candidate: &Candidate<'_>, chosen: &mut Chosen) {
+    fn tell(&mut self, candidate: &Candidate<'_>, chosen: &mut Chosen, now: Instant) {
         let Some(slot) = self.slots.get(candidate.slot) else {
             return;
         };
@@ -302,24 +303,37 @@ impl Feed {
         let told = self
             .told
             .iter_mut()
-            .find(|(publisher, _)| *publisher == candidate.publisher);
+            .find(|(publisher, ..)| *publisher == candidate.publisher);
         match told {
-            Some((_, told)) if !is_news(told, &layers) => return,
-            Some((_, told)) => told.clone_from(&layers),
-            None => self.told.push((candidate.publisher, layers.clone())),
+            Some((_, told, at)) => {
+                let may_be_figures = now.saturating_duration_since(*at) >= NEWS_INTERVAL;
+                let is_news =
+                    is_other(told, &layers) || (may_be_figures && measures_other(told, &layers));
+                if !is_news {
+                    return;
+                }
+                told.clone_from(&layers);
+                *at = now;
+            }
+            None => self.told.push((candidate.publisher, layers.clone(), now)),
         }
         chosen.layers.push(layers);
     }
 }
 
-fn is_news(told: &Layers, now: &Layers) -> bool {
+/// Whether what there is, or is sent, differs, figures aside.
+fn is_other(told: &Layers, now: &Layers) -> bool {
     told.selected != now.selected
         || told.reason != now.reason
         || told.layers.len() != now.layers.len()
         || told.layers.iter().zip(&now.layers).any(|(told, now)| {
-            told.label != now.label
-                || told.width != now.width
-                || told.height != now.height
-                || told.bitrate_bps.abs_diff(now.bitrate_bps) > told.bitrate_bps / NEWS_SHARE
+            told.label != now.label || told.width != now.width || told.height != now.height
         })
+}
+
+fn measures_other(told: &Layers, now: &Layers) -> bool {
+    let mut pairs = told.layers.iter().zip(&now.layers);
+    pairs.any(|(told, now)| {
+        told.bitrate_bps.abs_diff(now.bitrate_bps) > told.bitrate_bps / NEWS_SHARE
+    })
 }

@@ -76,8 +76,8 @@ pub(crate) struct Feed {
     is_rebound: bool,
     /// How many slots were said to be needed.
     told_need: Option<(usize, usize)>,
-    /// What was told last of each publisher's layers.
-    told: Vec<(ConnectionId, Layers)>,
+    /// What was told last of each publisher's layers, and when.
+    told: Vec<(ConnectionId, Layers, Instant)>,
     /// Since when the lowest layers are tried whatever the estimate is.
     trial: Option<Instant>,
     /// Counts what the client sends beside ICE.

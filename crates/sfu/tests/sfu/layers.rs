@@ -98,6 +98,29 @@ fn a_viewer_gets_the_lowest_layer_first_and_soon_the_highest_by_key_frames_only(
 }
 
 #[test]
+fn figures_that_waver_are_told_now_and_then() {
+    let (mut net, mut camera) = stage(Weather::FINE, Encoder::H264);
+    film(&mut net, &mut [&mut camera], Duration::from_secs(6));
+    let count = |net: &Network| {
+        let is_layers = |output: &&Output| matches!(output, Output::Layers { .. });
+        net.told.iter().filter(is_layers).count()
+    };
+    let before = count(&net);
+    for round in 0..8 {
+        for encoding in &mut camera.encodings {
+            encoding.bps = if round % 2 == 0 {
+                encoding.bps / 3
+            } else {
+                encoding.bps * 3
+            };
+        }
+        film(&mut net, &mut [&mut camera], Duration::from_millis(2_500));
+    }
+    let told = count(&net) - before;
+    assert!((1..=5).contains(&told), "{told}");
+}
+
+#[test]
 fn timestamps_follow_the_time_over_changes_of_layer() {
     let (mut net, mut camera) = stage(Weather::FINE, Encoder::H264);
     film(&mut net, &mut [&mut camera], Duration::from_secs(6));
