@@ -143,6 +143,7 @@ const BEHIND: &[(&str, &[&str])] = &[
         &["server", "bench", "conformance", "sim", "xtask"],
     ),
     ("aws-sigv4", &["auth", "bench", "load"]),
+    ("dimpl", &["sfu"]),
     ("object_store", &["record", "server"]),
     ("sqlx", &["store"]),
     ("str0m", &["sfu", "bench", "load"]),

@@ -1,12 +1,19 @@
-//! Keeps the SRTP keys of a connection away from str0m, so that there is one writer to its streams: us.
+//! The DTLS that str0m is given, in two ways.
 //!
-//! str0m is given another DTLS than its own: one that hands everything through but the keying material. Without keys str0m
-//! neither seals nor opens anything. What was kept back waits in a place of this thread; who drives a connection looks
-//! there by [`take`] after each turn, before it drives the next.
+//! [`key_taking`] keeps the SRTP keys of a connection away from str0m, so that there is one writer to its streams: us. It hands
+//! everything through but the keying material. Without keys str0m neither seals nor opens anything. What was kept back
+//! waits in a place of this thread; who drives a connection looks there by [`take`] after each turn, before it drives the next.
+//! [`plain`] hands everything through.
+//!
+//! Both make one configuration for all connections. str0m's own provider makes one for each, and with it the library tries all its
+//! ciphers and curves, which costs more than a handshake.
 
 use std::cell::RefCell;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use dimpl::{Config, Dtls};
 use str0m::config::CryptoProvider;
 use str0m::crypto::CryptoError;
 use str0m::crypto::dtls::{
@@ -28,18 +35,28 @@ pub(crate) fn take() -> Option<Material> {
     KEPT.with(RefCell::take)
 }
 
-/// What `base` has, but for DTLS: the default one, which keeps the keys back.
-pub(crate) fn provider(base: &CryptoProvider) -> CryptoProvider {
+/// What `base` has, but for a DTLS that keeps the keys back.
+pub(crate) fn key_taking(base: &CryptoProvider) -> CryptoProvider {
     CryptoProvider {
-        dtls_provider: &Keeping,
+        dtls_provider: &Provider { takes_keys: true },
+        ..base.clone()
+    }
+}
+
+/// What `base` has, with a DTLS that is configured once.
+pub(crate) fn plain(base: &CryptoProvider) -> CryptoProvider {
+    CryptoProvider {
+        dtls_provider: &Provider { takes_keys: false },
         ..base.clone()
     }
 }
 
 #[derive(Debug)]
-struct Keeping;
+struct Provider {
+    takes_keys: bool,
+}
 
-impl DtlsProvider for Keeping {
+impl DtlsProvider for Provider {
     fn generate_certificate(&self) -> Option<DtlsCert> {
         str0m::crypto::from_feature_flags()
             .dtls_provider
@@ -53,26 +70,61 @@ impl DtlsProvider for Keeping {
         version: DtlsVersion,
         mtu: Option<usize>,
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
-        let inner = str0m::crypto::from_feature_flags().dtls_provider.new_dtls(
-            certificate,
-            now,
-            version,
-            mtu,
-        )?;
-        Ok(Box::new(KeepingInstance {
+        let certificate = dimpl::DtlsCertificate {
+            certificate: certificate.certificate.clone(),
+            private_key: certificate.private_key.clone(),
+        };
+        let config = configured(mtu)?;
+        let inner = match version {
+            DtlsVersion::Dtls12 => Dtls::new_12(config, certificate, now),
+            DtlsVersion::Dtls13 => Dtls::new_13(config, certificate, now),
+            DtlsVersion::Auto => Dtls::new_auto(config, certificate, now),
+            _ => return Err(CryptoError::Other(format!("DTLS {version} is not known"))),
+        };
+        Ok(Box::new(Instance {
             inner,
+            takes_keys: self.takes_keys,
             has_shown_certificate: false,
         }))
     }
 }
 
-#[derive(Debug)]
-struct KeepingInstance {
-    inner: Box<dyn DtlsInstance>,
+/// The configuration for records of that size; the one that was asked for first is kept.
+fn configured(mtu: Option<usize>) -> Result<Arc<Config>, CryptoError> {
+    static KEPT: OnceLock<(Option<usize>, Arc<Config>)> = OnceLock::new();
+    if let Some((kept, config)) = KEPT.get()
+        && *kept == mtu
+    {
+        return Ok(Arc::clone(config));
+    }
+    // ICE has shown that the peer is where it says, before the first record: a cookie would show it once more.
+    let mut builder = Config::builder()
+        .with_crypto_provider(dimpl::crypto::aws_lc_rs::default_provider())
+        .use_server_cookie(false);
+    if let Some(mtu) = mtu {
+        builder = builder.mtu(mtu);
+    }
+    let config = builder.build();
+    let config = Arc::new(config.map_err(|error| CryptoError::Other(error.to_string()))?);
+    KEPT.get_or_init(|| (mtu, Arc::clone(&config)));
+    Ok(config)
+}
+
+struct Instance {
+    inner: Dtls,
+    takes_keys: bool,
     has_shown_certificate: bool,
 }
 
-impl DtlsInstance for KeepingInstance {
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Instance")
+            .field("takes_keys", &self.takes_keys)
+            .finish_non_exhaustive()
+    }
+}
+
+impl DtlsInstance for Instance {
     fn set_active(&mut self, active: bool) {
         self.inner.set_active(active);
     }
@@ -83,6 +135,9 @@ impl DtlsInstance for KeepingInstance {
 
     fn poll_output<'a>(&mut self, buf: &'a mut [u8]) -> DtlsOutput<'a> {
         let output = self.inner.poll_output(buf);
+        if !self.takes_keys {
+            return output;
+        }
         if let DtlsOutput::PeerCert(_) = &output {
             self.has_shown_certificate = true;
         }

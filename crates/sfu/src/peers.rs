@@ -85,8 +85,8 @@ impl Sfu {
             });
         Self {
             common: Common {
-                key_taking: Arc::new(handshake::provider(&crypto)),
-                crypto: Arc::new(crypto),
+                key_taking: Arc::new(handshake::key_taking(&crypto)),
+                crypto: Arc::new(handshake::plain(&crypto)),
                 certificate,
                 candidates: candidates.clone(),
             },

@@ -113,6 +113,11 @@ impl Udp {
                     each(source, datagram);
                 }
             }
+            // Whatever comes from now on is told anew.
+            if count < BATCH_SIZE {
+                self.readable = false;
+                return;
+            }
         }
     }
 

@@ -25,7 +25,7 @@ struct Cutting(SrtpProfile);
 
 impl DtlsProvider for Cutting {
     fn generate_certificate(&self) -> Option<DtlsCert> {
-        Keeping.generate_certificate()
+        Provider { takes_keys: true }.generate_certificate()
     }
 
     fn new_dtls(
@@ -178,7 +178,7 @@ impl Net {
     pub(crate) fn new(profile: Profile, server_is_active: bool) -> Self {
         let now = Instant::now();
         let base = str0m::crypto::from_feature_flags();
-        let mut server = End::new(provider(&base), "192.0.2.1:7000", now);
+        let mut server = End::new(key_taking(&base), "192.0.2.1:7000", now);
         let mut client = End::new(client_of(profile), "192.0.2.2:7000", now);
         let credentials = |end: &mut End| {
             let api = end.rtc.direct_api();
