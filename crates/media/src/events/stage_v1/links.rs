@@ -12,6 +12,10 @@ use super::message::Pid;
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// Doublings at most.
 const RETRY_DOUBLINGS_MAX: u32 = 4;
+/// Questions that a session may put at once: more than there are publishers on a stage, twice over...
+const ASKS_MAX: u32 = 64;
+/// ...and how soon it may put another one then. Each costs `stage` a subscription's beginning and end, and two events.
+const ASK_INTERVAL: Duration = Duration::from_millis(125);
 
 /// The subscriptions of one session.
 #[derive(Debug, Default)]
@@ -19,6 +23,9 @@ pub(super) struct Links {
     by_publisher: BTreeMap<ParticipantId, Link>,
     /// Questions so far, so that an answer that comes late is told from one that is waited for.
     asked: u64,
+    /// Questions of late, and since when they have been counted down.
+    recent: u32,
+    counted: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -106,6 +113,13 @@ impl Links {
                 }) if again.is_some_and(|again| again <= now) => *in_vain,
                 Some(_) => continue,
             };
+            if !self.may_ask(now) {
+                let again = Some(now + ASK_INTERVAL);
+                let phase = Phase::Refused { again, in_vain };
+                self.by_publisher
+                    .insert(publisher.clone(), Link { publish, phase });
+                continue;
+            }
             self.asked = self.asked.saturating_add(1);
             let ask = self.asked;
             let phase = Phase::Asking { ask, in_vain };
@@ -115,6 +129,21 @@ impl Links {
             steps.push(Step::Ask { ask, publisher });
         }
         steps
+    }
+
+    /// Whether another question may be put now; if so it counts.
+    fn may_ask(&mut self, now: Instant) -> bool {
+        let counted = *self.counted.get_or_insert(now);
+        let since = now.saturating_duration_since(counted);
+        let passed =
+            u32::try_from(since.as_millis() / ASK_INTERVAL.as_millis()).unwrap_or(ASKS_MAX);
+        if passed > 0 {
+            self.recent = self.recent.saturating_sub(passed);
+            self.counted = Some(now);
+        }
+        let is_allowed = self.recent < ASKS_MAX;
+        self.recent += u32::from(is_allowed);
+        is_allowed
     }
 
     /// `stage` has answered a question about a publisher.
@@ -228,5 +257,40 @@ impl Links {
                 Phase::Asking { .. } | Phase::Live { .. } => None,
             });
         waits.min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "where simulated time begins")]
+    fn beginning() -> Instant {
+        Instant::now()
+    }
+
+    // T45: a client that changes its mind all the time costs `stage` little.
+    #[test]
+    fn t45_a_session_that_wants_and_does_not_want_again_and_again_asks_a_few_times_a_second() {
+        let ana = ParticipantId::parse("ana").unwrap();
+        let wanted = BTreeMap::from([(&ana, ConnectionId(1))]);
+        let mut links = Links::default();
+        let (mut now, mut asks) = (beginning(), 0);
+        for _ in 0..2_000 {
+            let steps = links.follow(&wanted, now);
+            asks += steps
+                .iter()
+                .filter(|step| matches!(step, Step::Ask { .. }))
+                .count();
+            links.follow(&BTreeMap::new(), now);
+            now += Duration::from_millis(5);
+        }
+        // Ten seconds have passed.
+        assert!((64..=64 + 80).contains(&asks), "{asks}");
+        // It is asked again by itself once it may.
+        let refused = links.follow(&wanted, now);
+        assert!(refused.len() <= 1);
+        let later = now + Duration::from_secs(1);
+        assert_eq!(links.follow(&wanted, later).len() + refused.len(), 1);
     }
 }

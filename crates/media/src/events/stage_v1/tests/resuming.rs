@@ -156,7 +156,7 @@ fn a_client_that_lost_joined_too_is_told_everything() {
 fn failures_that_wait_for_a_lost_client_are_few() {
     let mut run = Run::with_feed();
     run.handle(Input::Lost);
-    for publish in 1..100 {
+    for publish in 1..60 {
         run.handle(Input::Roster(roster(&[("ana", publish, "")])));
         run.answered("ana", Answer::Refused(Refusal::QuotaExceeded));
     }
