@@ -1,6 +1,7 @@
 //! What goes in and what comes out.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::{ConnectionId, ErrorCode, limits};
@@ -203,7 +204,7 @@ pub enum Start {
 
 /// The name of a simulcast layer: its RID (RFC 8851), or [`LayerLabel::ONLY`] where there is one encoding without a name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LayerLabel(Box<str>);
+pub struct LayerLabel(Arc<str>);
 
 impl LayerLabel {
     /// What the only encoding of a publisher without simulcast is called.
