@@ -114,36 +114,7 @@ impl Sources {
     fn encode_media(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
         let counters = self.media.counters();
         let gauges = self.media.gauges();
-        counter(
-            encoder,
-            "rtp_packets_in",
-            "RTP packets from publishers",
-            counters.packets_in,
-        )?;
-        counter(
-            encoder,
-            "rtp_bytes_in",
-            "RTP payload bytes from publishers",
-            counters.bytes_in,
-        )?;
-        counter(
-            encoder,
-            "rtp_packets_out",
-            "RTP packets to subscribers",
-            counters.packets_out,
-        )?;
-        counter(
-            encoder,
-            "rtp_bytes_out",
-            "RTP payload bytes to subscribers",
-            counters.bytes_out,
-        )?;
-        counter(
-            encoder,
-            "rtp_packets_relayed",
-            "RTP packets from one worker to another",
-            counters.packets_relayed,
-        )?;
+        encode_packets(encoder, &counters)?;
         let mut drops = encoder.encode_descriptor(
             "media_drops",
             "What media has dropped, by reason: RTP packets, datagrams of nobody, sends into a full socket, RTP packets for a slow worker",
@@ -158,66 +129,27 @@ impl Sources {
         ] {
             ConstCounter::new(count).encode(drops.encode_family(&[("reason", reason)])?)?;
         }
-        counter(
-            encoder,
-            "key_frame_requests",
-            "Key frame requests sent to publishers",
-            counters.key_frame_requests,
-        )?;
         for (name, help, count) in [
             (
-                "rtp_packets_retransmitted",
-                "RTP packets sent again because a subscriber has asked for them",
-                counters.packets_retransmitted,
+                "publish_connections",
+                "Publishes that have been admitted",
+                gauges.publishes,
             ),
             (
-                "rtp_retransmissions_refused",
-                "Packets asked for again that are kept no more, or were too many",
-                counters.retransmissions_refused,
+                "subscribe_connections",
+                "Subscriptions that have been admitted",
+                gauges.subscriptions,
             ),
+            ("events_sockets", "Events sockets", gauges.sockets),
             (
-                "layer_switches",
-                "Changes from one simulcast layer to another that subscribers have seen",
-                counters.layer_switches,
-            ),
-            (
-                "video_pauses",
-                "Times that a subscriber's video was paused for want of bandwidth",
-                counters.pauses,
+                "media_tcp_connections",
+                "TCP connections to media ports",
+                gauges.tcp_connections,
             ),
         ] {
-            counter(encoder, name, help, count)?;
+            gauge(encoder, name, help, signed(count))?;
         }
-        counter(
-            encoder,
-            "peer_panics",
-            "Peers that ended by a panic inside their connection",
-            counters.panics,
-        )?;
-        gauge(
-            encoder,
-            "publish_connections",
-            "Publishes that have been admitted",
-            signed(gauges.publishes),
-        )?;
-        gauge(
-            encoder,
-            "subscribe_connections",
-            "Subscriptions that have been admitted",
-            signed(gauges.subscriptions),
-        )?;
-        gauge(
-            encoder,
-            "events_sockets",
-            "Events sockets",
-            signed(gauges.sockets),
-        )?;
-        gauge(
-            encoder,
-            "media_tcp_connections",
-            "TCP connections to media ports",
-            signed(gauges.tcp_connections),
-        )
+        Ok(())
     }
 
     fn encode_api(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
@@ -292,6 +224,70 @@ impl Sources {
             signed(read(&self.writer.waiting)),
         )
     }
+}
+
+/// What workers count.
+fn encode_packets(encoder: &mut DescriptorEncoder, counters: &sfu::Counters) -> fmt::Result {
+    for (name, help, count) in [
+        (
+            "rtp_packets_in",
+            "RTP packets from publishers",
+            counters.packets_in,
+        ),
+        (
+            "rtp_bytes_in",
+            "RTP payload bytes from publishers",
+            counters.bytes_in,
+        ),
+        (
+            "rtp_packets_out",
+            "RTP packets to subscribers",
+            counters.packets_out,
+        ),
+        (
+            "rtp_bytes_out",
+            "RTP payload bytes to subscribers",
+            counters.bytes_out,
+        ),
+        (
+            "rtp_packets_relayed",
+            "RTP packets from one worker to another",
+            counters.packets_relayed,
+        ),
+        (
+            "key_frame_requests",
+            "Key frame requests sent to publishers",
+            counters.key_frame_requests,
+        ),
+        (
+            "rtp_packets_retransmitted",
+            "RTP packets sent again because a subscriber has asked for them",
+            counters.packets_retransmitted,
+        ),
+        (
+            "rtp_retransmissions_refused",
+            "Packets asked for again that are kept no more, or were too many",
+            counters.retransmissions_refused,
+        ),
+        (
+            "layer_switches",
+            "Changes from one simulcast layer to another that subscribers have seen",
+            counters.layer_switches,
+        ),
+        (
+            "video_pauses",
+            "Times that a subscriber's video was paused for want of bandwidth",
+            counters.pauses,
+        ),
+        (
+            "peer_panics",
+            "Peers that ended by a panic inside their connection",
+            counters.panics,
+        ),
+    ] {
+        counter(encoder, name, help, count)?;
+    }
+    Ok(())
 }
 
 fn counter(encoder: &mut DescriptorEncoder, name: &str, help: &str, value: u64) -> fmt::Result {

@@ -129,48 +129,36 @@ impl Config {
         let token_clock_skew = settings.token_clock_skew.expect(in_defaults).0;
 
         if mode == Mode::Dev {
-            for (key, address) in [("http", http), ("media.listen", media_listen)] {
-                if !address.ip().is_loopback() {
-                    let what = "dev serves this machine only (its access key is public); \
-                                use `downstage serve` for other addresses";
-                    return Err(invalid(key, what));
-                }
-            }
+            only_loopback(&[("http", http), ("media.listen", media_listen)])?;
         }
-        between(
-            "session_grace",
-            session_grace,
-            Duration::ZERO,
-            Duration::from_hours(24),
-        )?;
         let hour = Duration::from_hours(1);
-        between(
-            "liveness_timeout",
-            liveness_timeout,
-            Duration::from_secs(1),
-            hour,
-        )?;
-        between(
-            "retention",
-            retention,
-            Duration::from_secs(1),
-            Duration::from_hours(24 * 3_650),
-        )?;
-        between("token_clock_skew", token_clock_skew, Duration::ZERO, hour)?;
+        for (key, value, least, most) in [
+            (
+                "session_grace",
+                session_grace,
+                Duration::ZERO,
+                Duration::from_hours(24),
+            ),
+            (
+                "liveness_timeout",
+                liveness_timeout,
+                Duration::from_secs(1),
+                hour,
+            ),
+            (
+                "retention",
+                retention,
+                Duration::from_secs(1),
+                Duration::from_hours(24 * 3_650),
+            ),
+            ("token_clock_skew", token_clock_skew, Duration::ZERO, hour),
+        ] {
+            between(key, value, least, most)?;
+        }
         let workers = settings.media.workers.unwrap_or_else(cores);
-        if !(1..=WORKERS_MAX).contains(&workers) {
-            return Err(invalid(
-                "media.workers",
-                format!("must lie between 1 and {WORKERS_MAX}"),
-            ));
-        }
+        within("media.workers", workers, WORKERS_MAX)?;
         let viewers = settings.media.stage_viewers_per_worker.expect(in_defaults);
-        if !(1..=STAGE_VIEWERS_MAX).contains(&viewers) {
-            return Err(invalid(
-                "media.stage_viewers_per_worker",
-                format!("must lie between 1 and {STAGE_VIEWERS_MAX}"),
-            ));
-        }
+        within("media.stage_viewers_per_worker", viewers, STAGE_VIEWERS_MAX)?;
         if let Some(token) = &settings.metrics.token {
             long_enough("metrics.token", token)?;
         }
@@ -210,6 +198,26 @@ impl Config {
             access_keys: access_keys(mode, keys)?,
         })
     }
+}
+
+/// `dev` has an access key that everybody knows.
+fn only_loopback(addresses: &[(&'static str, SocketAddr)]) -> Result<(), ConfigError> {
+    for (key, address) in addresses {
+        if !address.ip().is_loopback() {
+            let what = "dev serves this machine only (its access key is public); \
+                        use `downstage serve` for other addresses";
+            return Err(invalid(*key, what));
+        }
+    }
+    Ok(())
+}
+
+/// From one up to a bound.
+fn within(key: &'static str, value: usize, most: usize) -> Result<(), ConfigError> {
+    if (1..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(invalid(key, format!("must lie between 1 and {most}")))
 }
 
 fn read(path: &Path) -> Result<Settings, ConfigError> {
