@@ -26,8 +26,8 @@ class Feed {
   }
 
   async offer() {
-    await this.connection.setLocalDescription();
     this.offers += 1;
+    await this.connection.setLocalDescription();
     return this.connection.localDescription.sdp;
   }
 
@@ -69,8 +69,9 @@ class Feed {
   async on_answer({ sdp }) { await this.take(sdp); }
 
   async take(sdp) {
-    this.answers += 1;
     await this.connection.setRemoteDescription({ type: 'answer', sdp });
+    this.answers += 1;
+    if (this.needed) await this.on_need(this.needed);
   }
 
   on_bind({ slots }) { this.binds = Object.fromEntries(slots.map((slot) => [slot.mid, slot])); }
@@ -79,10 +80,18 @@ class Feed {
 
   on_left({ reason }) { this.left = reason; }
 
-  async on_need({ audio, video }) {
+  // One offer at a time: another need waits for the answer to it.
+  async on_need(need) {
     if (this.options.keep) return;
-    this.grow(audio, video);
-    this.say({ type: 'offer', sdp: await this.offer() });
+    if (this.offers > this.answers) {
+      this.needed = need;
+      return;
+    }
+    this.needed = null;
+    this.offers += 1;
+    this.grow(need.audio, need.video);
+    await this.connection.setLocalDescription();
+    this.say({ type: 'offer', sdp: this.connection.localDescription.sdp });
   }
 
   // What is received of whom: `{ pid: { audio, video } }`.
