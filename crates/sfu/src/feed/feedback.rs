@@ -11,7 +11,7 @@ use crate::rtcp::{self, Message};
 use crate::srtp::SrtpError;
 
 /// Most packets that one datagram may ask for; a client that misses more needs a key frame.
-const ASKED_MAX: usize = 512;
+pub(super) const ASKED_MAX: usize = 512;
 /// Most packets that one datagram may tell of: twice as many as are waiting to be told of. A few bytes announce 65,535.
 const TOLD_MAX: usize = 8_192;
 

@@ -13,6 +13,7 @@ mod bind;
 mod choose;
 mod feedback;
 mod header;
+mod resent;
 mod slot;
 mod stream;
 #[cfg(test)]
@@ -261,6 +262,8 @@ impl Feed {
 
     /// Says goodbye for all streams (RFC 3550 section 6.6).
     pub(crate) fn goodbye(&mut self, egress: &mut Egress) {
+        #[cfg(test)]
+        assert!(!self.panics_next, "injected");
         self.wire.goodbye(&self.slots, egress);
     }
 

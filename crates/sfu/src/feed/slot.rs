@@ -1,10 +1,10 @@
 //! One slot of a feed: a section of the client's, with the stream that goes out in it.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use model::ConnectionId;
 
+use super::resent::Resent;
 use super::stream::Stream;
 use crate::codec::{Codec, Kind, Payload};
 use crate::io::Medium;
@@ -14,8 +14,6 @@ use crate::srtp::Indices;
 /// A slot that has been given up stays empty for this long before another publisher gets it, so that no picture of the one is
 /// taken for the other's.
 pub(super) const QUARANTINE: Duration = Duration::from_secs(2);
-/// Retransmissions that are remembered, so that a request that crosses its answer is not answered twice.
-const RESENT_MAX: usize = 64;
 
 /// A slot.
 #[derive(Debug)]
@@ -43,7 +41,7 @@ pub(crate) struct Slot {
     pub(super) is_known: bool,
     pub(super) packets: u32,
     pub(super) octets: u32,
-    resent: VecDeque<(u64, Instant)>,
+    pub(super) resent: Resent,
 }
 
 impl Slot {
@@ -65,7 +63,7 @@ impl Slot {
             is_known: false,
             packets: 0,
             octets: 0,
-            resent: VecDeque::new(),
+            resent: Resent::default(),
         }
     }
 
@@ -118,21 +116,5 @@ impl Slot {
         self.is_paused = false;
         self.left = Some(now);
         self.stream.stop();
-    }
-
-    /// Whether a number may be sent again now; if so it counts as sent.
-    pub(super) fn may_resend(&mut self, index: u64, round_trip: Duration, now: Instant) -> bool {
-        let is_recent = self
-            .resent
-            .iter()
-            .any(|(sent, at)| *sent == index && now.saturating_duration_since(*at) < round_trip);
-        if is_recent {
-            return false;
-        }
-        if self.resent.len() >= RESENT_MAX {
-            self.resent.pop_front();
-        }
-        self.resent.push_back((index, now));
-        true
     }
 }

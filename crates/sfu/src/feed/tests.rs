@@ -208,6 +208,48 @@ fn t43_a_storm_of_requests_is_answered_within_a_budget() {
     assert!(world.counters.retransmissions_refused > 500_000);
 }
 
+// A key frame is a hundred packets and more, and may be lost with all of them.
+#[test]
+fn each_of_hundreds_of_lost_packets_is_sent_again_once_in_a_round_trip() {
+    let mut world = World::new();
+    for sequence in 1..=400 {
+        let packet = world.packet(video(0), sequence, sequence == 1, 100);
+        world.forward(ANA, packet);
+    }
+    world.sent();
+    for _ in 0..3 {
+        let wishes = world.says(&nack(world.ssrc(VIDEO), 1, 23));
+        world.resend(&wishes);
+    }
+    assert_eq!(world.sent().len(), 391);
+    world.now += Duration::from_millis(200);
+    let wishes = world.says(&nack(world.ssrc(VIDEO), 1, 23));
+    world.resend(&wishes);
+    assert_eq!(world.sent().len(), 391);
+}
+
+// What could not be sent is not taken for sent.
+#[test]
+fn a_packet_that_could_not_be_sent_again_may_be_asked_for_at_once() {
+    let mut world = World::new();
+    for sequence in 1..=10 {
+        let packet = world.packet(video(0), sequence, sequence == 1, 100);
+        world.forward(ANA, packet);
+    }
+    world.sent();
+    let path = (
+        crate::io::Transport::Udp,
+        std::net::SocketAddr::from(([198, 51, 100, 1], 5_000)),
+    );
+    let asked = nack(world.ssrc(VIDEO), 1, 1);
+    for (way, expected) in [(None, 0), (Some(path), 10), (Some(path), 0)] {
+        world.feed.set_path(way);
+        let wishes = world.says(&asked);
+        world.resend(&wishes);
+        assert_eq!(world.sent().len(), expected);
+    }
+}
+
 // T43.
 #[test]
 fn t43_what_is_asked_of_streams_of_others_is_ignored() {

@@ -257,9 +257,8 @@ impl Wire {
         self.refill(now);
         let bytes = u64::try_from(packet.payload.len()).unwrap_or(u64::MAX);
         let round_trip = self.estimator.round_trip().unwrap_or(ROUND_TRIP_GUESS);
-        if bytes > self.resend_bytes
-            || !slot.may_resend(shifts.index, round_trip.max(RESEND_GAP_MIN), now)
-        {
+        let gap = round_trip.max(RESEND_GAP_MIN);
+        if bytes > self.resend_bytes || slot.resent.is_recent(shifts.index, gap, now) {
             return false;
         }
         let Some((_, Some(payload_type))) = slot.payload(packet.codec) else {
@@ -295,6 +294,7 @@ impl Wire {
         });
         if sent {
             self.resend_bytes = self.resend_bytes.saturating_sub(bytes);
+            slot.resent.note(shifts.index, now);
         }
         sent
     }
