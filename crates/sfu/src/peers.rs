@@ -280,26 +280,29 @@ impl Sfu {
             mutate(rtc, role, counters)
         });
         let is_over = peer.engine.is_over;
-        let mut fault = None;
-        for event in events.drain(..) {
-            if fault.is_none() {
-                fault = self.event(connection, event, now);
-            }
-        }
+        let fault = serve::guarded(|| {
+            let mut events = events.drain(..);
+            events.find_map(|event| self.event(connection, event, now))
+        });
         self.scratch.events = events;
         match (turn, fault) {
-            (Err(Panicked), _) => self.panicked(connection, now),
-            (Ok(()), Some(fault)) => self.end(connection, fault, now),
+            (Err(Panicked), _) | (_, Err(Panicked)) => self.panicked(connection, now),
+            (Ok(()), Ok(Some(fault))) => self.end(connection, fault, now),
             // Without a close from the peer only a handshake ends a connection: by its own timeout, or by a certificate that is
             // not the offer's.
-            (Ok(()), None) if is_over => self.end(connection, PeerFault::Timeout, now),
-            (Ok(()), None) => self.arm(connection, now),
+            (Ok(()), Ok(None)) if is_over => self.end(connection, PeerFault::Timeout, now),
+            (Ok(()), Ok(None)) => self.arm(connection, now),
         }
     }
 
     /// What a connection tells; gives back why it has to end.
     fn event(&mut self, connection: ConnectionId, event: Event, now: Instant) -> Option<PeerFault> {
         let peer = self.peers.get_mut(&connection)?;
+        #[cfg(test)]
+        assert!(
+            !peer.publisher().is_some_and(|source| source.panics_next),
+            "injected"
+        );
         #[expect(
             clippy::wildcard_enum_match_arm,
             reason = "str0m's events are non-exhaustive; the others concern data channels, statistics and ICE details"
@@ -348,8 +351,12 @@ impl Sfu {
 
     fn close(&mut self, connection: ConnectionId, now: Instant) {
         if let Some(peer) = self.peers.get_mut(&connection) {
-            if let Role::Subscriber(feed) = &mut peer.role {
-                feed.goodbye(&mut self.egress);
+            let egress = &mut self.egress;
+            if let Role::Subscriber(feed) = &mut peer.role
+                && serve::guarded(|| feed.goodbye(egress)).is_err()
+            {
+                self.counters.panics += 1;
+                self.egress.discard();
             }
             let mut events = Vec::new();
             let told = peer

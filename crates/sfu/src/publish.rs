@@ -79,6 +79,8 @@ pub(crate) struct Publisher {
     datagrams: Meter,
     bitrate_bps_max: u64,
     pixels_max: u64,
+    #[cfg(test)]
+    pub(crate) panics_next: bool,
 }
 
 /// One track as it comes in.
@@ -176,6 +178,8 @@ impl Publisher {
             datagrams: Meter::new(settings.bitrate_window),
             bitrate_bps_max: settings.publish_bitrate_bps_max,
             pixels_max: u64::from(settings.publish_pixels_max),
+            #[cfg(test)]
+            panics_next: false,
         }
     }
 

@@ -41,7 +41,7 @@ impl Sfu {
             terms,
             agreed,
             now,
-        );
+        )?;
         Ok(Answer {
             sdp,
             slots: Vec::new(),
@@ -136,9 +136,7 @@ impl Sfu {
         let slots = feed.told_slots();
         // What has waited for a slot gets one now.
         self.choosing.insert(connection);
-        self.drive(connection, now, |rtc, _, _| {
-            rtc.handle_input(RtcInput::Timeout(now))
-        });
+        self.begin_turn(connection, now)?;
         Ok(Answer { sdp, slots })
     }
 
@@ -183,7 +181,7 @@ impl Sfu {
         let sdp = feed.answer(terms, &local);
         let slots = feed.told_slots();
         let role = Role::Subscriber(Box::new(feed));
-        self.admit(connection, engine, role, terms, Vec::new(), now);
+        self.admit(connection, engine, role, terms, Vec::new(), now)?;
         Ok(Answer { sdp, slots })
     }
 
@@ -195,7 +193,7 @@ impl Sfu {
         terms: &Terms,
         agreed: Vec<Agreed>,
         now: Instant,
-    ) {
+    ) -> Result<(), PeerFault> {
         self.demux.name(&engine.local().ufrag, connection);
         let peer = Peer {
             engine,
@@ -210,9 +208,19 @@ impl Sfu {
             heard: now,
         };
         self.peers.insert(connection, Box::new(peer));
+        self.begin_turn(connection, now)
+    }
+
+    /// Drives a peer whose offer has just been taken. An offer that has ended its peer has no answer.
+    fn begin_turn(&mut self, connection: ConnectionId, now: Instant) -> Result<(), PeerFault> {
         self.drive(connection, now, |rtc, _, _| {
             rtc.handle_input(RtcInput::Timeout(now))
         });
+        if self.peers.contains_key(&connection) {
+            Ok(())
+        } else {
+            Err(PeerFault::Fault(ErrorCode::InternalServerException))
+        }
     }
 
     /// An SSRC that no other feed of this worker has. Feeds have keys of their own, so it is only within one that two streams

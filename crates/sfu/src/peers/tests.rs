@@ -65,7 +65,11 @@ fn check(sfu: &Sfu, id: u64, is_nominated: bool) -> Vec<u8> {
 
 /// Hands the peer's check in; gives back what comes out.
 fn checked(sfu: &mut Sfu, id: u64, now: Now) -> Vec<Output> {
-    let contents = check(sfu, id, false);
+    checked_as(sfu, id, false, now)
+}
+
+fn checked_as(sfu: &mut Sfu, id: u64, is_nominated: bool, now: Now) -> Vec<Output> {
+    let contents = check(sfu, id, is_nominated);
     let source: SocketAddr = format!("198.51.100.{id}:5000").parse().unwrap();
     let datagram = Datagram {
         transport: Transport::Udp,
@@ -111,6 +115,64 @@ fn t48_a_panic_inside_one_connection_ends_that_peer_and_no_other() {
 }
 
 #[test]
+fn t48_a_panic_in_what_a_publisher_sends_ends_that_publisher() {
+    let now = beginning();
+    let mut sfu = stage(now);
+    let source = sfu.source(ConnectionId(1)).unwrap();
+    source.panics_next = true;
+    // Its connection tells that there is a way.
+    let outputs = checked_as(&mut sfu, 1, true, now);
+    assert_eq!(closed(&outputs), [1], "{outputs:?}");
+    assert_eq!(sfu.counters().panics, 1);
+    for id in 2..=3 {
+        assert!(is_answered(&checked(&mut sfu, id, now)));
+    }
+}
+
+#[test]
+fn t48_a_panic_in_a_goodbye_ends_that_feed_and_no_other() {
+    let now = beginning();
+    let mut sfu = stage(now);
+    poison(&mut sfu, 2);
+    let connection = ConnectionId(2);
+    sfu.handle(Input::Close { connection }, now);
+    assert_eq!(sfu.counters().panics, 1);
+    assert!(!sfu.peers.contains_key(&connection));
+    let source = sfu.source(ConnectionId(1)).unwrap();
+    assert_eq!(source.subscribers.len(), 1);
+    assert!(is_answered(&checked(&mut sfu, 3, now)));
+}
+
+#[test]
+fn t48_an_offer_that_ends_its_feed_is_not_answered_as_if_it_had_not() {
+    let now = beginning();
+    let mut sfu = stage(now);
+    let connection = ConnectionId(4);
+    let offer = || Offer::parse(SUBSCRIBE, Direction::Feed).unwrap();
+    let input = Input::Feed {
+        connection,
+        offer: offer(),
+    };
+    sfu.handle(input, now);
+    while sfu.poll_output().is_some() {}
+    sfu.peers.get_mut(&connection).unwrap().engine.panics_next = true;
+    let input = Input::Reoffer {
+        connection,
+        offer: offer(),
+    };
+    sfu.handle(input, now);
+    let outputs: Vec<_> = std::iter::from_fn(|| sfu.poll_output()).collect();
+    assert_eq!(closed(&outputs), [4], "{outputs:?}");
+    let fault = PeerFault::Fault(ErrorCode::InternalServerException);
+    assert!(
+        outputs.iter().any(|output| {
+            matches!(output, Output::Answer { result: Err(found), .. } if *found == fault)
+        }),
+        "{outputs:?}"
+    );
+}
+
+#[test]
 fn t48_a_panic_during_a_restart_ends_that_peer() {
     let now = beginning();
     let mut sfu = stage(now);
@@ -137,6 +199,18 @@ fn t48_a_panic_during_a_restart_ends_that_peer() {
         "{outputs:?}"
     );
     assert!(is_answered(&checked(&mut sfu, 3, now)));
+}
+
+/// The peers that have ended.
+fn closed(outputs: &[Output]) -> Vec<u64> {
+    let ended = |output: &Output| {
+        if let Output::Closed { connection, .. } = output {
+            Some(connection.0)
+        } else {
+            None
+        }
+    };
+    outputs.iter().filter_map(ended).collect()
 }
 
 fn poison(sfu: &mut Sfu, id: u64) {
