@@ -15,7 +15,6 @@ use crate::engine::{Common, Panicked};
 use crate::feed::Wishes;
 use crate::handshake;
 use crate::io::Transport;
-use crate::packet::Packet;
 use crate::peer::{Peer, Role};
 use crate::publish::Taken;
 use crate::timers::{Grid, Timers};
@@ -52,8 +51,8 @@ pub struct Sfu {
     choosing: BTreeSet<ConnectionId>,
     egress: Egress,
     counters: Counters,
-    /// Rounds of forwarding: who comes first changes with each.
-    rounds: usize,
+    round: serve::Round,
+    left: Left,
     /// The last moment that was told.
     now: Option<Instant>,
     ssrcs: u32,
@@ -65,9 +64,17 @@ pub struct Sfu {
 struct Scratch {
     events: Vec<Event>,
     wishes: Wishes,
-    bursts: Vec<(ConnectionId, Vec<Arc<Packet>>)>,
-    /// Feeds, and which of the bursts are for them.
-    pairs: Vec<(ConnectionId, usize)>,
+}
+
+/// What is left of a turn. It goes on as its outputs are taken, so that what is sealed for one feed is on its way, and its
+/// buffer free and still in the processor's cache, before the next one's turn.
+#[derive(Clone, Copy, Debug)]
+enum Left {
+    Nothing,
+    /// Feeds to forward to, and then as below.
+    Feeds(Now),
+    /// Peers whose deadlines have come, and layers to be chosen.
+    Timers(Now),
 }
 
 impl Sfu {
@@ -102,7 +109,8 @@ impl Sfu {
             choosing: BTreeSet::new(),
             egress: Egress::default(),
             counters: Counters::default(),
-            rounds: 0,
+            round: serve::Round::default(),
+            left: Left::Nothing,
             now: None,
             ssrcs: 0,
             scratch: Scratch::default(),
@@ -111,6 +119,7 @@ impl Sfu {
 
     /// Takes one input.
     pub fn handle(&mut self, input: Input<'_>, now: Now) {
+        self.finish_turn();
         let now = now.mono;
         self.now = Some(now);
         match input {
@@ -163,18 +172,14 @@ impl Sfu {
         }
     }
 
-    /// Forwards what has come in since the last call and does what is due.
+    /// Forwards what has come in since the last call and does what is due. Most of it happens as the outputs are taken, all of
+    /// which belong to the same moment.
     pub fn handle_timeout(&mut self, now: Now) {
+        self.finish_turn();
         self.now = Some(now.mono);
-        self.forward(now.mono);
-        // Only those that are due at the beginning, so that no peer can keep the worker here.
-        let due: Vec<_> = std::iter::from_fn(|| self.timers.take(now.mono)).collect();
-        for connection in due {
-            self.wake(connection, now);
-        }
-        for connection in std::mem::take(&mut self.choosing) {
-            self.choose(connection, now.mono);
-        }
+        self.relay();
+        self.begin_round();
+        self.left = Left::Feeds(now);
     }
 
     /// When `handle_timeout` is to be called next if nothing comes in.
@@ -188,7 +193,46 @@ impl Sfu {
 
     /// The next effect, until there are none.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.egress.outputs.pop_front()
+        loop {
+            let output = self.egress.outputs.pop_front();
+            if output.is_some() || !self.go_on() {
+                return output;
+            }
+        }
+    }
+
+    /// A part of what is left; `false` if there was none.
+    fn go_on(&mut self) -> bool {
+        match self.left {
+            Left::Nothing => return false,
+            Left::Feeds(now) => {
+                if !self.serve_next(now.mono) {
+                    self.end_round(now.mono);
+                    self.left = Left::Timers(now);
+                }
+            }
+            Left::Timers(now) => {
+                self.left = Left::Nothing;
+                self.do_due(now);
+            }
+        }
+        true
+    }
+
+    /// Does the rest of a turn whose outputs nobody has taken.
+    fn finish_turn(&mut self) {
+        while self.go_on() {}
+    }
+
+    fn do_due(&mut self, now: Now) {
+        // Only those that are due at the beginning, so that no peer can keep the worker here.
+        let due: Vec<_> = std::iter::from_fn(|| self.timers.take(now.mono)).collect();
+        for connection in due {
+            self.wake(connection, now);
+        }
+        for connection in std::mem::take(&mut self.choosing) {
+            self.choose(connection, now.mono);
+        }
     }
 
     /// Takes the buffer of a [`crate::Transmit`] back that has been sent, so that the next one needs no new one.

@@ -18,63 +18,99 @@ use crate::publish::Publisher;
 /// arrive at once, and late.
 const CACHED_PACKETS_MAX: usize = 96;
 
-impl Sfu {
-    /// Feed by feed: all packets of all publishers that it gets, so that they leave together.
-    pub(super) fn forward(&mut self, now: Instant) {
-        self.relay();
-        let mut bursts = std::mem::take(&mut self.scratch.bursts);
-        let mut pairs = std::mem::take(&mut self.scratch.pairs);
-        for publisher in std::mem::take(&mut self.pending) {
-            let Some(source) = self.source(publisher) else {
-                continue;
-            };
-            pairs.extend(source.subscribers.iter().map(|feed| (*feed, bursts.len())));
-            bursts.push((publisher, source.take_pending()));
+/// One round of forwarding.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    bursts: Vec<(ConnectionId, Vec<Arc<Packet>>)>,
+    /// Feeds, and which of the bursts are for them; those of one feed stand together.
+    pairs: Vec<(ConnectionId, usize)>,
+    /// The first pair that is not served yet.
+    next: usize,
+    /// Rounds so far: who comes first changes with each.
+    number: usize,
+}
+
+impl Round {
+    /// All bursts are there: puts feeds in their order.
+    fn begin(&mut self) {
+        if self.bursts.len() > 1 {
+            self.pairs.sort_unstable();
         }
-        if bursts.len() > 1 {
-            pairs.sort_unstable();
-        }
-        self.rounds = self.rounds.wrapping_add(1);
-        let mut first = self.rounds.checked_rem(pairs.len()).unwrap_or(0);
+        self.number = self.number.wrapping_add(1);
+        let mut first = self.number.checked_rem(self.pairs.len()).unwrap_or(0);
         // A feed is not cut in two.
         while let (Some(this), Some(before)) = (
-            pairs.get(first),
-            first.checked_sub(1).and_then(|before| pairs.get(before)),
+            self.pairs.get(first),
+            first
+                .checked_sub(1)
+                .and_then(|before| self.pairs.get(before)),
         ) && this.0 == before.0
         {
             first -= 1;
         }
-        pairs.rotate_left(first);
-        let mut last = None;
-        for (connection, burst) in pairs.drain(..) {
-            if last != Some(connection) {
-                self.egress.flush();
-                last = Some(connection);
-            }
-            let Some((publisher, packets)) = bursts.get(burst) else {
+        self.pairs.rotate_left(first);
+        self.next = 0;
+    }
+}
+
+impl Sfu {
+    /// Collects what has come in, and who gets it.
+    pub(super) fn begin_round(&mut self) {
+        for publisher in std::mem::take(&mut self.pending) {
+            let (peers, mirrors) = (&mut self.peers, &mut self.mirrors);
+            let Some(source) = relay::source_mut(peers, mirrors, publisher) else {
                 continue;
             };
-            let Some(feed) = self
-                .peers
-                .get_mut(&connection)
-                .and_then(|peer| peer.feed_mut())
-            else {
-                continue;
-            };
-            let (egress, counters) = (&mut self.egress, &mut self.counters);
-            let forwarded = guarded(|| {
-                feed.forward(*publisher, packets, egress, counters, now);
-                feed.choice_is_due(now)
-            });
-            match forwarded {
-                Ok(false) => {}
-                Ok(true) => {
-                    self.choosing.insert(connection);
+            let burst = self.round.bursts.len();
+            let feeds = source.subscribers.iter().map(|feed| (*feed, burst));
+            self.round.pairs.extend(feeds);
+            self.round.bursts.push((publisher, source.take_pending()));
+        }
+        self.round.begin();
+    }
+
+    /// Forwards to one feed all packets of all publishers that it gets, so that they leave together. `false` if all are served.
+    pub(super) fn serve_next(&mut self, now: Instant) -> bool {
+        let Some(&(connection, _)) = self.round.pairs.get(self.round.next) else {
+            return false;
+        };
+        let mut feed = self
+            .peers
+            .get_mut(&connection)
+            .and_then(|peer| peer.feed_mut());
+        let (egress, counters) = (&mut self.egress, &mut self.counters);
+        let forwarded = guarded(|| {
+            while let Some((_, burst)) = self
+                .round
+                .pairs
+                .get(self.round.next)
+                .filter(|(next, _)| *next == connection)
+            {
+                // Before a panic could have it done again.
+                self.round.next += 1;
+                if let (Some(feed), Some((publisher, packets))) =
+                    (&mut feed, self.round.bursts.get(*burst))
+                {
+                    feed.forward(*publisher, packets, egress, counters, now);
                 }
-                Err(Panicked) => self.panicked(connection, now),
             }
+            feed.is_some_and(|feed| feed.choice_is_due(now))
+        });
+        match forwarded {
+            Ok(false) => {}
+            Ok(true) => {
+                self.choosing.insert(connection);
+            }
+            Err(Panicked) => self.panicked(connection, now),
         }
         self.egress.flush();
+        true
+    }
+
+    /// All feeds are served.
+    pub(super) fn end_round(&mut self, now: Instant) {
+        self.round.pairs.clear();
+        let mut bursts = std::mem::take(&mut self.round.bursts);
         for (publisher, mut packets) in bursts.drain(..) {
             packets.clear();
             if let Some(source) = self.source(publisher) {
@@ -82,8 +118,7 @@ impl Sfu {
             }
             self.publisher_news(publisher, now);
         }
-        self.scratch.bursts = bursts;
-        self.scratch.pairs = pairs;
+        self.round.bursts = bursts;
     }
 
     /// What a publisher's media has told that others want to know.

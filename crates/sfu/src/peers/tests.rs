@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use str0m::ice::{StunMessage, TransId};
 
 use super::*;
+use crate::packet::Packet;
 use crate::{Datagram, Direction, Offer, PatchFault};
 
 const PUBLISH: &str = include_str!("../../tests/sfu/offers/ffmpeg-dtls-passive.sdp");

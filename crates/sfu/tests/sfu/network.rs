@@ -271,31 +271,36 @@ impl Network {
         let mut has_moved = false;
         while let Some(output) = self.sfu.poll_output() {
             has_moved = true;
-            let Output::Transmit(transmit) = output else {
-                self.told.push(output);
-                continue;
-            };
-            let segment = transmit.segment.unwrap_or(transmit.contents.len());
-            for contents in transmit.contents.chunks(segment) {
-                check_index(&mut self.indices, contents);
-                let to = self.clients.iter_mut().find(|(_, client)| {
-                    client.seen_as.unwrap_or(client.address) == transmit.destination
-                        && client.transport == transmit.transport
-                });
-                if let Some((connection, client)) = to
-                    && (self.filter)(Leg::Down(*connection), contents)
-                {
-                    match self.links.get_mut(&Leg::Down(*connection)) {
-                        Some(link) => link.push(contents, self.now.mono),
-                        None => {
-                            client.receive(SERVER.parse().unwrap(), contents, self.now.mono);
-                        }
+            self.deliver(output);
+        }
+        has_moved
+    }
+
+    /// Carries one output out.
+    pub(crate) fn deliver(&mut self, output: Output) {
+        let Output::Transmit(transmit) = output else {
+            self.told.push(output);
+            return;
+        };
+        let segment = transmit.segment.unwrap_or(transmit.contents.len());
+        for contents in transmit.contents.chunks(segment) {
+            check_index(&mut self.indices, contents);
+            let to = self.clients.iter_mut().find(|(_, client)| {
+                client.seen_as.unwrap_or(client.address) == transmit.destination
+                    && client.transport == transmit.transport
+            });
+            if let Some((connection, client)) = to
+                && (self.filter)(Leg::Down(*connection), contents)
+            {
+                match self.links.get_mut(&Leg::Down(*connection)) {
+                    Some(link) => link.push(contents, self.now.mono),
+                    None => {
+                        client.receive(SERVER.parse().unwrap(), contents, self.now.mono);
                     }
                 }
             }
-            self.sent.push(transmit);
         }
-        has_moved
+        self.sent.push(transmit);
     }
 
     /// Takes off imperfect ways what has come to their ends.
