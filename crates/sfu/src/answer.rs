@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::codec::{self, Codec, Kind, Payload};
+use crate::codec::{self, Codec, Kind, Payload, Redundant};
 use crate::io::LayerLabel;
 use crate::offer::{Credentials, Section, Setup, Terms};
 use crate::simulcast;
@@ -39,7 +39,7 @@ pub(crate) fn normalised_offer(
             Kind::Audio => "m=audio 9 UDP/TLS/RTP/SAVPF",
             Kind::Video => "m=video 9 UDP/TLS/RTP/SAVPF",
         });
-        for number in payloads.iter().flat_map(numbers) {
+        for number in payloads.iter().flat_map(Payload::numbers) {
             push(&mut sdp, format_args!(" {number}"));
         }
         push(
@@ -92,10 +92,6 @@ fn push_layers(
     );
 }
 
-fn numbers(payload: &Payload) -> impl Iterator<Item = u8> {
-    std::iter::once(payload.number).chain(payload.rtx)
-}
-
 fn push_payload(sdp: &mut String, payload: &Payload) {
     let number = payload.number;
     let encoding = payload.codec.encoding();
@@ -106,10 +102,22 @@ fn push_payload(sdp: &mut String, payload: &Payload) {
     if !payload.format.is_empty() {
         push(sdp, format_args!("a=fmtp:{number} {}\r\n", payload.format));
     }
+    push_redundant(sdp, payload);
     if let Some(rtx) = payload.rtx {
         push(
             sdp,
             format_args!("a=rtpmap:{rtx} rtx/90000\r\na=fmtp:{rtx} apt={number}\r\n"),
+        );
+    }
+}
+
+/// Redundant audio repeats one payload type; how many times is the sender's (RFC 2198 section 5).
+pub(crate) fn push_redundant(sdp: &mut String, payload: &Payload) {
+    if let Some(Redundant { number, .. }) = payload.redundant {
+        let (encoding, of) = (codec::REDUNDANT, payload.number);
+        push(
+            sdp,
+            format_args!("a=rtpmap:{number} {encoding}\r\na=fmtp:{number} {of}/{of}\r\n"),
         );
     }
 }
@@ -145,7 +153,9 @@ fn push_line(sdp: &mut String, line: &str, current: Option<&Agreed>) {
     if ABSENT.iter().any(|start| line.starts_with(start)) {
         return;
     }
-    if line.starts_with("o=") {
+    if line.starts_with("m=") {
+        push_media(sdp, line, current);
+    } else if line.starts_with("o=") {
         // Whose stack answers is nobody's concern; the session id stays.
         let rest = line
             .split_once(' ')
@@ -171,6 +181,23 @@ fn push_line(sdp: &mut String, line: &str, current: Option<&Agreed>) {
     } else {
         push(sdp, format_args!("{line}\r\n"));
     }
+}
+
+/// The m-line with the stack's payload types in the order of the offer. The stack puts redundant audio first, and whoever is
+/// answered so sends it, at twice the bitrate, though it may not have meant to.
+fn push_media(sdp: &mut String, line: &str, current: Option<&Agreed>) {
+    let words: Vec<_> = line.split(' ').collect();
+    let (head, formats) = words.split_at(words.len().min(3));
+    let mut formats = formats.to_vec();
+    let offered: Vec<_> = current
+        .into_iter()
+        .flat_map(|agreed| &agreed.payloads)
+        .flat_map(Payload::numbers)
+        .map(|number| number.to_string())
+        .collect();
+    formats.sort_by_key(|format| offered.iter().position(|number| number == format));
+    let words: Vec<_> = head.iter().chain(&formats).copied().collect();
+    push(sdp, format_args!("{}\r\n", words.join(" ")));
 }
 
 /// Whether feedback was offered (RFC 4585 section 4.2: an answer adds none) and is used.

@@ -58,6 +58,17 @@ pub(crate) const REMB: &str = "goog-remb";
 /// The feedback that is used (RFC 4585, RFC 5104).
 const FEEDBACK: [&str; 5] = [TRANSPORT_CC, "ccm fir", "nack", "nack pli", REMB];
 
+/// Redundant audio (RFC 2198), as `a=rtpmap` writes it where it repeats Opus.
+pub(crate) const REDUNDANT: &str = "red/48000/2";
+
+/// The payload type that repeats what another one carries (RFC 2198).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Redundant {
+    pub(crate) number: u8,
+    /// Whether the offer names it before the one that it repeats: browsers send what an answer names first.
+    pub(crate) is_preferred: bool,
+}
+
 /// One payload type of an offer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Payload {
@@ -65,6 +76,8 @@ pub(crate) struct Payload {
     pub(crate) number: u8,
     /// The payload type of its retransmissions (RFC 4588).
     pub(crate) rtx: Option<u8>,
+    /// Opus only: the payload type that repeats it.
+    pub(crate) redundant: Option<Redundant>,
     /// The `a=fmtp` parameters as offered.
     pub(crate) format: String,
     /// The `a=rtcp-fb` values of it that are used.
@@ -74,6 +87,17 @@ pub(crate) struct Payload {
 impl Payload {
     pub(crate) fn params(&self) -> FormatParams {
         FormatParams::parse_line(&self.format)
+    }
+
+    /// Its numbers on an m-line, in the order of the offer: media with and without redundancy, then retransmissions.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u8> {
+        let redundant = self.redundant;
+        let is = |is_preferred: bool| {
+            let redundant = redundant.filter(|redundant| redundant.is_preferred == is_preferred);
+            redundant.map(|redundant| redundant.number)
+        };
+        let before = is(true).into_iter();
+        before.chain([self.number]).chain(is(false)).chain(self.rtx)
     }
 
     /// Whether lost packets may be asked for, and come again as they were (RFC 4585 section 6.2.1 without RFC 4588).
@@ -144,14 +168,30 @@ pub(crate) fn payloads(section: &MediaSection<'_>) -> Result<Vec<Payload>, &'sta
             })
             .map(|(at, _)| *at)
     };
+    let place = |number: u8| numbers.iter().position(|at| *at == number);
+    let redundant_of = |number: u8| {
+        let repeats = |at: u8| {
+            let mut words = format_of(at).split('/');
+            words.clone().count() > 1 && words.all(|word| word.parse() == Ok(number))
+        };
+        let (at, _) = maps.iter().find(|(at, encoding)| {
+            encoding.eq_ignore_ascii_case(REDUNDANT) && numbers.contains(at) && repeats(*at)
+        })?;
+        Some(Redundant {
+            number: *at,
+            is_preferred: place(*at) < place(number),
+        })
+    };
     Ok(numbers
         .iter()
         .filter_map(|&number| {
             let (_, encoding) = maps.iter().find(|(at, _)| *at == number)?;
+            let codec = Codec::parse(encoding)?;
             Some(Payload {
-                codec: Codec::parse(encoding)?,
+                codec,
                 number,
                 rtx: rtx_of(number),
+                redundant: redundant_of(number).filter(|_| codec == Codec::Opus),
                 format: format_of(number).to_owned(),
                 feedback: FEEDBACK
                     .into_iter()

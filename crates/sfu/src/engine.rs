@@ -353,6 +353,12 @@ fn configure(common: &Common, agreed: &[Agreed], local: IceCreds) -> str0m::RtcC
         config = config.set_dtls_cert(certificate.clone());
     }
     for payload in agreed.iter().flat_map(|agreed| &agreed.payloads) {
+        if payload.redundant.is_some() {
+            // The only way to name redundant audio to str0m, which goes over to the offer's numbers and, in RTP mode, hands out
+            // the packets as they are.
+            config.codec_config().enable_opus(true, true);
+            continue;
+        }
         let (codec, channels) = match payload.codec {
             Codec::Opus => (RtcCodec::Opus, Some(2)),
             Codec::H264 => (RtcCodec::H264, None),

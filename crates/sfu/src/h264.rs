@@ -119,7 +119,7 @@ fn unit(nal: &[u8]) -> Result<Facts, Malformed> {
         is_start: kind == SPS || slice.begins_key_frame,
         is_b_slice: slice.is_b,
         size: if kind == SPS { Some(size(nal)?) } else { None },
-        picture: None,
+        ..Facts::default()
     })
 }
 

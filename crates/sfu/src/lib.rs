@@ -46,6 +46,7 @@ mod payload;
 mod peer;
 mod peers;
 mod publish;
+mod red;
 mod relay;
 mod ring;
 mod route;

@@ -415,8 +415,11 @@ fn check_together(sections: &[Section], direction: Direction) -> Result<(), Offe
         for payload in &section.payloads {
             let main = (payload.codec.encoding(), payload.format.as_str(), None);
             let rtx = ("rtx/90000", "", Some(payload.number));
+            let red = (codec::REDUNDANT, "", Some(payload.number));
+            let redundant = payload.redundant.map(|redundant| (redundant.number, red));
             for (number, meaning) in std::iter::once((payload.number, main))
                 .chain(payload.rtx.map(|number| (number, rtx)))
+                .chain(redundant)
             {
                 // Sections of one bundle may share numbers that mean the same (RFC 9143 section 9.1).
                 let is_same = *meanings.entry(number).or_insert(meaning) == meaning;

@@ -7,6 +7,7 @@ use str0m::media::Frequency;
 use str0m::rtp::ExtensionValues;
 
 use crate::codec::Codec;
+use crate::red::Red;
 use crate::vp8::Picture;
 
 /// Which of a publisher's streams: its audio, or one encoding of its video in the order of the offer.
@@ -46,12 +47,24 @@ pub(crate) struct Packet {
     pub(crate) is_start: bool,
     /// VP8: where its descriptor numbers the picture.
     pub(crate) picture: Option<Picture>,
+    /// Opus: what came before it is repeated in its payload.
+    pub(crate) red: Option<Red>,
     pub(crate) extensions: Passed,
     /// When it was captured, on our clock.
     pub(crate) captured: Instant,
     /// When it came in.
     pub(crate) arrived: Instant,
     pub(crate) payload: Arc<[u8]>,
+}
+
+impl Packet {
+    /// Its own media, without what is repeated.
+    pub(crate) fn media(&self) -> &[u8] {
+        match self.red {
+            Some(red) => red.primary(&self.payload),
+            None => &self.payload,
+        }
+    }
 }
 
 /// Header extensions that mean the same on the next hop, as their bytes.

@@ -1,6 +1,7 @@
 //! What limits and forwarding need to know of one RTP payload.
 
 use crate::codec::Codec;
+use crate::red::Red;
 use crate::vp8::Picture;
 use crate::{h264, vp8};
 
@@ -19,6 +20,8 @@ pub(crate) struct Facts {
     pub(crate) is_b_slice: bool,
     /// VP8: what the descriptor numbers.
     pub(crate) picture: Option<Picture>,
+    /// Opus: what the payload repeats.
+    pub(crate) red: Option<Red>,
 }
 
 /// Width and height of a picture, pixels.

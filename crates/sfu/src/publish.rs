@@ -12,19 +12,21 @@ use str0m::media::Rid;
 
 use crate::answer::Agreed;
 use crate::clock::Clock;
-use crate::codec::{Codec, Kind, Payload};
+use crate::codec::{Kind, Payload};
 use crate::incoming::Incoming;
 use crate::io::{Counters, LayerLabel, Settings};
 use crate::keyframe::Requests;
 use crate::layer::{Counted, Layers, VideoLayer};
 use crate::meter::Meter;
 use crate::packet::{Packet, Track};
-use crate::payload::{self, Facts};
+use crate::payload::Facts;
 use crate::ring::Ring;
 use crate::simulcast;
 use crate::source::Source;
 use crate::voice::Voice;
+use form::Form;
 
+mod form;
 mod mirror;
 #[cfg(test)]
 mod tests;
@@ -299,14 +301,9 @@ impl Publisher {
         if self.meter.add(bytes, now) > self.bitrate_bps_max {
             return Taken::Broken(ErrorCode::BitrateExceeded);
         }
-        let number = packet.number;
-        let agreed = self
-            .payloads
-            .iter()
-            .find(|payload| payload.number == number)
-            .map(|payload| (payload.codec, payload.is_repaired_plainly()));
-        let taken = agreed.and_then(|(codec, plainly)| self.number(&packet, codec, plainly, now));
-        let Some(((codec, _), numbered)) = agreed.zip(taken) else {
+        let form = Form::of(&self.payloads, packet.number);
+        let taken = form.and_then(|form| self.number(&packet, form, now));
+        let Some((Form { codec, number, .. }, numbered)) = form.zip(taken) else {
             counters.packets_dropped += 1;
             return Taken::Fine;
         };
@@ -344,6 +341,7 @@ impl Publisher {
             marker: packet.marker,
             is_start: facts.is_start,
             picture: facts.picture,
+            red: facts.red,
             extensions: packet.extensions,
             captured: self.clock.captured(&packet, codec),
             arrived: packet.arrived,
@@ -366,14 +364,8 @@ impl Publisher {
     }
 
     /// Finds the track, reads the payload and gives it its number in the track; `None` where there is no such track.
-    fn number(
-        &mut self,
-        packet: &Incoming,
-        codec: Codec,
-        repairs_plainly: bool,
-        now: Instant,
-    ) -> Option<Numbered> {
-        let track = self.track_of(packet, codec.kind())?;
+    fn number(&mut self, packet: &Incoming, form: Form, now: Instant) -> Option<Numbered> {
+        let track = self.track_of(packet, form.codec.kind())?;
         let stream = self.stream_mut(track)?;
         let source = Source::of(&mut stream.source, packet.ssrc, now)?;
         let (epoch, is_fresh) = (source.epoch, source.is_fresh());
@@ -381,7 +373,7 @@ impl Publisher {
         let facts = if bytes == 0 || bytes > PAYLOAD_BYTES_MAX {
             None
         } else {
-            payload::inspect(codec, &packet.payload).ok()
+            form.inspect(&packet.payload).ok()
         };
         let numbered = if let Some(facts) = facts {
             Numbered::Media {
@@ -395,10 +387,10 @@ impl Publisher {
             Numbered::Nothing
         };
         if is_fresh {
-            stream.repairs_plainly = repairs_plainly;
+            stream.repairs_plainly = form.repairs_plainly;
         }
         if is_fresh && epoch > 0 {
-            if codec.kind() == Kind::Video {
+            if form.codec.kind() == Kind::Video {
                 // Subscribers go over to the new source with a key frame.
                 stream.key_frames.wait();
             }

@@ -186,6 +186,7 @@ mod tests {
             marker: false,
             is_start: payload != DELTA,
             picture: None,
+            red: None,
             extensions: Passed::default(),
             captured: arrived,
             arrived,

@@ -1,7 +1,7 @@
 //! The answer to a subscriber's offer (RFC 9429 section 5.3), printed from what was agreed on and nothing else.
 
 use super::slot::Slot;
-use crate::answer::push;
+use crate::answer::{push, push_redundant};
 use crate::codec::{Codec, Kind, Payload};
 use crate::offer::{Credentials, Section};
 
@@ -61,9 +61,8 @@ fn push_section(sdp: &mut String, section: &Section, slot: &Slot, local: &Local<
     };
     push(sdp, format_args!("m={medium} 9 UDP/TLS/RTP/SAVPF"));
     for payload in &slot.payloads {
-        push(sdp, format_args!(" {}", payload.number));
-        if let Some(rtx) = payload.rtx {
-            push(sdp, format_args!(" {rtx}"));
+        for number in payload.numbers() {
+            push(sdp, format_args!(" {number}"));
         }
     }
     let setup = if local.is_active { "active" } else { "passive" };
@@ -140,6 +139,7 @@ fn push_payload(sdp: &mut String, payload: &Payload) {
             push(sdp, format_args!("a=fmtp:{number} {}\r\n", payload.format));
         }
     }
+    push_redundant(sdp, payload);
     if let Some(rtx) = payload.rtx {
         push(
             sdp,

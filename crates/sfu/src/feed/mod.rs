@@ -225,7 +225,7 @@ impl Feed {
                 continue;
             };
             let Some(target) = slot.target else { continue };
-            let Some((number, _)) = slot.payload(packet.codec) else {
+            let Some(numbers) = slot.payload(packet.codec) else {
                 counters.packets_dropped += 1;
                 continue;
             };
@@ -239,9 +239,10 @@ impl Feed {
                     before.is_some_and(|(who, track)| who == publisher && track != packet.track);
                 counters.layer_switches += u64::from(is_switch);
             }
-            if self.wire.media(slot, number, packet, at, egress, now) {
+            let sent = self.wire.media(slot, numbers, packet, at, egress, now);
+            if let Some(bytes) = sent {
                 counters.packets_out += 1;
-                counters.bytes_out += u64::try_from(packet.payload.len()).unwrap_or(0);
+                counters.bytes_out += u64::from(bytes);
             } else {
                 counters.packets_dropped += 1;
             }

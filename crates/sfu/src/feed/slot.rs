@@ -44,6 +44,16 @@ pub(crate) struct Slot {
     pub(super) resent: Resent,
 }
 
+/// The payload types that a client has given to one codec.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Numbers {
+    pub(super) media: u8,
+    /// Of media with what it repeats.
+    pub(super) redundant: Option<u8>,
+    /// Of retransmissions.
+    pub(super) rtx: Option<u8>,
+}
+
 impl Slot {
     pub(super) fn new(mid: &str, kind: Kind, payloads: Vec<Payload>, ssrcs: (u32, u32)) -> Self {
         Self {
@@ -67,12 +77,15 @@ impl Slot {
         }
     }
 
-    /// The payload types for a codec: media, and its retransmissions.
-    pub(super) fn payload(&self, codec: Codec) -> Option<(u8, Option<u8>)> {
-        self.payloads
-            .iter()
-            .find(|payload| payload.codec == codec)
-            .map(|payload| (payload.number, payload.rtx))
+    /// The payload types for a codec.
+    pub(super) fn payload(&self, codec: Codec) -> Option<Numbers> {
+        let mut payloads = self.payloads.iter();
+        let payload = payloads.find(|payload| payload.codec == codec)?;
+        Some(Numbers {
+            media: payload.number,
+            redundant: payload.redundant.map(|redundant| redundant.number),
+            rtx: payload.rtx,
+        })
     }
 
     /// Whether retransmissions have been agreed on.

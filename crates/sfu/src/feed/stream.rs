@@ -288,6 +288,7 @@ mod tests {
             marker: false,
             is_start,
             picture: None,
+            red: None,
             extensions: Passed::default(),
             captured: at,
             arrived: at,

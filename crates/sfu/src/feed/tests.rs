@@ -10,6 +10,7 @@ use crate::io::Output;
 use crate::offer::{Direction, Offer};
 use crate::packet::Passed;
 use crate::peer;
+use crate::red::Red;
 use crate::srtp::{Opener, Profile, Sealer, split};
 
 const OFFER: &str = include_str!("../../tests/sfu/offers/chromium-subscribe.sdp");
@@ -111,6 +112,7 @@ impl World {
             marker: true,
             is_start,
             picture: None,
+            red: None,
             extensions: Passed::default(),
             captured: self.now,
             arrived: self.now,
@@ -248,6 +250,27 @@ fn a_packet_that_could_not_be_sent_again_may_be_asked_for_at_once() {
         world.resend(&wishes);
         assert_eq!(world.sent().len(), expected);
     }
+}
+
+#[test]
+fn a_packet_that_comes_again_repeats_nothing() {
+    let mut world = World::new();
+    world.feed.slots[AUDIO].payloads[0].rtx = Some(50);
+    let repeated = [&[0xef, 0, 0, 200, 0x6f][..], &[7; 200], &[9; 50]].concat();
+    let plain = world.packet(Track::AUDIO, 1, false, 50);
+    let mut redundant = Packet::clone(&world.packet(Track::AUDIO, 2, false, 0));
+    redundant.red = Some(Red::read(&repeated, 111).unwrap());
+    redundant.payload = repeated.into();
+    world.forward(ANA, plain);
+    world.forward(ANA, Arc::new(redundant));
+    let sizes = |world: &mut World| world.sent().iter().map(Vec::len).collect::<Vec<_>>();
+    let [plain, redundant] = sizes(&mut world)[..] else {
+        panic!()
+    };
+    assert_eq!(redundant, plain + 5 + 200);
+    let wishes = world.says(&nack(world.ssrc(AUDIO), 1, 1));
+    world.resend(&wishes);
+    assert_eq!(sizes(&mut world), [plain + 2, plain + 2]);
 }
 
 // T43.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use model::Now;
 
 use super::header::{self, HEADER_BYTES_MAX, Header, Ids};
-use super::slot::Slot;
+use super::slot::{Numbers, Slot};
 use super::stream::Place;
 use crate::arrival::Arrival;
 use crate::demux::Remote;
@@ -186,26 +186,24 @@ impl Wire {
         opener.open_rtcp(datagram, &mut self.plain)
     }
 
-    /// Sends one packet of media; says whether it went out.
+    /// Sends one packet of media, with what it repeats where the client takes that; gives the bytes of its payload if it went out.
     pub(super) fn media(
         &mut self,
         slot: &mut Slot,
-        payload_type: u8,
+        numbers: Numbers,
         packet: &Packet,
         place: Place,
         egress: &mut Egress,
         now: Instant,
-    ) -> bool {
+    ) -> Option<u32> {
         let (Some((sealer, _)), Some((transport, destination))) = (&self.keys, self.path) else {
-            return false;
+            return None;
         };
         // A late packet takes the number that was left for it; none is given out twice.
-        let Some(ticket) = slot
-            .indices
-            .as_mut()
-            .and_then(|indices| indices.claim(place.index))
-        else {
-            return false;
+        let ticket = slot.indices.as_mut()?.claim(place.index)?;
+        let (payload_type, payload, red) = match packet.red.zip(numbers.redundant) {
+            Some((red, number)) => (number, &*packet.payload, Some(red)),
+            None => (numbers.media, packet.media(), None),
         };
         let header = Header {
             marker: packet.marker,
@@ -222,9 +220,13 @@ impl Wire {
         let mut bytes = 0;
         egress.datagram(transport, destination, |out| {
             let start = out.len();
-            out.reserve(HEADER_BYTES_MAX + packet.payload.len() + sealer.overhead());
+            out.reserve(HEADER_BYTES_MAX + payload.len() + sealer.overhead());
             let length = header::push(out, &header, ids);
-            out.extend_from_slice(&packet.payload);
+            out.extend_from_slice(payload);
+            if let Some(red) = red {
+                let body = out.get_mut(start + length..).unwrap_or_default();
+                red.rename(body, numbers.media);
+            }
             if let Some(picture) = packet.picture {
                 renumber(out, start + length, picture, place.picture, place.tl0);
             }
@@ -235,17 +237,18 @@ impl Wire {
             };
         });
         if bytes == 0 {
-            return false;
+            return None;
         }
         slot.packets = slot.packets.wrapping_add(1);
-        let octets = u32::try_from(packet.payload.len()).unwrap_or(0);
+        let octets = u32::try_from(payload.len()).unwrap_or(0);
         slot.octets = slot.octets.wrapping_add(octets);
         self.has_sent(bytes, now);
         self.resend_bytes += u64::try_from(bytes).unwrap_or(0) * RESEND_SHARE.0 / RESEND_SHARE.1;
-        true
+        Some(octets)
     }
 
-    /// Sends a packet again, as RFC 4588 has it; says whether it went out. `shifts` are those of the packet's run.
+    /// Sends a packet again, as RFC 4588 has it and without what it repeats; says whether it went out. `shifts` are those of the
+    /// packet's run.
     pub(super) fn resend(
         &mut self,
         slot: &mut Slot,
@@ -255,13 +258,14 @@ impl Wire {
         now: Instant,
     ) -> bool {
         self.refill(now);
-        let bytes = u64::try_from(packet.payload.len()).unwrap_or(u64::MAX);
+        let payload = packet.media();
+        let bytes = u64::try_from(payload.len()).unwrap_or(u64::MAX);
         let round_trip = self.estimator.round_trip().unwrap_or(ROUND_TRIP_GUESS);
         let gap = round_trip.max(RESEND_GAP_MIN);
         if bytes > self.resend_bytes || slot.resent.is_recent(shifts.index, gap, now) {
             return false;
         }
-        let Some((_, Some(payload_type))) = slot.payload(packet.codec) else {
+        let Some(payload_type) = slot.payload(packet.codec).and_then(|numbers| numbers.rtx) else {
             return false;
         };
         let (id, tl0) = packet.picture.map_or((0, 0), |picture| {
@@ -286,7 +290,7 @@ impl Wire {
         let sent = self.retransmission(slot, &header, (egress, now), |out| {
             out.extend_from_slice(&original.to_be_bytes());
             let body = out.len();
-            out.extend_from_slice(&packet.payload);
+            out.extend_from_slice(payload);
             if let Some(picture) = packet.picture {
                 let id = id.wrapping_add(shifts.picture) & 0x7fff;
                 renumber(out, body, picture, id, tl0.wrapping_add(shifts.tl0));

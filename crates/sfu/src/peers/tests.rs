@@ -230,6 +230,7 @@ fn film(sfu: &mut Sfu, now: Now) {
         marker: false,
         is_start: false,
         picture: None,
+        red: None,
         extensions: crate::packet::Passed::default(),
         captured: now.mono,
         arrived: now.mono,

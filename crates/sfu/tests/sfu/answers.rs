@@ -96,7 +96,10 @@ fn a_publish_answer_leads_with_constrained_baseline_and_keeps_vp8_beside_it() {
         ["a=fmtp:108 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"]
     );
     let audio = sections(&answer)[0];
-    assert_eq!(lines(audio, "a=rtpmap:"), ["a=rtpmap:111 opus/48000/2"]);
+    assert_eq!(
+        lines(audio, "a=rtpmap:"),
+        ["a=rtpmap:111 opus/48000/2", "a=rtpmap:63 red/48000/2"]
+    );
 }
 
 #[test]

@@ -96,7 +96,10 @@ fn codecs(template: &str, rtc: &mut str0m::RtcConfig) {
                 continue;
             }
             let (codec, rate, channels) = match encoding {
-                "opus/48000/2" => (Codec::Opus, Frequency::FORTY_EIGHT_KHZ, Some(2)),
+                // What is redundant comes as it is, and goes as it is.
+                "opus/48000/2" | "red/48000/2" => {
+                    (Codec::Opus, Frequency::FORTY_EIGHT_KHZ, Some(2))
+                }
                 "H264/90000" => (Codec::H264, Frequency::NINETY_KHZ, None),
                 "VP8/90000" => (Codec::Vp8, Frequency::NINETY_KHZ, None),
                 _ => continue,
@@ -299,7 +302,14 @@ impl Client {
     }
 
     /// Sends 20 ms of sound of a level, in -dBov.
-    pub(crate) fn speak(&mut self, payload: &[u8], timestamp: u32, level: i8, now: Instant) {
+    pub(crate) fn speak(
+        &mut self,
+        number: u8,
+        payload: &[u8],
+        timestamp: u32,
+        level: i8,
+        now: Instant,
+    ) {
         let mut tracks = self.tracks.iter_mut();
         let track = tracks.find(|track| track.kind.is_audio()).unwrap();
         track.sequence += 1;
@@ -311,7 +321,7 @@ impl Client {
             voice_activity: Some(level < 100),
             ..ExtensionValues::default()
         };
-        let write = RtpWrite::new(111.into(), sequence.into(), timestamp, now, payload);
+        let write = RtpWrite::new(number.into(), sequence.into(), timestamp, now, payload);
         stream.write_rtp(write.ext_vals(values));
         self.drive(now);
     }

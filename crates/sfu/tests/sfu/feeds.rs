@@ -434,7 +434,7 @@ fn who_speaks_is_told_by_the_levels_of_the_sound() {
         for _ in 0..millis / 20 {
             let now = net.now.mono;
             let timestamp = said.next().unwrap() * 960;
-            net.client(1).speak(&[0x78; 60], timestamp, level, now);
+            net.client(1).speak(111, &[0x78; 60], timestamp, level, now);
             net.run(Duration::from_millis(20));
         }
     };

@@ -22,6 +22,7 @@ mod media;
 mod network;
 mod patches;
 mod paths;
+mod redundancy;
 mod refusals;
 mod relay;
 mod simulcast;

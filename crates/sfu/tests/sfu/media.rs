@@ -116,6 +116,22 @@ pub(crate) fn predicted_frame(count: usize) -> Vec<Vec<u8>> {
     fragments(&slice(false, 0, 998 * (count - 1) + 501), 1_000)
 }
 
+/// Redundant audio (RFC 2198): blocks of one payload type that repeat, each with its age in ticks, then the packet's own.
+pub(crate) fn redundant(number: u8, repeated: &[(u16, &[u8])], primary: &[u8]) -> Vec<u8> {
+    let mut payload = Vec::new();
+    for (age, block) in repeated {
+        let [high, low] = u16::try_from(block.len()).unwrap().to_be_bytes();
+        let [older, old] = (age << 2).to_be_bytes();
+        payload.extend([0x80 | number, older, old | high, low]);
+    }
+    payload.push(number);
+    for (_, block) in repeated {
+        payload.extend_from_slice(block);
+    }
+    payload.extend_from_slice(primary);
+    payload
+}
+
 /// The packets of one frame.
 pub(crate) fn packets(payloads: &[Vec<u8>], timestamp: u32) -> Vec<Packet<'_>> {
     let last = payloads.len() - 1;

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use model::ConnectionId;
 use sfu::{Input, Output, PeerFault, VideoWant, Want};
-use str0m::media::MediaKind::Video;
+use str0m::media::MediaKind::{Audio, Video};
 
 use crate::camera::{Camera, Encoder, is_continuous, places, seen};
-use crate::media::{key_frame, predicted_frame};
+use crate::client::Packet;
+use crate::media::{key_frame, predicted_frame, redundant};
 use crate::network::{Leg, Network, settings};
 use crate::offers;
 
@@ -240,6 +241,33 @@ fn viewers_of_another_worker_get_the_same_media() {
     assert!(video_of(&mut pair.away, 3) == sent);
     let relayed = pair.home.sfu.counters().packets_relayed;
     assert_eq!(relayed, u64::try_from(sent.len()).unwrap());
+}
+
+#[test]
+fn redundant_sound_crosses_and_each_viewer_gets_what_it_takes() {
+    let mut pair = Pair::new(offers::CHROMIUM_PUBLISH);
+    pair.open();
+    pair.subscribe_away(2);
+    let plain = offers::CHROMIUM_SUBSCRIBE.replace("red/48000/2", "x-red/48000/2");
+    pair.away.subscribe(3, PUBLISHER.0, &plain);
+    pair.away.connect();
+    pair.run(pair.away.now.mono - pair.home.now.mono);
+    let payload = redundant(111, &[(960, &[1; 40])], &[2; 50]);
+    let packet = Packet {
+        payload: &payload,
+        timestamp: 960,
+        marker: false,
+    };
+    pair.home.send(1, Audio, 63, &[packet]);
+    pair.settle();
+    for (viewer, number, expected) in [(2, 63, payload.as_slice()), (3, 111, &[2; 50])] {
+        let received = &pair.away.client(viewer).received;
+        let [packet] = received.as_slice() else {
+            panic!("{} packets", received.len());
+        };
+        assert_eq!(*packet.header.payload_type, number);
+        assert_eq!(*packet.payload, *expected);
+    }
 }
 
 #[test]
