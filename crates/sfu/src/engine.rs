@@ -6,6 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use srtp::Material;
+use srtp::handshake;
 use str0m::change::SdpOffer;
 use str0m::config::{CryptoProvider, DtlsCert, Fingerprint};
 use str0m::format::Codec as RtcCodec;
@@ -17,10 +19,8 @@ use str0m::{Candidate, Event, IceCreds, Input, Output as RtcOutput, Rtc, RtcErro
 use crate::answer::Agreed;
 use crate::codec::Codec;
 use crate::egress::Egress;
-use crate::handshake;
 use crate::io::{Datagram, Transport};
 use crate::offer::{Credentials, Setup, Terms};
-use crate::srtp::Material;
 
 /// Most outputs of one drain; a burst of a hundred packets is far below.
 const DRAIN_MAX: usize = 20_000;

@@ -34,6 +34,7 @@ mod estimate;
 mod feed;
 mod fragment;
 mod h264;
+#[cfg(test)]
 mod handshake;
 mod incoming;
 mod io;
@@ -54,7 +55,6 @@ mod rtcp;
 mod sdp;
 mod simulcast;
 mod source;
-mod srtp;
 mod timers;
 mod voice;
 mod vp8;

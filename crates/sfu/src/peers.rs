@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::{ConnectionId, ErrorCode, Now};
+use srtp::handshake;
 use str0m::media::KeyframeRequestKind;
 use str0m::net::TcpType;
 use str0m::{Candidate, Event, Input as RtcInput, Rtc, RtcError};
@@ -13,7 +14,6 @@ use crate::demux::Demux;
 use crate::egress::Egress;
 use crate::engine::{Common, Panicked};
 use crate::feed::Wishes;
-use crate::handshake;
 use crate::io::Transport;
 use crate::peer::{Peer, Role};
 use crate::publish::Taken;

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use model::ConnectionId;
+use srtp::SrtpError;
 
 use super::Feed;
 use super::stream::{Origin, Place};
 use crate::packet::Track;
 use crate::rtcp::{self, Message};
-use crate::srtp::SrtpError;
 
 /// Most packets that one datagram may ask for; a client that misses more needs a key frame.
 pub(super) const ASKED_MAX: usize = 512;

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::{ConnectionId, Now};
+use srtp::{Material, SrtpError};
 
 pub(crate) use answer::{Local, print};
 pub(crate) use choose::Awaited;
@@ -38,7 +39,6 @@ use crate::io::{Counters, Layers, Want};
 use crate::meter::Meter;
 use crate::offer::{Section, Terms};
 use crate::packet::{Packet, Track};
-use crate::srtp::{Material, SrtpError};
 use bind::Bond;
 use stream::Rewritten;
 use wire::Wire;

@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use model::ConnectionId;
+use srtp::Indices;
 
 use super::resent::Resent;
 use super::stream::Stream;
 use crate::codec::{Codec, Kind, Payload};
 use crate::io::Medium;
 use crate::packet::Track;
-use crate::srtp::Indices;
 
 /// A slot that has been given up stays empty for this long before another publisher gets it, so that no picture of the one is
 /// taken for the other's.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use srtp::{Opener, Profile, Sealer, split};
 
 use super::*;
 use crate::codec::{Codec, Kind};
@@ -11,7 +12,6 @@ use crate::offer::{Direction, Offer};
 use crate::packet::Passed;
 use crate::peer;
 use crate::red::Red;
-use crate::srtp::{Opener, Profile, Sealer, split};
 
 const OFFER: &str = include_str!("../../tests/sfu/offers/chromium-subscribe.sdp");
 const ANA: ConnectionId = ConnectionId(1);

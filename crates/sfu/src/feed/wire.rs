@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::Now;
+use srtp::{Material, Opener, Sealer, SrtpError, split};
 
 use super::header::{self, HEADER_BYTES_MAX, Header, Ids};
 use super::slot::{Numbers, Slot};
@@ -14,7 +15,6 @@ use crate::egress::Egress;
 use crate::estimate::{Estimator, Probe};
 use crate::packet::{Packet, Passed};
 use crate::rtcp::{self, SenderReport, TransportFeedback};
-use crate::srtp::{Material, Opener, Sealer, SrtpError, split};
 use crate::vp8::Picture;
 
 /// What the bandwidth is taken for until the client has told how packets arrive, bits per second.

@@ -12,7 +12,7 @@ use str0m::rtp::Extension;
 use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc};
 
 use super::*;
-use crate::srtp::{Opener, Sealer, split};
+use srtp::{Opener, Sealer, split};
 
 pub(crate) const SSRC: u32 = 0x1234_5678;
 /// The header extension that numbers packets.
@@ -25,7 +25,9 @@ struct Cutting(SrtpProfile);
 
 impl DtlsProvider for Cutting {
     fn generate_certificate(&self) -> Option<DtlsCert> {
-        Provider { takes_keys: true }.generate_certificate()
+        str0m::crypto::from_feature_flags()
+            .dtls_provider
+            .generate_certificate()
     }
 
     fn new_dtls(

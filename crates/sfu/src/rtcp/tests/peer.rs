@@ -1,5 +1,6 @@
 //! A client of str0m: its reports and requests are read, and it reads ours.
 
+use srtp::{Indices, Opener, Profile, Sealer};
 use str0m::Event;
 use str0m::bwe::Bitrate;
 use str0m::media::KeyframeRequestKind;
@@ -8,7 +9,6 @@ use str0m::rtp::Ssrc;
 use super::super::*;
 use super::told;
 use crate::handshake::net::{Net, SSRC, TRANSPORT_WIDE, payload};
-use crate::srtp::{Indices, Opener, Profile, Sealer};
 
 struct World {
     net: Net,

@@ -371,3 +371,46 @@ fn t41_a_peer_has_256_sources_each_with_indices_of_its_own() {
     let packet = sealed(&mut sealer, &report_of(77));
     assert_eq!(opener.open_rtcp(&packet, &mut plain), Ok(()));
 }
+
+#[test]
+fn a_client_opens_media_across_a_roll_over_once_and_unchanged() {
+    for profile in PROFILES {
+        let (_, (sealer, _)) = pair(profile);
+        let mut sealer = sealer;
+        let mut indices = sealer.indices(7).unwrap();
+        let mut receiver = media(&material(profile, true)).unwrap();
+        // The third is late, the last comes after a long gap.
+        for index in [65_533, 65_535, 65_534, 65_536, 70_000, 100_000] {
+            let ticket = indices.claim(index).unwrap();
+            let plain = rtp(7, ticket.sequence());
+            let mut packet = plain.clone();
+            sealer.seal_rtp(ticket, &mut packet, 0, 12).unwrap();
+            for place in [3, 12, packet.len() - 1] {
+                let mut changed = packet.clone();
+                changed[place] ^= 1;
+                let refused = receiver.open(&mut changed, 12);
+                assert!(refused.is_err(), "{profile:?} {index} {place}");
+            }
+            let mut opened = packet.clone();
+            let end = plain.len();
+            let expected = Ok(Opened { index, end });
+            assert_eq!(receiver.open(&mut opened, 12), expected, "{profile:?}");
+            assert_eq!(opened[..end], plain, "{profile:?}");
+            let again = receiver.open(&mut packet, 12);
+            assert_eq!(again, Err(SrtpError::Replayed), "{profile:?} {index}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_break_the_opening_of_media(
+        mut bytes in proptest::collection::vec(any::<u8>(), 0..100),
+        header in 0..120_usize,
+    ) {
+        for profile in PROFILES {
+            let mut receiver = media(&material(profile, true)).unwrap();
+            prop_assert!(receiver.open(&mut bytes, header).is_err());
+        }
+    }
+}

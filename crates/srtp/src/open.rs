@@ -10,7 +10,7 @@ use super::{PACKET_MAX, Profile, SrtpError};
 const SOURCES_MAX: usize = 256;
 
 /// The peer's keys.
-pub(crate) struct Opener {
+pub struct Opener {
     profile: Profile,
     reports: Cipher,
     /// In the order of their numbers. Only authentic packets make one.
@@ -29,11 +29,7 @@ impl Opener {
     /// Opens a datagram into `plain`, whose former contents go.
     ///
     /// After an error `plain` is empty, and all else is as before.
-    pub(crate) fn open_rtcp(
-        &mut self,
-        datagram: &[u8],
-        plain: &mut Vec<u8>,
-    ) -> Result<(), SrtpError> {
+    pub fn open_rtcp(&mut self, datagram: &[u8], plain: &mut Vec<u8>) -> Result<(), SrtpError> {
         plain.clear();
         let opened = self.try_open_rtcp(datagram, plain);
         if opened.is_err() {
@@ -66,7 +62,7 @@ impl Opener {
             Some(_) | None => {}
         }
         if let Cipher::Counter(counter) = &self.reports {
-            counter.verify(parts.authentic, parts.tag)?;
+            counter.verify(parts.authentic, None, parts.tag)?;
         }
         plain.extend_from_slice(&parts.head);
         plain.extend_from_slice(parts.payload);

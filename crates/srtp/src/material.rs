@@ -4,11 +4,11 @@ use std::fmt;
 
 use super::cipher::Cipher;
 use super::derive::{Derivation, Label};
-use super::{Opener, Sealer, SrtpError, wipe};
+use super::{MediaOpener, Opener, Sealer, SrtpError, wipe};
 
 /// How packets are protected (RFC 5764 section 4.1.2, RFC 7714 section 14.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Profile {
+pub enum Profile {
     /// `SRTP_AES128_CM_HMAC_SHA1_80`.
     Aes128CmSha1,
     /// `SRTP_AEAD_AES_128_GCM`.
@@ -42,13 +42,14 @@ impl Profile {
         }
     }
 
+    /// Bytes of what a handshake exports.
     fn material(self) -> usize {
         2 * (self.key() + self.salt())
     }
 }
 
 /// The keys of both directions, as the handshake exports them.
-pub(crate) struct Material {
+pub struct Material {
     bytes: Vec<u8>,
     profile: Profile,
     is_client: bool,
@@ -56,7 +57,7 @@ pub(crate) struct Material {
 
 impl Material {
     /// `is_client` is our role in the handshake.
-    pub(crate) fn new(bytes: &[u8], profile: Profile, is_client: bool) -> Self {
+    pub fn new(bytes: &[u8], profile: Profile, is_client: bool) -> Self {
         Self {
             bytes: bytes.to_vec(),
             profile,
@@ -64,10 +65,10 @@ impl Material {
         }
     }
 
-    /// As if the shorter keys of another profile had been exported.
-    #[cfg(test)]
-    pub(crate) fn cut(&self, profile: Profile) -> Self {
-        let bytes = &self.bytes[..profile.material()];
+    /// As if the shorter keys of another profile had been exported: for tests, whose libraries agree on the best one only.
+    #[doc(hidden)]
+    pub fn cut(&self, profile: Profile) -> Self {
+        let bytes = self.bytes.get(..profile.material()).unwrap_or_default();
         Self::new(bytes, profile, self.is_client)
     }
 
@@ -86,6 +87,19 @@ impl Material {
             salt: server_salt,
         };
         (server_salt.len() == salt).then_some((client, server))
+    }
+
+    /// Ours and the peer's.
+    fn directions(&self) -> Result<(Half<'_>, Half<'_>), SrtpError> {
+        let (client, server) = self.halves().ok_or_else(|| SrtpError::Material {
+            length: self.bytes.len(),
+            expected: self.profile.material(),
+        })?;
+        Ok(if self.is_client {
+            (client, server)
+        } else {
+            (server, client)
+        })
     }
 }
 
@@ -110,17 +124,9 @@ struct Half<'a> {
     salt: &'a [u8],
 }
 
-/// The two directions of a connection: what we send, and what we get.
-pub(crate) fn split(material: &Material) -> Result<(Sealer, Opener), SrtpError> {
-    let (client, server) = material.halves().ok_or_else(|| SrtpError::Material {
-        length: material.bytes.len(),
-        expected: material.profile.material(),
-    })?;
-    let (ours, theirs) = if material.is_client {
-        (client, server)
-    } else {
-        (server, client)
-    };
+/// The two directions of a connection: what we send, and what we get of reports.
+pub fn split(material: &Material) -> Result<(Sealer, Opener), SrtpError> {
+    let (ours, theirs) = material.directions()?;
     let ours = Derivation::new(ours.key, ours.salt)?;
     let theirs = Derivation::new(theirs.key, theirs.salt)?;
     let profile = material.profile;
@@ -131,4 +137,12 @@ pub(crate) fn split(material: &Material) -> Result<(Sealer, Opener), SrtpError> 
         Sealer::new(profile, media, reports),
         Opener::new(profile, incoming),
     ))
+}
+
+/// What a client gets of media.
+pub fn media(material: &Material) -> Result<MediaOpener, SrtpError> {
+    let (_, theirs) = material.directions()?;
+    let theirs = Derivation::new(theirs.key, theirs.salt)?;
+    let incoming = Cipher::new(material.profile, &theirs, Label::Rtp)?;
+    Ok(MediaOpener::new(material.profile, incoming))
 }

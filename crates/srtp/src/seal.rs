@@ -12,7 +12,7 @@ const SOURCES_MAX: usize = 4_096;
 const RTCP_INDEX_END: u32 = 1 << 31;
 
 /// Our keys.
-pub(crate) struct Sealer {
+pub struct Sealer {
     profile: Profile,
     media: Cipher,
     reports: Cipher,
@@ -34,13 +34,13 @@ impl Sealer {
     }
 
     /// The indices of a source, once; `None` from the second time on, and after 4,096 sources.
-    pub(crate) fn indices(&mut self, ssrc: u32) -> Option<Indices> {
+    pub fn indices(&mut self, ssrc: u32) -> Option<Indices> {
         let is_new = self.sources.len() < SOURCES_MAX && self.sources.insert(ssrc);
         is_new.then(|| Indices::new(ssrc))
     }
 
     /// By how many bytes sealing makes an RTP packet longer.
-    pub(crate) fn overhead(&self) -> usize {
+    pub fn overhead(&self) -> usize {
         self.profile.tag()
     }
 
@@ -48,7 +48,7 @@ impl Sealer {
     /// extensions. The buffer grows by [`Sealer::overhead`].
     ///
     /// After an error the packet is cut off the buffer, so that it cannot leave unsealed.
-    pub(crate) fn seal_rtp(
+    pub fn seal_rtp(
         &self,
         ticket: Ticket,
         packet: &mut Vec<u8>,
@@ -94,11 +94,7 @@ impl Sealer {
 
     /// Seals the compound RTCP packet from `start` to the end of the buffer, in place. The buffer grows by
     /// the tag and the index. After an error the packet is cut off.
-    pub(crate) fn seal_rtcp(
-        &mut self,
-        packet: &mut Vec<u8>,
-        start: usize,
-    ) -> Result<(), SrtpError> {
+    pub fn seal_rtcp(&mut self, packet: &mut Vec<u8>, start: usize) -> Result<(), SrtpError> {
         let sealed = self.try_seal_rtcp(packet, start);
         if sealed.is_err() {
             packet.truncate(start);

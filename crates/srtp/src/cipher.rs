@@ -184,9 +184,15 @@ impl Counter {
         tag
     }
 
-    /// Compares the tag of an RTCP packet with what it should be.
-    pub(super) fn verify(&self, packet: &[u8], tag: &[u8]) -> Result<(), SrtpError> {
-        verify_slices_are_equal(&self.tag(packet, None), tag).map_err(|_| SrtpError::Unauthentic)
+    /// Compares the tag of a packet with what it should be; see [`Self::tag`].
+    pub(super) fn verify(
+        &self,
+        packet: &[u8],
+        rollover: Option<u32>,
+        tag: &[u8],
+    ) -> Result<(), SrtpError> {
+        verify_slices_are_equal(&self.tag(packet, rollover), tag)
+            .map_err(|_| SrtpError::Unauthentic)
     }
 }
 
