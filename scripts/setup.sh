@@ -105,6 +105,13 @@ download_go() {
   )
 }
 
+# Only Debian has this package. Without it, its tests are skipped.
+install_firefox() {
+  [ ! -x "${FIREFOX:-/usr/bin/firefox-esr}" ] || return 0
+  packages=(firefox-esr)
+  (install_packages) || echo "setup: Firefox cannot be installed" >&2
+}
+
 # The newest that can be had as a module without replacing others, which `go install` refuses.
 livekit=github.com/livekit/livekit-server/cmd/server@v1.13.5
 
@@ -157,6 +164,7 @@ case $purpose in
     build_pages
     install_npm tests/conformance/js
     download_go
+    install_firefox
     make_python tests/conformance/python/requirements.txt "${DOWNSTAGE_VENV:-$CARGO_TARGET_DIR/test-python}"
     ;;
   bench) make_python bench/requirements.txt "$CARGO_TARGET_DIR/bench-python" ;;

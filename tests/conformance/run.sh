@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the black box tests that drive real clients: boto3, the aws CLI, the SDKs for JavaScript and Go, FFmpeg and Chromium.
+# Runs the black box tests that drive real clients: boto3, the aws CLI, the SDKs for JavaScript and Go, FFmpeg, Chromium and Firefox.
 # DOWNSTAGE_BIN names the binary, DOWNSTAGE_VENV the folder of the Python environment. Ends with `N passed, N failed`.
 set -uo pipefail
 cd "$(dirname "$0")/python" || exit 1

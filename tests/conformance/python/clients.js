@@ -36,6 +36,16 @@ const negotiate = async (name, url, token, connection, bend = (sdp) => sdp) => {
   return { status: 201, text, resource, etag };
 };
 
+// The answer with a codec before the others in the video section: the first one is what is sent.
+const lead = (sdp, codec) => {
+  const [before, video] = sdp.split(/(?=m=video )/);
+  const first = [...video.matchAll(/^a=rtpmap:(\d+) (\w+)\//gm)].filter(([, , name]) => `video/${name}` === codec).map(([, number]) => number);
+  return before + video.replace(/^(m=video \d+ \S+)(.*)$/m, (_, start, numbers) => {
+    const others = numbers.trim().split(' ').filter((number) => !first.includes(number));
+    return [start, ...first, ...others].join(' ');
+  });
+};
+
 // The picture with grain over it, which takes the bitrate that it is allowed, as a real camera's does.
 const grainy = (track, { width, height, frameRate }) => {
   const element = document.createElement('video');
@@ -57,9 +67,10 @@ const grainy = (track, { width, height, frameRate }) => {
   return canvas.captureStream(frameRate).getVideoTracks()[0];
 };
 
+// Offers `codec`, and sends it; with `beside`, which is offered too, also where the answer prefers that.
 window.publish = async (name, url, token, {
-  width = 640, height = 360, kbps = 800, codec = 'video/H264', frameRate = 30, layers = [{ maxBitrate: kbps * 1000 }],
-  grain = false,
+  width = 640, height = 360, kbps = 800, codec = 'video/H264', beside = null, frameRate = 30,
+  layers = [{ maxBitrate: kbps * 1000 }], grain = false,
 } = {}) => {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width, height, frameRate } });
   const connection = new RTCPeerConnection();
@@ -69,10 +80,10 @@ window.publish = async (name, url, token, {
     direction: 'sendonly', streams: [stream], sendEncodings: layers,
   });
   const all = RTCRtpSender.getCapabilities('video').codecs;
-  video.setCodecPreferences(all.filter((each) => [codec, 'video/rtx'].includes(each.mimeType)));
+  video.setCodecPreferences(all.filter((each) => [codec, beside, 'video/rtx'].includes(each.mimeType)));
   // A busy machine must not change the sizes that a test waits for.
   await video.sender.setParameters({ ...video.sender.getParameters(), degradationPreference: 'maintain-resolution' });
-  return negotiate(name, url, token, connection);
+  return negotiate(name, url, token, connection, (sdp) => beside ? lead(sdp, codec) : sdp);
 };
 
 // Sends an encoding, or stops it.
@@ -83,8 +94,8 @@ window.activate = async (name, rid, active) => {
   await video.setParameters(parameters);
 };
 
-// `media` is where media is sent to in place of the addresses in the answer: `[address, port]`, or null.
-window.subscribe = async (name, url, token, { kinds = ['audio', 'video'], media = null, sampled = false } = {}) => {
+// `media` is where media is sent to in place of the addresses in the answer: `[address, port]`, or null; `tcp` leaves out those of UDP.
+window.subscribe = async (name, url, token, { kinds = ['audio', 'video'], media = null, tcp = false, sampled = false } = {}) => {
   const connection = new RTCPeerConnection();
   const stream = new MediaStream();
   connection.addEventListener('track', ({ track }) => stream.addTrack(track));
@@ -96,6 +107,7 @@ window.subscribe = async (name, url, token, { kinds = ['audio', 'video'], media 
   document.body.append(element);
   const bend = (sdp) => {
     if (sampled) sample(name);
+    if (tcp) return sdp.replace(/a=candidate:.* udp .*\r\n/gi, '');
     return media
       ? sdp.replace(/a=candidate:.* tcp .*\r\n/gi, '').replace(/^(a=candidate:\S+ \d udp \d+) \S+ \d+/gim, `$1 ${media.join(' ')}`)
       : sdp;

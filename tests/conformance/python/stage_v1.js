@@ -18,7 +18,7 @@ class Feed {
       const there = this.connection.getTransceivers().filter(({ receiver }) => receiver.track.kind === kind).length;
       // Offers of many sections are short enough only if they name what a stage can carry, and nothing else.
       const { codecs } = RTCRtpReceiver.getCapabilities(kind);
-      const carried = codecs.filter(({ mimeType }) => ['audio/opus', 'video/H264', 'video/rtx'].includes(mimeType));
+      const carried = codecs.filter(({ mimeType }) => ['audio/opus', 'video/H264', 'video/VP8', 'video/rtx'].includes(mimeType));
       for (let count = there; count < wanted; count += 1) {
         this.connection.addTransceiver(kind, { direction: 'recvonly' }).setCodecPreferences(carried);
       }
