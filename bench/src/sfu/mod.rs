@@ -203,8 +203,9 @@ fn drive(
     let (measuring, measured) = (at(Phase::Measuring)?, at(Phase::Measured)?);
     let viewers = u32::try_from(case.viewers.max(1))?;
     let join_cpu = joined.cpu.saturating_sub(published.cpu) / viewers;
+    let is_idle = case.scenario == Scenario::Idle;
     anyhow::ensure!(
-        report.sum.packets > 0,
+        is_idle || report.sum.packets > 0,
         "no packets came; {} of {} connected: {}",
         report.connected,
         report.connections,
@@ -213,6 +214,7 @@ fn drive(
     Ok(Outcome {
         delivered: report.sum.packets,
         expected: case.expected(&report),
+        idle_seconds: is_idle.then(|| report.seconds * f64::from(viewers)),
         seconds: report.seconds,
         cpu: measured.cpu.saturating_sub(measuring.cpu),
         load_cpu: measured.load_cpu.saturating_sub(measuring.load_cpu),

@@ -9,6 +9,8 @@ pub(super) struct Outcome {
     pub(super) delivered: u64,
     /// Those that should have come.
     pub(super) expected: u64,
+    /// How long viewers were connected without media, in seconds for all together; `None` where packets are what is counted.
+    pub(super) idle_seconds: Option<f64>,
     /// How long was counted.
     pub(super) seconds: f64,
     /// CPU time of the server meanwhile.
@@ -38,11 +40,12 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    /// The primary measure: CPU time of the server for each packet that was decrypted, in microseconds.
+    /// The primary measure: CPU time of the server for each packet that was decrypted, or for each second of a viewer without media,
+    /// in microseconds.
     pub(super) fn cpu_us(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a quotient for a table")]
         let delivered = self.delivered.max(1) as f64;
-        self.cpu.as_secs_f64() * 1e6 / delivered
+        self.cpu.as_secs_f64() * 1e6 / self.idle_seconds.unwrap_or(delivered)
     }
 
     /// Share of a core that the server used.

@@ -44,6 +44,9 @@ pub(super) enum Scenario {
     /// Viewers come and go.
     #[value(name = "c1")]
     Churn,
+    /// Viewers stay connected while their publisher sends nothing.
+    #[value(name = "i1")]
+    Idle,
 }
 
 /// One row to measure: a scenario at one size.
@@ -81,6 +84,7 @@ impl Scenario {
             Self::Loss => "L1 loss",
             Self::Storm => "J1 storm",
             Self::Churn => "C1 churn",
+            Self::Idle => "I1 idle",
         }
     }
 
@@ -94,6 +98,7 @@ impl Scenario {
             Kind::Pion | Kind::Livekit | Kind::Janus | Kind::Mediasoup if takes_several => {
                 Some("several publishers and layers are driven on a stage only")
             }
+            Kind::Livekit if self == Self::Idle => Some("its viewers come only when media flows"),
             Kind::Downstage
             | Kind::Floor
             | Kind::Pion
@@ -111,7 +116,9 @@ impl Scenario {
             loss: 0.0,
         };
         match self {
-            Self::Burst | Self::Spaced | Self::Voice => viewers.iter().copied().map(case).collect(),
+            Self::Burst | Self::Spaced | Self::Voice | Self::Idle => {
+                viewers.iter().copied().map(case).collect()
+            }
             Self::Meeting => vec![case(PUBLISHERS), case(PUBLISHERS + 100)],
             Self::Voices => vec![case(50), case(200)],
             Self::Simulcast => vec![case(30)],
@@ -143,6 +150,10 @@ impl Case {
         let source = Source::default();
         match self.scenario {
             Scenario::Burst | Scenario::Loss | Scenario::Storm | Scenario::Churn => source,
+            Scenario::Idle => Source {
+                silent: true,
+                ..source
+            },
             Scenario::Spaced => Source {
                 pacing: Pacing::Spaced,
                 ..source
@@ -175,7 +186,7 @@ impl Case {
         };
         options.source = self.source();
         match self.scenario {
-            Scenario::Burst | Scenario::Spaced | Scenario::Voice => {}
+            Scenario::Burst | Scenario::Spaced | Scenario::Voice | Scenario::Idle => {}
             Scenario::Meeting | Scenario::Voices => options.publishers = PUBLISHERS,
             Scenario::Simulcast => {
                 options.impairment.rates_kbps = vec![300, 1_000, 5_000];
@@ -209,6 +220,7 @@ impl Case {
             | Scenario::Meeting
             | Scenario::Voices
             | Scenario::Loss
+            | Scenario::Idle
             | Scenario::Churn => report.sent.packets * self.viewers as u64,
         }
     }

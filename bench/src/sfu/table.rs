@@ -12,7 +12,7 @@ const BESIDE: [Kind; 3] = [Kind::Pion, Kind::Janus, Kind::Floor];
 pub(super) fn line(result: &Result<Outcome, String>) -> String {
     match result {
         Ok(outcome) => format!(
-            "{:.2} us/packet, {} of {} packets ({:.2} %), {} of {} connected, server {:.0} %, load {:.0} % of a core",
+            "{:.2} us each, {} of {} packets ({:.2} %), {} of {} connected, server {:.0} %, load {:.0} % of a core",
             outcome.cpu_us(),
             outcome.delivered,
             outcome.expected,
@@ -69,7 +69,8 @@ pub(super) fn print(
 ) {
     println!("\n### {}\n", case.name());
     println!(
-        "| server | CPU per delivered packet (min..max) | of Pion / Janus / floor | delivered | latency p50 / p99 | server, load busy | CPU per join | memory per viewer | SRTP |{}",
+        "| server | CPU per {} (min..max) | of Pion / Janus / floor | delivered | latency p50 / p99 | server, load busy | CPU per join | memory per viewer | SRTP |{}",
+        unit(case),
         extra_head(case)
     );
     println!("|---|---|---|---|---|---|---|---|---|{}", extra_rule(case));
@@ -129,6 +130,15 @@ fn row(
         median.srtp.as_deref().unwrap_or("unknown"),
         extra(case, median),
     )
+}
+
+/// What CPU time is divided by.
+fn unit(case: &Case) -> &'static str {
+    if case.scenario == Scenario::Idle {
+        "second of a viewer"
+    } else {
+        "delivered packet"
+    }
 }
 
 /// Whether repairs and pictures are part of what a case is about.

@@ -194,6 +194,9 @@ impl<'a> Engine<'a> {
 
     /// Begins to send, each publisher a little after the one before, as people do who start when they like.
     pub(crate) fn start_sources(&mut self) {
+        if self.options.source.silent {
+            return;
+        }
         let now = clock::now();
         let count = u32::try_from(self.options.publishers).unwrap_or(1).max(1);
         let step = Duration::from_secs(1) / self.options.source.frames_per_second.max(1) / count;

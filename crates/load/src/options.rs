@@ -139,6 +139,8 @@ pub struct Source {
     pub answers_requests: bool,
     /// Opus at 50 packets a second, with audio levels.
     pub audio: bool,
+    /// Whether all this is offered only, and never sent.
+    pub silent: bool,
 }
 
 /// One video layer.
@@ -223,6 +225,7 @@ impl Default for Source {
             key_frame_interval: Duration::from_secs(2),
             answers_requests: true,
             audio: false,
+            silent: false,
         }
     }
 }

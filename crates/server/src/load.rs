@@ -304,6 +304,7 @@ fn options(args: &LoadArgs) -> anyhow::Result<Options> {
             key_frame_interval: source.key_frame_interval.0,
             answers_requests: source.key_frames == KeyFrames::Asked,
             audio: source.audio,
+            silent: false,
         },
         joins: Joins {
             at_once: args.joins_at_once,
