@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 /// How many parts the window is counted in: it slides by a twentieth of itself.
 const PARTS: u32 = 20;
 
+/// Nanoseconds of a second.
+const NANOS: u128 = 1_000_000_000;
+
 /// Bytes of the last window.
 #[derive(Clone, Debug)]
 pub(crate) struct Meter {
@@ -28,8 +31,12 @@ impl Meter {
 
     /// Counts bytes and gives the average in bits per second. Before the first window is full this is an underestimate.
     pub(crate) fn add(&mut self, bytes: usize, now: Instant) -> u64 {
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.slide(now);
+        self.count(u64::try_from(bytes).unwrap_or(u64::MAX), now);
+        rate(self.bytes, self.window)
+    }
+
+    fn count(&mut self, bytes: u64, now: Instant) {
         self.bytes = self.bytes.saturating_add(bytes);
         self.began.get_or_insert(now);
         match self.parts.back_mut() {
@@ -38,16 +45,17 @@ impl Meter {
             }
             _ => self.parts.push_back((now, bytes)),
         }
-        self.bps(self.bytes)
     }
 
     /// Counts bytes if the average stays within the bound, in bits per second; says whether it does.
     pub(crate) fn admit(&mut self, bytes: usize, bps_max: u64, now: Instant) -> bool {
         self.slide(now);
         let more = u64::try_from(bytes).unwrap_or(u64::MAX);
-        let is_within = self.bps(self.bytes.saturating_add(more)) <= bps_max;
+        // Without a division: this is asked for each datagram.
+        let bits = u128::from(self.bytes.saturating_add(more)) * 8 * NANOS;
+        let is_within = bits <= u128::from(bps_max) * self.window.as_nanos();
         if is_within {
-            self.add(bytes, now);
+            self.count(more, now);
         }
         is_within
     }
@@ -85,13 +93,9 @@ impl Meter {
             self.began = None;
         }
     }
-
-    fn bps(&self, bytes: u64) -> u64 {
-        rate(bytes, self.window)
-    }
 }
 
 fn rate(bytes: u64, time: Duration) -> u64 {
-    let bits = u128::from(bytes) * 8 * 1_000_000_000;
+    let bits = u128::from(bytes) * 8 * NANOS;
     u64::try_from(bits / time.as_nanos().max(1)).unwrap_or(u64::MAX)
 }

@@ -48,57 +48,81 @@ pub(super) struct Header<'a> {
 
 /// Appends a header; gives back its length.
 pub(super) fn push(out: &mut Vec<u8>, header: &Header<'_>, ids: &Ids) -> usize {
-    let start = out.len();
+    let mut bytes = Bytes {
+        all: [0; HEADER_BYTES_MAX],
+        length: 0,
+    };
     // Version 2; the extension bit is set below if there is one.
     let flags = 0x80 | if header.has_padding { 0x20 } else { 0 };
-    out.push(flags);
-    out.push((u8::from(header.marker) << 7) | (header.payload_type & 0x7f));
-    out.extend_from_slice(&header.sequence.to_be_bytes());
-    out.extend_from_slice(&header.timestamp.to_be_bytes());
-    out.extend_from_slice(&header.ssrc.to_be_bytes());
-    let block = out.len();
-    out.extend_from_slice(&[0xbe, 0xde, 0, 0]);
+    let second = (u8::from(header.marker) << 7) | (header.payload_type & 0x7f);
+    bytes.put(&[flags, second]);
+    bytes.put(&header.sequence.to_be_bytes());
+    bytes.put(&header.timestamp.to_be_bytes());
+    bytes.put(&header.ssrc.to_be_bytes());
+    bytes.put(&[0xbe, 0xde, 0, 0]);
     let passed = &header.passed;
     if let (Some(id), Some(number)) = (ids.transport_sequence, header.transport_sequence) {
-        element(out, id, &number.to_be_bytes());
+        bytes.element(id, &number.to_be_bytes());
     }
     if let (Some(id), Some(mid)) = (ids.mid, header.mid) {
-        element(out, id, mid.as_bytes());
+        bytes.element(id, mid.as_bytes());
     }
     if let (Some(id), Some(level)) = (ids.audio_level, passed.audio_level) {
-        element(out, id, &[level]);
+        bytes.element(id, &[level]);
     }
     if let (Some(id), Some(orientation)) = (ids.orientation, passed.orientation) {
-        element(out, id, &[orientation]);
+        bytes.element(id, &[orientation]);
     }
     if let (Some(id), Some(delay)) = (ids.playout_delay, passed.playout_delay) {
-        element(out, id, &delay);
+        bytes.element(id, &delay);
     }
     // There is no room for the name and this; the name is there in a stream's first seconds only.
     if let (Some(id), Some(time), None) = (ids.capture_time, passed.capture_time, header.mid) {
-        element(out, id, &time);
+        bytes.element(id, &time);
     }
-    let elements = out.len() - block - 4;
-    if elements == 0 {
-        out.truncate(block);
-    } else {
-        out.resize(block + 4 + elements.next_multiple_of(4), 0);
-        let words = u8::try_from(elements.div_ceil(4)).unwrap_or(0);
-        if let Some(length) = out.get_mut(block + 3) {
-            *length = words;
-        }
-        if let Some(first) = out.get_mut(start) {
-            *first |= 0x10;
-        }
-    }
-    out.len() - start
+    let length = bytes.finish();
+    out.extend_from_slice(bytes.all.get(..length).unwrap_or_default());
+    length
 }
 
-/// One element of at most 16 bytes; ids are 1 to 14.
-fn element(out: &mut Vec<u8>, id: u8, value: &[u8]) {
-    let length = u8::try_from(value.len().clamp(1, 16) - 1).unwrap_or(0);
-    out.push((id << 4) | length);
-    out.extend_from_slice(value.get(..16).unwrap_or(value));
+/// Where the elements of the extension block begin: behind the fixed header and the block's own.
+const ELEMENTS: usize = 12 + 4;
+
+/// A header in the making, of which what is not written yet is zero.
+struct Bytes {
+    all: [u8; HEADER_BYTES_MAX],
+    length: usize,
+}
+
+impl Bytes {
+    fn put(&mut self, part: &[u8]) {
+        let end = self.length + part.len();
+        if let Some(place) = self.all.get_mut(self.length..end) {
+            place.copy_from_slice(part);
+            self.length = end;
+        }
+    }
+
+    /// One element of at most 16 bytes; ids are 1 to 14.
+    fn element(&mut self, id: u8, value: &[u8]) {
+        let length = u8::try_from(value.len().clamp(1, 16) - 1).unwrap_or(0);
+        self.put(&[(id << 4) | length]);
+        self.put(value.get(..16).unwrap_or(value));
+    }
+
+    /// Completes the extension block, or leaves it away; gives back the length.
+    fn finish(&mut self) -> usize {
+        let elements = self.length.saturating_sub(ELEMENTS);
+        if elements == 0 {
+            return ELEMENTS - 4;
+        }
+        let words = elements.div_ceil(4);
+        if let Some([first, .., count]) = self.all.get_mut(..ELEMENTS) {
+            *first |= 0x10;
+            *count = u8::try_from(words).unwrap_or(0);
+        }
+        ELEMENTS + words * 4
+    }
 }
 
 #[cfg(test)]
