@@ -52,7 +52,7 @@ pub(super) struct Udp {
     socket: mio::net::UdpSocket,
     state: UdpSocketState,
     is_ipv6: bool,
-    buffers: Vec<Vec<u8>>,
+    buffers: Box<[Vec<u8>; BATCH_SIZE]>,
     /// Whether there may be more to read; events are edge-triggered.
     pub(super) readable: bool,
     waiting: VecDeque<Transmit>,
@@ -75,7 +75,7 @@ impl Udp {
             socket,
             state,
             is_ipv6,
-            buffers: vec![vec![0; RECEIVE_BYTES_MAX]; BATCH_SIZE],
+            buffers: Box::new(std::array::from_fn(|_| vec![0; RECEIVE_BYTES_MAX])),
             readable: true,
             waiting: VecDeque::new(),
             dropped: 0,
@@ -86,11 +86,10 @@ impl Udp {
     pub(super) fn receive(&mut self, mut each: impl FnMut(SocketAddr, &[u8])) {
         let mut metas = [RecvMeta::default(); BATCH_SIZE];
         for _ in 0..BATCHES_PER_TURN {
-            let mut slices: Vec<IoSliceMut<'_>> = self
+            let mut slices = self
                 .buffers
-                .iter_mut()
-                .map(|buffer| IoSliceMut::new(buffer))
-                .collect();
+                .each_mut()
+                .map(|buffer| IoSliceMut::new(buffer));
             let socket = UdpSockRef::from(&self.socket);
             let count = match self.state.recv(socket, &mut slices, &mut metas) {
                 Ok(count) => count,
@@ -106,7 +105,7 @@ impl Udp {
                     return;
                 }
             };
-            for (meta, buffer) in metas.iter().zip(&self.buffers).take(count) {
+            for (meta, buffer) in metas.iter().zip(self.buffers.iter()).take(count) {
                 let source = canonical(meta.addr);
                 let filled = buffer.get(..meta.len).unwrap_or_default();
                 for datagram in filled.chunks(meta.stride.max(1)) {
