@@ -19,6 +19,12 @@ const links = (response, url) => Object.fromEntries(
 // The server's own idea of its address is not always how this page reached it.
 const here = (target, url) => new URL(new URL(target, url).pathname, url).href;
 
+// These codecs, in this order.
+const prefer = (transceiver, kind, types) => {
+  const { codecs } = RTCRtpSender.getCapabilities(kind);
+  transceiver.setCodecPreferences(types.flatMap((type) => codecs.filter(({ mimeType }) => mimeType === type)));
+};
+
 const negotiate = async (name, url, token, connection, bend = (sdp) => sdp) => {
   await connection.setLocalDescription();
   const response = await fetch(url, {
@@ -70,11 +76,12 @@ const grainy = (track, { width, height, frameRate }) => {
 // Offers `codec`, and sends it; with `beside`, which is offered too, also where the answer prefers that.
 window.publish = async (name, url, token, {
   width = 640, height = 360, kbps = 800, codec = 'video/H264', beside = null, frameRate = 30,
-  layers = [{ maxBitrate: kbps * 1000 }], grain = false,
+  layers = [{ maxBitrate: kbps * 1000 }], grain = false, sound = null,
 } = {}) => {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width, height, frameRate } });
   const connection = new RTCPeerConnection();
-  connection.addTransceiver(stream.getAudioTracks()[0], { direction: 'sendonly', streams: [stream] });
+  const audio = connection.addTransceiver(stream.getAudioTracks()[0], { direction: 'sendonly', streams: [stream] });
+  if (sound) prefer(audio, 'audio', sound);
   const [camera] = stream.getVideoTracks();
   const video = connection.addTransceiver(grain ? grainy(camera, { width, height, frameRate }) : camera, {
     direction: 'sendonly', streams: [stream], sendEncodings: layers,
@@ -95,11 +102,16 @@ window.activate = async (name, rid, active) => {
 };
 
 // `media` is where media is sent to in place of the addresses in the answer: `[address, port]`, or null; `tcp` leaves out those of UDP.
-window.subscribe = async (name, url, token, { kinds = ['audio', 'video'], media = null, tcp = false, sampled = false } = {}) => {
+window.subscribe = async (name, url, token, {
+  kinds = ['audio', 'video'], media = null, tcp = false, sampled = false, sound = null,
+} = {}) => {
   const connection = new RTCPeerConnection();
   const stream = new MediaStream();
   connection.addEventListener('track', ({ track }) => stream.addTrack(track));
-  for (const kind of kinds) connection.addTransceiver(kind, { direction: 'recvonly' });
+  for (const kind of kinds) {
+    const transceiver = connection.addTransceiver(kind, { direction: 'recvonly' });
+    if (sound && kind === 'audio') prefer(transceiver, kind, sound);
+  }
   const element = document.createElement('video');
   element.autoplay = true;
   element.muted = false;

@@ -10,10 +10,10 @@ def whip(server) -> str:
     return f"{server.http}/whip"
 
 
-def watch(page, server, token, publisher, name="viewer", kinds=("audio", "video")):
+def watch(page, server, token, publisher, name="viewer", kinds=("audio", "video"), **options):
     result = page.evaluate(
-        "([name, url, token, kinds]) => subscribe(name, url, token, { kinds })",
-        [name, f"{server.http}/whip/subscribe/{publisher}", token, list(kinds)],
+        "([name, url, token, options]) => subscribe(name, url, token, options)",
+        [name, f"{server.http}/whip/subscribe/{publisher}", token, {"kinds": list(kinds), **options}],
     )
     assert result["status"] == 201, result
     return result
@@ -99,6 +99,37 @@ def test_chromium_publishes_and_two_viewers_watch(server, stage, browser):
     stage.wait_for(publisher["participantId"], "JOINED", "PUBLISH_STARTED", "PUBLISH_STOPPED", "LEFT")
     for viewer in viewers:
         stage.wait_for(viewer["participantId"], "JOINED", "SUBSCRIBE_STARTED", "SUBSCRIBE_STOPPED", "LEFT")
+    camera.context.close()
+    page.context.close()
+
+
+@pytest.mark.parametrize("order", [["audio/red", "audio/opus"], ["audio/opus", "audio/red"]])
+def test_redundant_sound_goes_to_viewers_that_take_it_if_the_publisher_prefers_it(server, stage, browser, order):
+    publisher = stage.token("PUBLISH")
+    camera, page = browser.page(server.http), browser.page(server.http)
+    answer = publish(camera, server, publisher["token"], sound=order)["text"]
+    preferred = order[0] == "audio/red"
+    assert ("SAVPF 63 111\r\n" if preferred else "SAVPF 111 63\r\n") in answer
+    stage.wait_for(publisher["participantId"], "JOINED", "PUBLISH_STARTED")
+    bytes_each = {}
+    for name, taken in [("redundant", order), ("plain", ["audio/opus"])]:
+        token = stage.token("SUBSCRIBE")["token"]
+        watch(page, server, token, publisher["participantId"], name, ("audio",), sound=taken)
+
+    def heard(name):
+        audio = page.evaluate("(name) => received(name)", name).get("audio", {})
+        return audio if audio.get("packetsReceived", 0) >= 150 and audio["totalAudioEnergy"] > 0.001 else None
+
+    for name in ("redundant", "plain"):
+        audio = until(f"{name} sound", lambda: heard(name), 30)
+        assert audio["packetsLost"] == 0
+        bytes_each[name] = audio["bytesReceived"] / audio["packetsReceived"]
+        # Where nothing is lost, each repeated block is one too many: the decoder counts it as a packet that it throws away.
+        is_redundant = preferred and name == "redundant"
+        assert (audio["packetsDiscarded"] > audio["packetsReceived"] * 0.9) == is_redundant, (name, audio)
+        assert is_redundant or audio["packetsDiscarded"] < audio["packetsReceived"] * 0.1, (name, audio)
+    ratio = bytes_each["redundant"] / bytes_each["plain"]
+    assert (1.5 < ratio < 2.6) if preferred else (0.7 < ratio < 1.4), bytes_each
     camera.context.close()
     page.context.close()
 
