@@ -413,6 +413,12 @@ pub enum Output {
         /// Which.
         publisher: ConnectionId,
     },
+    /// A mirrored publisher has been given up here for a fault of ours, and is still wanted: its own worker is to be told
+    /// [`Input::RelayClose`], and then [`Input::RelayOpen`] again.
+    MirrorLost {
+        /// Which.
+        publisher: ConnectionId,
+    },
     /// A peer is gone on its own account; it is forgotten already.
     Closed {
         /// Which peer.

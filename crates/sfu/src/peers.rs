@@ -42,6 +42,8 @@ pub struct Sfu {
     peers: BTreeMap<ConnectionId, Box<Peer>>,
     /// Publishers whose connections other workers have.
     mirrors: BTreeMap<ConnectionId, relay::Mirror>,
+    /// Those of them that have panicked, until they are made anew.
+    broken: BTreeSet<ConnectionId>,
     demux: Demux,
     timers: Timers,
     grid: Grid,
@@ -102,6 +104,7 @@ impl Sfu {
             settings,
             peers: BTreeMap::new(),
             mirrors: BTreeMap::new(),
+            broken: BTreeSet::new(),
             demux: Demux::default(),
             timers: Timers::default(),
             grid: Grid::default(),
@@ -258,6 +261,9 @@ impl Sfu {
     fn wake(&mut self, connection: ConnectionId, now: Now) {
         if self.mirrors.contains_key(&connection) {
             self.wake_mirror(connection, now.mono);
+            return;
+        }
+        if self.remake(connection) {
             return;
         }
         let Some(peer) = self.peers.get_mut(&connection) else {
@@ -442,7 +448,7 @@ impl Sfu {
         }
         match &mut peer.role {
             Role::Publisher(publisher) => {
-                for subscriber in std::mem::take(&mut publisher.subscribers) {
+                for subscriber in self.wanting(connection) {
                     self.publisher_gone(subscriber, connection, now);
                 }
                 for to in std::mem::take(&mut publisher.relays) {

@@ -348,6 +348,15 @@ impl Relays {
                 self.order(to, Across::Gone { publisher });
             }
             Output::KeyFrame { publisher, tracks } => self.key_frame(publisher, tracks),
+            Output::MirrorLost { publisher } => {
+                // Subscribers that come in between wait for it.
+                if let Some(mirrored) = self.mirrored.get_mut(&publisher) {
+                    mirrored.is_open = false;
+                    let (home, to) = (mirrored.home, self.neighbours.own);
+                    self.order(home, Across::Close { publisher, to });
+                    self.order(home, Across::Open { publisher, to });
+                }
+            }
             Output::MirrorIdle { publisher } => {
                 if let Some(mirrored) = self.mirrored.remove(&publisher) {
                     let to = self.neighbours.own;

@@ -391,7 +391,8 @@ impl Worker {
                 | Output::Relay { .. }
                 | Output::RelayClosed { .. }
                 | Output::KeyFrame { .. }
-                | Output::MirrorIdle { .. }) => self.relays.carry_out(output),
+                | Output::MirrorIdle { .. }
+                | Output::MirrorLost { .. }) => self.relays.carry_out(output),
                 Output::Layers { connection, layers } => self.layers(connection, layers),
                 Output::Voice {
                     connection,

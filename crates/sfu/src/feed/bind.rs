@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use model::ConnectionId;
 
+use super::Feed;
 use super::slot::Slot;
-use super::{Feed, Purpose};
 use crate::codec::Kind;
 use crate::io::{Binding, Medium, Want};
 
@@ -96,11 +96,26 @@ impl Feed {
 
     /// Whether something that is wanted waits for a slot that has just been given up.
     pub(crate) fn waits_for_slot(&self) -> bool {
-        self.purpose == Purpose::Pool && self.missing() != (0, 0)
+        self.missing() != (0, 0)
+    }
+
+    /// A publisher's media is interrupted: its slots are kept, and begin anew when it comes again.
+    pub(crate) fn publisher_lost(&mut self, publisher: ConnectionId) {
+        let bonds = self.bonds.iter();
+        for bond in bonds.filter(|bond| bond.publisher == publisher) {
+            for place in [bond.audio, bond.video].into_iter().flatten() {
+                if let Some(slot) = self.slots.get_mut(place) {
+                    slot.target = None;
+                    slot.stream.stop();
+                }
+            }
+        }
     }
 
     /// A publisher is gone: its slots are free.
     pub(crate) fn publisher_gone(&mut self, publisher: ConnectionId, now: Instant) {
+        self.wants.retain(|want| want.publisher != publisher);
+        self.told.retain(|(who, ..)| *who != publisher);
         let Some(at) = self
             .bonds
             .iter()
@@ -114,8 +129,6 @@ impl Feed {
                 slot.unbind(now);
             }
         }
-        self.wants.retain(|want| want.publisher != publisher);
-        self.told.retain(|(who, ..)| *who != publisher);
         self.is_rebound = true;
     }
 
@@ -195,7 +208,7 @@ fn take(
     let mut free = slots
         .iter()
         .enumerate()
-        .filter(|(_, slot)| slot.kind == kind && slot.is_free(now))
+        .filter(|(_, slot)| slot.kind == kind && slot.is_free_for(bond.publisher, now))
         .map(|(place, _)| place);
     let place = match rank_wanted {
         Some(rank) => {

@@ -35,8 +35,8 @@ pub(crate) struct Slot {
     pub(super) target: Option<Track>,
     /// Whether nothing is sent for want of bandwidth.
     pub(super) is_paused: bool,
-    /// When it was given up.
-    pub(super) left: Option<Instant>,
+    /// Who has given it up, and when.
+    pub(super) left: Option<(ConnectionId, Instant)>,
     /// Whether the client has reported on the stream: it knows the SSRC then.
     pub(super) is_known: bool,
     pub(super) packets: u32,
@@ -98,6 +98,12 @@ impl Slot {
         &self.mid
     }
 
+    /// Whose media it carries.
+    #[cfg(test)]
+    pub(crate) fn carries(&self) -> Option<ConnectionId> {
+        self.publisher
+    }
+
     /// What it can carry.
     pub(crate) fn medium(&self) -> Medium {
         super::bind::medium(self.kind)
@@ -108,12 +114,12 @@ impl Slot {
         self.kind == Kind::Video && self.packets > 0 && self.has_rtx()
     }
 
-    /// Whether a publisher may be put here now.
-    pub(super) fn is_free(&self, now: Instant) -> bool {
+    /// Whether a publisher may be put here now. One that comes back cannot be taken for another.
+    pub(super) fn is_free_for(&self, publisher: ConnectionId, now: Instant) -> bool {
         self.publisher.is_none()
-            && self
-                .left
-                .is_none_or(|left| now.saturating_duration_since(left) >= QUARANTINE)
+            && self.left.is_none_or(|(who, left)| {
+                who == publisher || now.saturating_duration_since(left) >= QUARANTINE
+            })
     }
 
     pub(super) fn bind(&mut self, publisher: ConnectionId) {
@@ -124,10 +130,9 @@ impl Slot {
     }
 
     pub(super) fn unbind(&mut self, now: Instant) {
-        self.publisher = None;
+        self.left = self.publisher.take().map(|publisher| (publisher, now));
         self.target = None;
         self.is_paused = false;
-        self.left = Some(now);
         self.stream.stop();
     }
 }

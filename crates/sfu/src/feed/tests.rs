@@ -533,6 +533,27 @@ proptest! {
 }
 
 #[test]
+fn a_slot_that_was_given_up_is_empty_for_a_while_but_for_who_had_it() {
+    for purpose in [Purpose::Pool, Purpose::Single] {
+        let mut world = World::new();
+        world.feed.purpose = purpose;
+        let carried = |world: &World| world.feed.slots[VIDEO].publisher;
+        world.feed.want(Vec::new(), |_| true, world.now);
+        assert_eq!(carried(&world), None);
+        world.want(ANA);
+        assert_eq!(carried(&world), Some(ANA), "{purpose:?}");
+        world.want(BEN);
+        assert_eq!(carried(&world), None);
+        // It is asked for again until it is there.
+        assert!(world.feed.waits_for_slot(), "{purpose:?}");
+        world.now += slot::QUARANTINE;
+        world.feed.settle(|_| true, world.now);
+        assert_eq!(carried(&world), Some(BEN));
+        assert!(!world.feed.waits_for_slot());
+    }
+}
+
+#[test]
 fn slots_are_of_the_kinds_of_the_sections() {
     let world = World::new();
     assert_eq!(world.feed.slots[AUDIO].kind, Kind::Audio);

@@ -16,11 +16,14 @@ use crate::relay::{Description, Relayed};
 
 /// How often it is looked whether anybody wants a mirror. One that nobody wants twice in a row goes.
 const LOOK: Duration = Duration::from_secs(2);
+/// A mirror that panics is made anew, but not sooner after it was made than this: what it has broken on may come again.
+const REMAKE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A publisher whose connection another worker has.
 #[derive(Debug)]
 pub(super) struct Mirror {
     source: Publisher,
+    begun: Instant,
     look_at: Instant,
     is_idle: bool,
 }
@@ -101,8 +104,16 @@ impl Sfu {
         if self.peers.contains_key(&publisher) || self.mirrors.contains_key(&publisher) {
             return;
         }
+        self.timers.remove(publisher);
+        self.broken.remove(&publisher);
+        let settings = &self.settings;
+        let Ok(source) = guarded(|| Publisher::mirror(description.into_inner(), settings)) else {
+            self.mirror_panicked(publisher, now, now);
+            return;
+        };
         let mirror = Mirror {
-            source: Publisher::mirror(description.into_inner(), &self.settings),
+            source,
+            begun: now,
             look_at: now + LOOK,
             is_idle: false,
         };
@@ -130,23 +141,47 @@ impl Sfu {
             }
         });
         if taken == Err(Panicked) {
-            tracing::error!(connection = %publisher, "mirror panicked");
-            self.counters.panics += 1;
-            self.mirror_close(publisher, now);
-            self.put_out(Output::MirrorIdle { publisher });
+            let begun = mirror.begun;
+            self.mirror_panicked(publisher, begun, now);
         } else if !mirror.source.pending.is_empty() {
             self.pending.insert(publisher);
         }
     }
 
+    /// The publisher has done nothing wrong and its viewers even less: its slots stay as they are until it is mirrored anew.
+    fn mirror_panicked(&mut self, publisher: ConnectionId, begun: Instant, now: Instant) {
+        tracing::error!(connection = %publisher, "mirror panicked");
+        self.counters.panics += 1;
+        self.mirrors.remove(&publisher);
+        self.pending.remove(&publisher);
+        for feed in self.wanting(publisher) {
+            self.with_feed(feed, now, |_, feed| feed.publisher_lost(publisher));
+        }
+        self.broken.insert(publisher);
+        self.timers.set(publisher, begun + REMAKE_INTERVAL);
+    }
+
+    /// A mirror that has panicked may be made anew. Says whether there was one.
+    pub(super) fn remake(&mut self, publisher: ConnectionId) -> bool {
+        let was_broken = self.broken.remove(&publisher);
+        if was_broken {
+            self.put_out(if self.wanting(publisher).is_empty() {
+                Output::MirrorIdle { publisher }
+            } else {
+                Output::MirrorLost { publisher }
+            });
+        }
+        was_broken
+    }
+
     pub(super) fn mirror_close(&mut self, publisher: ConnectionId, now: Instant) {
-        let Some(mirror) = self.mirrors.remove(&publisher) else {
-            return;
-        };
+        self.mirrors.remove(&publisher);
+        self.broken.remove(&publisher);
         self.timers.remove(publisher);
         self.pending.remove(&publisher);
-        for subscriber in mirror.source.subscribers {
-            self.publisher_gone(subscriber, publisher, now);
+        // Whoever has no slot for it has waited for one in vain.
+        for feed in self.wanting(publisher) {
+            self.publisher_gone(feed, publisher, now);
         }
     }
 
@@ -178,7 +213,7 @@ impl Sfu {
     }
 
     /// The feeds that want something of a publisher, whether they have a slot for it or not.
-    fn wanting(&self, publisher: ConnectionId) -> Vec<ConnectionId> {
+    pub(super) fn wanting(&self, publisher: ConnectionId) -> Vec<ConnectionId> {
         let feeds = self.peers.iter().filter(|(_, peer)| match &peer.role {
             Role::Subscriber(feed) => feed.wants_of(publisher),
             Role::Publisher(_) => false,

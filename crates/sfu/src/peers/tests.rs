@@ -6,7 +6,7 @@ use str0m::ice::{StunMessage, TransId};
 
 use super::*;
 use crate::packet::Packet;
-use crate::{Datagram, Direction, Offer, PatchFault};
+use crate::{Datagram, Direction, Offer, PatchFault, Want};
 
 const PUBLISH: &str = include_str!("../../tests/sfu/offers/ffmpeg-dtls-passive.sdp");
 const SUBSCRIBE: &str = include_str!("../../tests/sfu/offers/chromium-subscribe.sdp");
@@ -221,7 +221,14 @@ fn poison(sfu: &mut Sfu, id: u64) {
 
 /// A packet of the publisher's waits to be forwarded.
 fn film(sfu: &mut Sfu, now: Now) {
-    let packet = Packet {
+    let packet = sound(now);
+    let publisher = sfu.source(ConnectionId(1)).unwrap();
+    publisher.pending.push(Arc::new(packet));
+    sfu.pending.insert(ConnectionId(1));
+}
+
+fn sound(now: Now) -> Packet {
+    Packet {
         track: crate::packet::Track::AUDIO,
         codec: crate::codec::Codec::Opus,
         epoch: 0,
@@ -235,10 +242,7 @@ fn film(sfu: &mut Sfu, now: Now) {
         captured: now.mono,
         arrived: now.mono,
         payload: [1].into(),
-    };
-    let publisher = sfu.source(ConnectionId(1)).unwrap();
-    publisher.pending.push(Arc::new(packet));
-    sfu.pending.insert(ConnectionId(1));
+    }
 }
 
 #[test]
@@ -293,6 +297,136 @@ fn t48_a_panic_inside_one_feed_ends_that_feed_and_no_other() {
             assert!(is_answered(&checked(&mut sfu, id, now)), "{name}");
         }
     }
+}
+
+/// Another worker, where viewers 2 and 3 get publisher 1, and what it was mirrored by.
+fn away(now: Now) -> (Sfu, crate::Description) {
+    let mut home = stage(now);
+    let publisher = ConnectionId(1);
+    home.handle(Input::RelayOpen { publisher, to: 1 }, now);
+    let Some(Output::RelayOpened { description, .. }) = home.poll_output() else {
+        panic!("not opened");
+    };
+    let description = description.unwrap();
+    let mut away = Sfu::new(home.settings.clone());
+    mirror(&mut away, &description, now);
+    for connection in [ConnectionId(2), ConnectionId(3)] {
+        let offer = Offer::parse(SUBSCRIBE, Direction::Subscribe).unwrap();
+        let input = Input::Subscribe {
+            connection,
+            publisher,
+            offer,
+        };
+        away.handle(input, now);
+    }
+    while away.poll_output().is_some() {}
+    (away, description)
+}
+
+fn mirror(sfu: &mut Sfu, description: &crate::Description, now: Now) {
+    let input = Input::Mirror {
+        publisher: ConnectionId(1),
+        description: description.clone(),
+    };
+    sfu.handle(input, now);
+}
+
+fn relayed(sfu: &mut Sfu, now: Now) -> Vec<Output> {
+    let packets = [Arc::new(sound(now))];
+    for packets in crate::Relayed::parts(&packets) {
+        let publisher = ConnectionId(1);
+        sfu.handle(Input::Relayed { publisher, packets }, now);
+    }
+    sfu.handle_timeout(now);
+    std::iter::from_fn(|| sfu.poll_output()).collect()
+}
+
+fn is_lost(outputs: &[Output]) -> bool {
+    let mut outputs = outputs.iter();
+    outputs.any(|output| matches!(output, Output::MirrorLost { publisher } if publisher.0 == 1))
+}
+
+#[test]
+fn t48_viewers_keep_a_publisher_whose_mirror_has_panicked() {
+    let begun = beginning();
+    let (mut sfu, description) = away(begun);
+    let now = begun.plus(Duration::from_secs(3));
+    sfu.source(ConnectionId(1)).unwrap().panics_next = true;
+    let outputs = relayed(&mut sfu, now);
+    assert!(is_lost(&outputs), "{outputs:?}");
+    assert_eq!(sfu.counters().panics, 1);
+    // Packets that were on their way are nobody's.
+    assert!(!is_lost(&relayed(&mut sfu, now)));
+
+    mirror(&mut sfu, &description, now);
+    assert_eq!(sfu.source(ConnectionId(1)).unwrap().subscribers.len(), 2);
+    for viewer in [2, 3] {
+        let peer = sfu.peers.get_mut(&ConnectionId(viewer)).unwrap();
+        let slots = &peer.feed_mut().unwrap().slots;
+        assert!(slots.iter().all(|slot| slot.carries().is_some()));
+    }
+
+    // What broke it may come again at once, and costs no more for that.
+    sfu.source(ConnectionId(1)).unwrap().panics_next = true;
+    assert!(!is_lost(&relayed(&mut sfu, now)));
+    let later = now.plus(Duration::from_secs(2));
+    assert!(is_lost(&relayed(&mut sfu, later)));
+    assert_eq!(sfu.counters().panics, 2);
+
+    // It has ended meanwhile.
+    let publisher = ConnectionId(1);
+    sfu.handle(Input::MirrorClose { publisher }, later);
+    assert!(sfu.wanting(publisher).is_empty());
+}
+
+#[test]
+fn t48_a_mirror_that_has_panicked_and_nobody_wants_is_forgotten() {
+    let begun = beginning();
+    let (mut sfu, _) = away(begun);
+    sfu.source(ConnectionId(1)).unwrap().panics_next = true;
+    relayed(&mut sfu, begun);
+    for connection in [ConnectionId(2), ConnectionId(3)] {
+        sfu.handle(Input::Close { connection }, begun);
+    }
+    let outputs = relayed(&mut sfu, begun.plus(Duration::from_secs(2)));
+    assert!(
+        outputs
+            .iter()
+            .any(|output| matches!(output, Output::MirrorIdle { publisher } if publisher.0 == 1)),
+        "{outputs:?}"
+    );
+}
+
+#[test]
+fn what_is_wanted_of_a_publisher_that_is_gone_is_forgotten_with_or_without_a_slot() {
+    let now = beginning();
+    let mut sfu = stage(now);
+    let publisher = ConnectionId(4);
+    let offer = Offer::parse(PUBLISH, Direction::Publish).unwrap();
+    let connection = publisher;
+    sfu.handle(Input::Publish { connection, offer }, now);
+    let connection = ConnectionId(5);
+    let offer = Offer::parse(SUBSCRIBE, Direction::Feed).unwrap();
+    sfu.handle(Input::Feed { connection, offer }, now);
+    let want = |publisher| Want {
+        publisher,
+        audio: true,
+        video: Some(crate::VideoWant::default()),
+    };
+    let wants = vec![want(ConnectionId(1)), want(publisher)];
+    sfu.handle(Input::Want { connection, wants }, now);
+    let needs = |sfu: &mut Sfu| {
+        let outputs: Vec<_> = std::iter::from_fn(|| sfu.poll_output()).collect();
+        outputs
+            .iter()
+            .any(|output| matches!(output, Output::Need { .. }))
+    };
+    assert!(needs(&mut sfu));
+    let connection = publisher;
+    sfu.handle(Input::Close { connection }, now);
+    assert!(sfu.wanting(publisher).is_empty());
+    assert_eq!(sfu.wanting(ConnectionId(1)).len(), 3);
+    assert!(!needs(&mut sfu));
 }
 
 #[test]

@@ -50,6 +50,8 @@ impl Publisher {
         counters: &mut Counters,
         now: Instant,
     ) {
+        #[cfg(test)]
+        assert!(!self.panics_next, "injected");
         let Some(stream) = self.stream_mut(packet.track) else {
             return;
         };
