@@ -124,8 +124,9 @@ pub(crate) fn agree_to_publish(offer: &Offer) -> Result<Vec<Agreed>, PeerFault> 
     Ok(agreed.collect())
 }
 
-/// Chooses one payload type for each section of a subscriber's offer: the one that carries what the publisher sends. A medium
-/// that the publisher does not have is answered all the same, and stays silent.
+/// Chooses the payload types for each section of a subscriber's offer: first the one that carries what the publisher sends, which
+/// has to be there, then one for each other codec that it may go over to. A medium that the publisher does not have is answered
+/// all the same, and stays silent.
 pub(crate) fn agree_to_subscribe(
     offer: &Offer,
     publisher: &Publisher,
@@ -134,12 +135,19 @@ pub(crate) fn agree_to_subscribe(
         return Err(PeerFault::Fault(code));
     }
     let choose = |section: &Section| {
-        let payload = match publisher.sent(section.kind) {
-            Some(sent) => codec::for_subscriber(&section.payloads, sent),
+        let carrier = |sent| codec::for_subscriber(&section.payloads, sent);
+        let sent = publisher.sent(section.kind);
+        let first = match sent {
+            Some(sent) => carrier(sent),
             None => codec::for_publisher(&section.payloads).into_iter().next(),
         };
-        let payload = payload.ok_or_else(|| missing(section.kind))?;
-        Ok((section.clone(), vec![payload]))
+        let mut payloads = vec![first.ok_or_else(|| missing(section.kind))?];
+        payloads.extend(
+            sent.into_iter()
+                .flat_map(|sent| publisher.beside(sent))
+                .filter_map(carrier),
+        );
+        Ok((section.clone(), payloads))
     };
     offer.terms().sections.iter().map(choose).collect()
 }

@@ -12,7 +12,7 @@ use str0m::media::Rid;
 
 use crate::answer::Agreed;
 use crate::clock::Clock;
-use crate::codec::{Kind, Payload};
+use crate::codec::{Codec, Kind, Payload};
 use crate::incoming::Incoming;
 use crate::io::{Counters, LayerLabel, Settings};
 use crate::keyframe::Requests;
@@ -277,6 +277,16 @@ impl Publisher {
             Some(number) => of_kind.find(|payload| payload.number == number),
             None => of_kind.next(),
         }
+    }
+
+    /// The first payload of each codec that was agreed on beside [`Self::sent`]: a publisher may change between them, and before
+    /// anything came nobody knows with which it begins.
+    pub(crate) fn beside(&self, sent: &Payload) -> impl Iterator<Item = &Payload> {
+        let kind = sent.codec.kind();
+        [Codec::H264, Codec::Vp8]
+            .into_iter()
+            .filter(move |&codec| codec.kind() == kind && codec != sent.codec)
+            .filter_map(|codec| self.payloads.iter().find(|payload| payload.codec == codec))
     }
 
     /// Whether a datagram from the publisher's address may be looked at, before anything is spent on it: duplicates,

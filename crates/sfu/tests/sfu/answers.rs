@@ -122,11 +122,11 @@ fn stereo_is_accepted_where_it_is_offered() {
 }
 
 #[test]
-fn h1_h6_a_subscribe_answer_sends_one_media_stream_in_the_publishers_codec_only() {
+fn h1_h6_a_subscribe_answer_sends_one_media_stream_in_the_publishers_codecs_only() {
     for (publish, payloads) in [
         // FFmpeg's profile is 4200, which is Chromium's 102; Chromium's own first choice is 108.
         (offers::FFMPEG_PASSIVE, "102 103"),
-        (offers::CHROMIUM_PUBLISH, "108 109"),
+        (offers::CHROMIUM_PUBLISH, "108 109 96 97"),
     ] {
         let mut net = Network::new(settings());
         net.publish(1, publish);

@@ -194,6 +194,22 @@ fn vp8_is_forwarded_from_a_key_frame_on_and_has_the_same_limit() {
     assert_eq!(net.fault(1), Some(fault));
 }
 
+#[test]
+fn a_viewer_that_comes_before_the_first_picture_gets_whatever_codec_it_comes_in() {
+    let mut net = Network::new(settings());
+    net.publish(1, offers::CHROMIUM_PUBLISH);
+    net.subscribe(2, 1, offers::CHROMIUM_SUBSCRIBE);
+    net.connect();
+    net.send(1, Video, 96, &packets(&[vp8_key_frame(640, 480)], 0));
+    let received = net.client(2).received_of(Video);
+    assert_eq!(received.len(), 1);
+    assert_eq!(*received[0].header.payload_type, 96);
+    // A browser whose encoder breaks down goes on with the other codec.
+    net.send(1, Video, 108, &packets(&key_frame(640, 480), 3_000));
+    let last = net.client(2).received_of(Video).pop().unwrap();
+    assert_eq!(*last.header.payload_type, 108);
+}
+
 // T42: an authenticated publisher sends what no decoder should see.
 #[test]
 fn t42_malformed_payloads_are_dropped_and_leave_no_gap() {
