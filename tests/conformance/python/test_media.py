@@ -4,6 +4,7 @@ import pytest
 
 from downstage import Stage, metric, until
 from ffmpeg import Publisher
+from shaper import Shaper
 
 
 def whip(server) -> str:
@@ -130,6 +131,37 @@ def test_redundant_sound_goes_to_viewers_that_take_it_if_the_publisher_prefers_i
         assert is_redundant or audio["packetsDiscarded"] < audio["packetsReceived"] * 0.1, (name, audio)
     ratio = bytes_each["redundant"] / bytes_each["plain"]
     assert (1.5 < ratio < 2.6) if preferred else (0.7 < ratio < 1.4), bytes_each
+    camera.context.close()
+    page.context.close()
+
+
+def test_redundant_sound_makes_up_for_loss_on_the_way_to_a_viewer(server, stage, browser):
+    publisher = stage.token("PUBLISH")
+    camera, page = browser.page(server.http), browser.page(server.http)
+    publish(camera, server, publisher["token"], sound=["audio/red", "audio/opus"])
+    stage.wait_for(publisher["participantId"], "JOINED", "PUBLISH_STARTED")
+
+    def heard(name, packets):
+        audio = page.evaluate("(name) => received(name)", name).get("audio", {})
+        return audio if audio.get("packetsReceived", 0) >= packets else None
+
+    concealed = {}
+    with Shaper(server.media[0], 7, delay_s=0.02) as one, Shaper(server.media[0], 7, delay_s=0.02) as other:
+        ways = {"redundant": (one, ["audio/red", "audio/opus"]), "plain": (other, ["audio/opus"])}
+        for name, (way, sound) in ways.items():
+            media = ["127.0.0.1", way.port]
+            token = stage.token("SUBSCRIBE")["token"]
+            watch(page, server, token, publisher["participantId"], name, ("audio",), sound=sound, media=media)
+        # What is concealed at the beginning, before the buffer has its length, is no loss.
+        before = {name: until("sound", lambda: heard(name, 150), 30) for name in ways}
+        for way, _ in ways.values():
+            way.loss = 0.1
+        for name in ways:
+            after = until("sound", lambda: heard(name, before[name]["packetsReceived"] + 400), 30)
+            more = {key: after[key] - before[name][key] for key in ("concealedSamples", "totalSamplesReceived")}
+            concealed[name] = more["concealedSamples"] / more["totalSamplesReceived"]
+    print(f"\nconcealed at 10 % of loss: {concealed}")
+    assert concealed["plain"] > 0.04 and concealed["redundant"] < concealed["plain"] / 3, concealed
     camera.context.close()
     page.context.close()
 
