@@ -88,7 +88,7 @@ impl Peer {
     }
 
     /// Adds an address; gives back the one that gives way, which is never the one that media goes to.
-    pub(crate) fn add_remote(&mut self, remote: Remote) -> Option<Remote> {
+    pub(crate) fn add_remote(&mut self, remote: Remote, now: Instant) -> Option<Remote> {
         if self.remotes.contains(&remote) {
             return None;
         }
@@ -98,16 +98,19 @@ impl Peer {
         }
         let used = self.route.remote();
         let oldest = self.remotes.iter().position(|at| Some(*at) != used)?;
-        self.remotes.remove(oldest)
+        let oldest = self.remotes.remove(oldest)?;
+        // It is not the one in use.
+        self.route.gone(oldest, now);
+        Some(oldest)
     }
 
-    /// An address is not the peer's any more.
-    pub(crate) fn remove_remote(&mut self, remote: Remote) {
+    /// An address is not the peer's any more; media goes on by another one, if there is one.
+    pub(crate) fn remove_remote(&mut self, remote: Remote, now: Instant) {
         self.remotes.retain(|at| *at != remote);
-        if self.route.gone(remote)
+        if self.route.gone(remote, now)
             && let Role::Subscriber(feed) = &mut self.role
         {
-            feed.set_path(None);
+            feed.set_path(self.route.remote());
         }
     }
 }

@@ -156,7 +156,7 @@ impl Sfu {
             Input::Datagram(datagram) => self.datagram(&datagram, now),
             Input::TcpClosed { source } => {
                 if let Some(owner) = self.demux.of_remote((Transport::Tcp, source)) {
-                    self.unbind((Transport::Tcp, source), owner);
+                    self.unbind((Transport::Tcp, source), owner, now);
                 }
             }
             Input::RelayOpen { publisher, to } => self.relay_open(publisher, to, now),

@@ -3,7 +3,8 @@
 //! An ICE-lite agent sends on the pair that the controlling side has nominated (RFC 8445 section 7.3.1.5). Browsers nominate
 //! with each check, on several pairs at once if they have them; the highest priority wins then, and a better one that has
 //! fallen silent gives way. A check proves the password and not the address that it comes from: one that was seen before, and
-//! comes again from elsewhere, moves nothing.
+//! comes again from elsewhere, moves nothing. When the way in use ends, as a TCP connection does, another one on which checks
+//! have come takes its place at once.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -15,6 +16,11 @@ use crate::engine::Check;
 /// every 2.5 s at least.
 const QUIET: Duration = Duration::from_secs(3);
 
+/// A way on which a check has come within this time may be sent on (RFC 7675 section 5.1: consent lasts 30 s).
+const CONSENT: Duration = Duration::from_secs(30);
+/// Ways that are remembered beside the one in use: as many as a peer has addresses.
+const OTHERS_MAX: usize = 16;
+
 /// Transactions that are remembered: those of the last seconds.
 const SEEN_MAX: usize = 32;
 
@@ -23,7 +29,18 @@ const SEEN_MAX: usize = 32;
 pub(crate) struct Route {
     chosen: Option<(Remote, u32)>,
     heard: Instant,
+    /// The last one heard of last.
+    others: VecDeque<Other>,
     seen: VecDeque<[u8; 12]>,
+}
+
+/// A way that is not in use.
+#[derive(Clone, Copy, Debug)]
+struct Other {
+    remote: Remote,
+    is_nominated: bool,
+    priority: u32,
+    heard: Instant,
 }
 
 impl Route {
@@ -31,6 +48,7 @@ impl Route {
         Self {
             chosen: None,
             heard: now,
+            others: VecDeque::new(),
             seen: VecDeque::new(),
         }
     }
@@ -59,12 +77,37 @@ impl Route {
                 check.priority >= priority || now.saturating_duration_since(self.heard) >= QUIET
             }
         };
-        if !check.is_nominated || !is_better || !is_new {
+        if !is_new {
             return false;
         }
-        self.chosen = Some((remote, check.priority));
+        if !check.is_nominated || !is_better {
+            self.note(Other {
+                remote,
+                is_nominated: check.is_nominated,
+                priority: check.priority,
+                heard: now,
+            });
+            return false;
+        }
+        self.others.retain(|other| other.remote != remote);
+        if let Some((before, priority)) = self.chosen.replace((remote, check.priority)) {
+            self.note(Other {
+                remote: before,
+                is_nominated: true,
+                priority,
+                heard: self.heard,
+            });
+        }
         self.heard = now;
         true
+    }
+
+    fn note(&mut self, other: Other) {
+        self.others.retain(|known| known.remote != other.remote);
+        if self.others.len() >= OTHERS_MAX {
+            self.others.pop_front();
+        }
+        self.others.push_back(other);
     }
 
     /// Something authentic came from there.
@@ -74,13 +117,23 @@ impl Route {
         }
     }
 
-    /// The address is the client's no more; says whether it was in use.
-    pub(crate) fn gone(&mut self, remote: Remote) -> bool {
-        let was_used = self.remote() == Some(remote);
-        if was_used {
-            self.chosen = None;
+    /// The address is the client's no more; says whether it was in use. The best of the others takes its place.
+    pub(crate) fn gone(&mut self, remote: Remote, now: Instant) -> bool {
+        self.others.retain(|other| other.remote != remote);
+        if self.remote() != Some(remote) {
+            return false;
         }
-        was_used
+        let others = self.others.iter();
+        let next = others
+            .filter(|other| now.saturating_duration_since(other.heard) < CONSENT)
+            .max_by_key(|other| (other.is_nominated, other.priority, other.heard))
+            .copied();
+        self.chosen = next.map(|next| (next.remote, next.priority));
+        if let Some(next) = next {
+            self.others.retain(|other| other.remote != next.remote);
+            self.heard = next.heard;
+        }
+        true
     }
 }
 
@@ -149,5 +202,48 @@ mod tests {
         route.check(at(1), check(true, 5, 1), now);
         assert!(!route.check(at(2), check(true, 5, 1), now));
         assert_eq!(route.remote(), Some(at(1)));
+    }
+
+    #[test]
+    fn the_best_of_the_ways_that_are_left_takes_the_place_of_one_that_ends() {
+        let now = beginning();
+        let later = now + Duration::from_secs(20);
+        let mut route = Route::new(now);
+        // Silent since; nominated; nominated, and preferred; not nominated; in use.
+        let ways = [
+            (at(1), check(true, 8, 1), now),
+            (at(2), check(true, 6, 2), later),
+            (at(3), check(true, 7, 3), later),
+            (at(4), check(false, 9, 4), later),
+            (at(5), check(true, 9, 5), later),
+        ];
+        for (remote, check, when) in ways {
+            route.check(remote, check, when);
+        }
+        // Comes again from elsewhere: no way at all.
+        route.check(at(6), check(true, 9, 5), later);
+        let end = now + Duration::from_secs(31);
+        for (ends, expected) in [
+            (at(6), Some(at(5))),
+            (at(5), Some(at(3))),
+            (at(3), Some(at(2))),
+            (at(2), Some(at(4))),
+            (at(4), None),
+        ] {
+            assert_eq!(route.gone(ends, end), expected != Some(at(5)));
+            assert_eq!(route.remote(), expected);
+        }
+    }
+
+    #[test]
+    fn a_way_that_was_left_for_a_better_one_is_gone_back_to() {
+        let now = beginning();
+        let mut route = Route::new(now);
+        route.check(at(1), check(true, 5, 1), now);
+        assert!(route.check(at(2), check(true, 9, 2), now));
+        assert!(route.gone(at(2), now));
+        assert_eq!(route.remote(), Some(at(1)));
+        assert!(route.gone(at(1), now));
+        assert_eq!(route.remote(), None);
     }
 }

@@ -71,7 +71,7 @@ impl Sfu {
             feed.set_path(Some(remote));
             self.choosing.insert(connection);
         }
-        let oldest = peer.add_remote(remote);
+        let oldest = peer.add_remote(remote, now);
         if let Some(oldest) = oldest {
             self.demux.unbind(oldest, connection);
         }
@@ -79,7 +79,7 @@ impl Sfu {
             && before != connection
             && let Some(before) = self.peers.get_mut(&before)
         {
-            before.remove_remote(remote);
+            before.remove_remote(remote, now);
         }
         Some(connection)
     }
@@ -122,10 +122,10 @@ impl Sfu {
         true
     }
 
-    pub(super) fn unbind(&mut self, remote: demux::Remote, owner: ConnectionId) {
+    pub(super) fn unbind(&mut self, remote: demux::Remote, owner: ConnectionId, now: Instant) {
         self.demux.unbind(remote, owner);
         if let Some(peer) = self.peers.get_mut(&owner) {
-            peer.remove_remote(remote);
+            peer.remove_remote(remote, now);
         }
     }
 

@@ -75,6 +75,30 @@ fn t46_a_peer_over_tcp_may_come_back_by_another_connection() {
     }
 }
 
+// A client that has gone over to TCP while its way by UDP is there, and loses the connection.
+#[test]
+fn t46_media_goes_back_to_a_way_that_is_known_when_a_tcp_connection_ends() {
+    let mut net = stage(Transport::Udp, Transport::Udp);
+    assert_eq!(frames(&mut net, 2, 5, 3_000), 10);
+    net.client(2).transport = Transport::Tcp;
+    for round in 0..10 {
+        // Until a check has come by it.
+        frames(&mut net, 2, 5, 90_000 * (round + 1));
+    }
+    let source = net.client(2).address;
+    let by = |net: &mut Network, timestamp| {
+        net.sent.clear();
+        frames(net, 2, 1, timestamp);
+        let is_its = |sent: &&sfu::Transmit| sent.destination == source;
+        net.sent.iter().find(is_its).map(|sent| sent.transport)
+    };
+    assert_eq!(by(&mut net, 2_000_000), Some(Transport::Tcp));
+    net.sfu.handle(Input::TcpClosed { source }, net.now);
+    net.client(2).transport = Transport::Udp;
+    assert_eq!(by(&mut net, 2_100_000), Some(Transport::Udp));
+    assert_eq!(frames(&mut net, 2, 10, 3_000_000), 20);
+}
+
 // T46: what an address had of a session is worth nothing to who gets the address next.
 #[test]
 fn t46_the_old_address_of_a_peer_that_moved_gets_nothing_more() {
