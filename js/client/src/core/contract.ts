@@ -12,6 +12,8 @@ export interface Platform {
   WebSocket: new (url: string, protocols: string[]) => SocketLike;
   RTCPeerConnection: new (configuration?: RTCConfiguration) => RTCPeerConnection;
   fetch(url: string, init: RequestInit): Promise<Response>;
+  /** What this browser sends or receives, best first; empty where it does not say. */
+  codecs(way: 'send' | 'receive', kind: Kind): RTCRtpCodec[];
   /** Milliseconds, monotonic. */
   now(): number;
   setTimeout(work: () => void, milliseconds: number): unknown;
@@ -82,7 +84,7 @@ export type LeftReason =
   | 'real-time-connection-token-revocation'
   | 'unknown';
 
-/** A failure in the words of docs/stage-v1.md (`code`, `category`), or of the client: `TIMEOUT`, `NETWORK`, `TOKEN_MALFORMED`. */
+/** A failure in the words of docs/stage-v1.md (`code`, `category`), or of the client: `TIMEOUT`, `NETWORK`, `TOKEN_MALFORMED`, `CANCELED`. */
 export interface Failure {
   code: string;
   category: 'JOIN_ERROR' | 'PUBLISH_ERROR' | 'SUBSCRIBE_ERROR' | 'PROTOCOL_ERROR';
@@ -104,7 +106,7 @@ export interface SessionListener {
   speakers(list: { pid: string; level: number }[]): void;
   quality(quality: { estimateBps: number; sentBps: number; loss: number; roundTripMs: number | null }): void;
   failure(failure: Failure): void;
-  /** The last call. */
+  /** The last call. A join that was refused has none: `open` rejects, after the state `ended`. */
   left(reason: LeftReason): void;
 }
 
