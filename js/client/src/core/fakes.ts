@@ -160,7 +160,7 @@ interface Asked {
   headers: Record<string, string>;
   body: unknown;
   keepalive: boolean;
-  answer(response: Partial<Response> & { status: number; text?: string; head?: Record<string, string> }): Promise<void>;
+  answer(response: { status: number; text?: string; head?: Record<string, string>; url?: string; redirected?: boolean }): Promise<void>;
   fail(): Promise<void>;
 }
 

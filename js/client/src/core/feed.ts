@@ -26,11 +26,7 @@ export class Feed {
     private readonly owner: FeedOwner,
   ) {
     this.#connection = new platform.RTCPeerConnection({ bundlePolicy: 'max-bundle', iceServers });
-    this.#connection.onconnectionstatechange = () => {
-      const { connectionState: state } = this.#connection;
-      if (this.#isClosed) return;
-      if (state === 'connected' || state === 'disconnected' || state === 'failed') owner.input({ is: 'feed', state });
-    };
+    this.#connection.onconnectionstatechange = () => this.#look();
   }
 
   /** Offers so many sections in all. */
@@ -48,7 +44,11 @@ export class Feed {
   }
 
   answer(sdp: string): void {
-    this.#do(() => this.#connection.setRemoteDescription({ type: 'answer', sdp }));
+    this.#do(async () => {
+      await this.#connection.setRemoteDescription({ type: 'answer', sdp });
+      // A connection that was well all the time does not say so again.
+      if (this.#connection.connectionState === 'connected') this.#look();
+    });
   }
 
   /** Takes the last offer back, with the sections that it added. */
@@ -85,6 +85,12 @@ export class Feed {
     this.#connection.onconnectionstatechange = null;
     this.#connection.close();
     for (const mid of [...this.#bindings.keys()]) this.#end(mid);
+  }
+
+  #look(): void {
+    const { connectionState: state } = this.#connection;
+    if (this.#isClosed || state === 'new' || state === 'connecting' || state === 'closed') return;
+    this.owner.input({ is: 'feed', state });
   }
 
   #bind(slot: BoundSlot): void {

@@ -21,9 +21,9 @@ describe('joining', () => {
     expect(bench.has('feed')).toBe(false);
   });
 
-  test('the owner is told the state, who it is and who publishes', () => {
+  test('the owner is told the state, who it is and who else publishes', () => {
     const bench = new Bench().give({ is: 'open' }).reach();
-    bench.joined({ state: { participants: [publishes('ana'), { ...publishes('ben'), isPublishing: false }] } });
+    bench.joined({ state: { participants: [publishes('ana'), publishes('dan'), { ...publishes('ben'), isPublishing: false }] } });
     expect(bench.find('joined')).toMatchObject({ self: { id: 'dan', capabilities: new Set(['publish', 'subscribe']) } });
     expect(bench.find('answer')).toEqual({ do: 'answer', sdp: 'answer' });
     expect(bench.takeTold('state')).toEqual(['connecting', 'connected']);

@@ -210,6 +210,7 @@ export class Machine {
     const isFirst = this.#line.phase === 'connecting';
     const isNew = frame.resumed === 'no';
     this.#session = frame.session;
+    this.#roster.self = frame.self.id;
     if (isNew) {
       this.#wants.forget();
       this.#hasOldFeed = false;

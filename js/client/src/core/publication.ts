@@ -101,12 +101,13 @@ export class LivePublication implements Publication {
 
   async #post(): Promise<void> {
     const { platform, url } = this.options;
-    let attempt: Attempt | undefined;
+    const connection = new platform.RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+    const attempt: Attempt = (this.#attempt = { connection, senders: new Map() });
     try {
-      attempt = this.#attempt = this.#connect();
-      const { connection } = attempt;
+      this.#fill(attempt);
       const { sdp = '' } = await connection.createOffer();
       await connection.setLocalDescription({ type: 'offer', sdp: withOpus(sdp, this.#opus(true)) });
+      if (attempt !== this.#attempt) return;
       this.#watch(attempt);
       const token = this.#token;
       const created = await post(platform, url, token, connection.localDescription?.sdp ?? '');
@@ -133,6 +134,8 @@ export class LivePublication implements Publication {
       const answered = restarted(answer, await restart(this.options.platform, resource, this.#token, fragment));
       if (attempt !== this.#attempt || !answered) return;
       await connection.setRemoteDescription({ type: 'answer', sdp: answered });
+      // A connection that was well all the time does not say so again.
+      if (connection.connectionState === 'connected') this.#look(attempt);
     } catch (error) {
       if (attempt === this.#attempt) this.#refused('restart', error);
     }
@@ -146,11 +149,9 @@ export class LivePublication implements Publication {
     this.#input({ is: 'refused', of, failure: failureOf(problem), again, ...(afterMs !== undefined && { afterMs }) });
   }
 
-  /** A connection with a section of each kind: tracks come and go in them, and a server wants H.264 also for sound alone. */
-  #connect(): Attempt {
+  /** A section of each kind: tracks come and go in them, and a server wants H.264 also for sound alone. */
+  #fill({ connection, senders }: Attempt): void {
     const { platform, prepare } = this.options;
-    const connection = new platform.RTCPeerConnection({ bundlePolicy: 'max-bundle' });
-    const senders = new Map<Kind, RTCRtpSender>();
     for (const kind of KINDS) {
       const { track, encodings } = this.#media[kind];
       const transceiver = connection.addTransceiver(track ?? kind, {
@@ -162,20 +163,19 @@ export class LivePublication implements Publication {
       senders.set(kind, transceiver.sender);
       prepare?.(transceiver.sender, kind);
     }
-    return { connection, senders };
   }
 
   #watch(attempt: Attempt): void {
     const { connection, senders } = attempt;
-    const look = () => {
-      if (attempt !== this.#attempt) return;
-      // The goodbye of the other side closes DTLS, which the state of the connection alone does not show.
-      const isClosed = [...senders.values()].some(({ transport }) => transport?.state === 'closed');
-      const state = isClosed ? 'closed' : connection.connectionState;
-      if (state !== 'new' && state !== 'connecting') this.#input({ is: 'connection', state });
-    };
+    const look = () => this.#look(attempt);
     connection.onconnectionstatechange = look;
     for (const { transport } of senders.values()) if (transport) transport.onstatechange = look;
+  }
+
+  #look(attempt: Attempt): void {
+    if (attempt !== this.#attempt) return;
+    const state = isGone(attempt) ? 'closed' : attempt.connection.connectionState;
+    if (state !== 'new' && state !== 'connecting') this.#input({ is: 'connection', state });
   }
 
   /** The parameters of Opus that are asked for; what counts for sending is what the answer says. */
@@ -188,7 +188,7 @@ export class LivePublication implements Publication {
     };
   }
 
-  /** The DELETE first: closing says goodbye by DTLS, and leaves nothing to delete. */
+  /** The DELETE first: closing says goodbye by DTLS, and leaves nothing to delete. So does a goodbye of the server's. */
   #discard(): void {
     const attempt = this.#attempt;
     this.#attempt = undefined;
@@ -196,7 +196,7 @@ export class LivePublication implements Publication {
     const { connection, senders, resource } = attempt;
     const { platform } = this.options;
     connection.onconnectionstatechange = null;
-    if (resource === undefined) return connection.close();
+    if (resource === undefined || isGone(attempt)) return connection.close();
     for (const sender of senders.values()) sender.replaceTrack(null).catch(() => undefined);
     const close = () => {
       platform.clearTimeout(timer);
@@ -216,4 +216,9 @@ export class LivePublication implements Publication {
       });
     }
   }
+}
+
+/** The goodbye of the other side closes DTLS, which the state of the connection alone does not show. */
+function isGone({ senders }: Attempt): boolean {
+  return [...senders.values()].some(({ transport }) => transport?.state === 'closed');
 }

@@ -10,6 +10,8 @@ export interface PeopleChange {
 }
 
 export class Roster {
+  /** This participant, who is told to all but itself. */
+  self = '';
   #people = new Map<string, Person>();
 
   /** Takes a whole list, and gives what differs from what was known. */
@@ -25,6 +27,7 @@ export class Roster {
     const joined: Person[] = [];
     const updated = new Map<string, Person>();
     for (const person of join) {
+      if (person.id === this.self) continue;
       if (this.#people.has(person.id)) this.#update(person, updated);
       else {
         this.#people.set(person.id, person);
