@@ -95,7 +95,7 @@ export interface Failure {
 /** What a session tells, each by a call of its own, in order. */
 export interface SessionListener {
   state(state: SessionState): void;
-  /** Changes of who publishes; after a snapshot these are the differences from what was told before. `left` comes first. */
+  /** Changes of who else publishes: this participant is not told of itself. After a snapshot these are the differences from what was told before. `left` comes first. */
   people(change: { left: string[]; joined: Person[]; updated: Person[] }): void;
   /** A publisher's media is bound: the track is this binding's own, and is stopped when it ends. */
   track(bound: { pid: string; kind: Kind; track: MediaStreamTrack; receiver: RTCRtpReceiver }): void;
@@ -176,7 +176,7 @@ export interface Publication {
 
 export type ConnectionState = 'disconnected' | 'connecting' | 'connected';
 
-/** One socket with a connection token, for several sessions. */
+/** One socket with a connection token, for several sessions; the first of them connects it. Once connected, it seeks its socket until `disconnect`. */
 export interface SharedConnection {
   readonly state: ConnectionState;
   connect(): Promise<void>;
@@ -188,6 +188,7 @@ export interface SharedConnection {
 export interface Core {
   openSession(options: SessionOptions, listener: SessionListener): Session;
   openPublication(options: PublicationOptions, listener: PublicationListener): Publication;
+  /** `url` is `{events_url}/_connection`. */
   openConnection(
     options: { url: string; token: string; platform: Platform },
     listener: { state(state: ConnectionState): void; failure(failure: Failure): void },

@@ -12,5 +12,4 @@ export const openSession: Core['openSession'] = (options, listener) => new LiveS
 
 export const openPublication: Core['openPublication'] = (options, listener) => new LivePublication(options, listener);
 
-/** `url` is `{events_url}/_connection`. */
 export const openConnection: Core['openConnection'] = (options, listener: ConnectionListener) => new Connection(options, listener);
