@@ -1,0 +1,5 @@
+import { Page } from '../parts/page';
+
+export function IngestPage() {
+  return <Page title="Ingest" />;
+}

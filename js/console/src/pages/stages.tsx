@@ -1,0 +1,5 @@
+import { Page } from '../parts/page';
+
+export function StagesPage() {
+  return <Page title="Stages" />;
+}

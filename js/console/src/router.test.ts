@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+
+import { parseRoute, participantLink, sessionLink, stageLink, tokenOfFragment } from './router';
+
+const ARN = 'arn:aws:ivs:us-east-1:000000000000:stage/demo';
+
+test('what is linked is what is read', () => {
+  expect(parseRoute('')).toEqual({ page: 'stages' });
+  expect(parseRoute('#/')).toEqual({ page: 'stages' });
+  expect(parseRoute('#/tokens')).toEqual({ page: 'tokens' });
+  expect(parseRoute(stageLink(ARN))).toEqual({ page: 'stage', stageArn: ARN });
+  expect(parseRoute(sessionLink(ARN, 'st-AbCd'))).toEqual({ page: 'session', stageArn: ARN, sessionId: 'st-AbCd' });
+  expect(parseRoute(participantLink(ARN, 'st-AbCd', 'ana'))).toEqual({
+    page: 'participant',
+    stageArn: ARN,
+    sessionId: 'st-AbCd',
+    participantId: 'ana',
+  });
+});
+
+test('an ARN may come percent-encoded', () => {
+  expect(parseRoute(`#/stage/${encodeURIComponent(ARN)}`)).toEqual({ page: 'stage', stageArn: ARN });
+});
+
+test('what no page has is unknown, and never an error', () => {
+  for (const fragment of ['#/nothing', '#/stage/', '#/stage/demo', '#/stage/%E0%A4%A', `#/stage/${ARN}/session/`, '#/stage/arn:aws:s3:::x']) {
+    expect(parseRoute(fragment)).toEqual({ page: 'unknown' });
+  }
+});
+
+test('a token in the fragment is told from a route', () => {
+  expect(tokenOfFragment('#aa.bb.cc')).toBe('aa.bb.cc');
+  expect(tokenOfFragment('#/tokens')).toBeUndefined();
+  expect(tokenOfFragment(`#${stageLink(ARN).slice(1)}`)).toBeUndefined();
+});
