@@ -1,0 +1,4 @@
+declare module '*?worker&inline' {
+  const Inline: new () => Worker;
+  export default Inline;
+}
