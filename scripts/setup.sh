@@ -67,13 +67,19 @@ install_npm() {
   fi
 }
 
+# sources FOLDER: what its build reads. The console takes the client library as source.
+sources() {
+  echo "$1"
+  [ "$1" != js/console ] || echo js/client/src
+}
+
 # Each folder of js/ with a lock file: install by it, then build if a source is newer than the last build.
 build_pages() {
   local lock folder
   for lock in $(page_locks); do
     folder=$(dirname "$lock")
     install_npm "$folder"
-    if [ -n "$(find "$folder" -name node_modules -prune -o -name dist -prune -o -type f -newer "$folder/dist" -print -quit 2>&1)" ]; then
+    if [ -n "$(find $(sources "$folder") -name node_modules -prune -o -name dist -prune -o -type f -newer "$folder/dist" -print -quit 2>&1)" ]; then
       echo "setup: building $folder"
       npm --prefix "$folder" run --silent build
       touch "$folder/dist"

@@ -148,7 +148,7 @@ function signedIn(at: Route): ComponentChildren {
     case 'participant':
       return <ParticipantPage stageArn={at.stageArn} sessionId={at.sessionId} participantId={at.participantId} />;
     case 'tokens':
-      return <TokensPage />;
+      return <TokensPage stageArn={at.stageArn} />;
     case 'keys':
       return <KeysPage />;
     case 'ingest':

@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest';
 
-import { parseRoute, participantLink, sessionLink, stageLink, tokenOfFragment } from './router';
+import { parseRoute, participantLink, sessionLink, stageLink, tokensLink, tokenOfFragment } from './router';
 
 const ARN = 'arn:aws:ivs:us-east-1:000000000000:stage/demo';
 
 test('what is linked is what is read', () => {
   expect(parseRoute('')).toEqual({ page: 'stages' });
   expect(parseRoute('#/')).toEqual({ page: 'stages' });
-  expect(parseRoute('#/tokens')).toEqual({ page: 'tokens' });
+  expect(parseRoute('#/tokens')).toEqual({ page: 'tokens', stageArn: undefined });
+  expect(parseRoute(tokensLink(ARN))).toEqual({ page: 'tokens', stageArn: ARN });
   expect(parseRoute(stageLink(ARN))).toEqual({ page: 'stage', stageArn: ARN });
   expect(parseRoute(sessionLink(ARN, 'st-AbCd'))).toEqual({ page: 'session', stageArn: ARN, sessionId: 'st-AbCd' });
   expect(parseRoute(participantLink(ARN, 'st-AbCd', 'ana'))).toEqual({

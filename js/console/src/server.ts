@@ -66,3 +66,10 @@ export function readCredentials(text: string | null): Credentials | undefined {
     return undefined;
   }
 }
+
+/** The API on pages that nobody sees without signing in. */
+export function client(): Api {
+  const known = api.value;
+  if (known === undefined) throw new Error('Sign in first.');
+  return known;
+}

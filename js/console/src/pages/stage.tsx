@@ -1,5 +1,213 @@
-import { Page } from '../parts/page';
+// One stage: what happens on it now, its past sessions, how to reach it, what it is called.
 
-export function StagePage(_props: { stageArn: string }) {
-  return <Page title="Stage" />;
+import { useState } from 'preact/hooks';
+
+import { given, orNone } from '../api/given';
+import type { ParticipantSummary, Stage, StageSession } from '../api/shapes';
+import { LiveTiles } from '../media';
+import { Command, CopyLine } from '../parts/copy';
+import { ActionForm, Dialog } from '../parts/dialog';
+import { TextField } from '../parts/field';
+import { Await, useLoad } from '../parts/load';
+import { Badge, Empty, Page, Section } from '../parts/page';
+import { Remove } from '../parts/remove';
+import { Table, type Column } from '../parts/table';
+import { TagsEditor } from '../parts/tags';
+import { lasting, Time } from '../parts/time';
+import { tell } from '../parts/toast';
+import { go, participantLink, sessionLink, tokensLink } from '../router';
+import { client } from '../server';
+import { EncoderHelp } from './encoder-help';
+import { nameOf } from './stages';
+
+const REFRESH_MS = 4000;
+/** Enough to open the socket; a viewer stays in when the token ends. */
+const WATCH_TOKEN_MINUTES = 5;
+
+export function StagePage({ stageArn }: { stageArn: string }) {
+  const loaded = useLoad(`stage ${stageArn}`, async () => (await client().call('GetStage', { arn: stageArn })).stage, REFRESH_MS);
+  return (
+    <Await loaded={loaded}>
+      {(stage) => (
+        <Page title={nameOf(stage)} crumbs={[{ text: 'Stages', href: '#/' }]} actions={<StageActions stage={stage} onChange={loaded.reload} />}>
+          <Section id="facts" title="Stage">
+            <dl>
+              <dt>ARN</dt>
+              <dd>
+                <CopyLine text={stage.arn} label="ARN" />
+              </dd>
+              <dt>State</dt>
+              <dd>{stage.activeSessionId ? <Badge tone="live">In session</Badge> : <Badge tone="idle">No session</Badge>}</dd>
+              <dt>WHIP</dt>
+              <dd>
+                <CopyLine text={stage.endpoints?.whip ?? '–'} label="WHIP address" />
+              </dd>
+              <dt>Events</dt>
+              <dd>
+                <CopyLine text={stage.endpoints?.events ?? '–'} label="events address" />
+              </dd>
+              <dt>RTMPS, RTMP</dt>
+              <dd class="stack-tight">
+                <CopyLine text={stage.endpoints?.rtmps ?? '–'} label="RTMPS address" />
+                <CopyLine text={stage.endpoints?.rtmp ?? '–'} label="RTMP address" />
+              </dd>
+            </dl>
+            <Command name="GetStage" input={{ arn: stageArn }} />
+          </Section>
+          <Live stageArn={stageArn} />
+          <Now stage={stage} />
+          <Sessions stageArn={stageArn} />
+          <EncoderHelp stage={stage} />
+          <Section id="tags" title="Tags">
+            <TagsEditor arn={stageArn} />
+          </Section>
+        </Page>
+      )}
+    </Await>
+  );
+}
+
+function StageActions({ stage, onChange }: { stage: Stage; onChange: () => void }) {
+  const [isRenaming, setRenaming] = useState(false);
+  return (
+    <>
+      <a class="button" href={tokensLink(stage.arn)}>
+        Make a token
+      </a>
+      <button type="button" onClick={() => setRenaming(true)}>
+        Rename
+      </button>
+      <Remove what={`the stage ${nameOf(stage)}`} operation="DeleteStage" input={{ arn: stage.arn }} isSmall={false} onDone={() => go('#/')}>
+        Everybody on it is disconnected, and its sessions and events are gone. Tokens for it open nothing any more.
+      </Remove>
+      {isRenaming && <Rename stage={stage} onClose={() => setRenaming(false)} onChange={onChange} />}
+    </>
+  );
+}
+
+function Rename({ stage, onClose, onChange }: { stage: Stage; onClose: () => void; onChange: () => void }) {
+  const [name, setName] = useState(stage.name ?? '');
+  const rename = async () => {
+    await client().call('UpdateStage', { arn: stage.arn, name: name.trim() });
+    tell('Renamed.');
+    onChange();
+    onClose();
+  };
+  return (
+    <Dialog title="Rename the stage" onClose={onClose}>
+      <div class="stack">
+        <ActionForm verb="Rename" onSubmit={rename} onCancel={onClose}>
+          <TextField label="Name" value={name} onInput={setName} maxLength={128} pattern="[a-zA-Z0-9_\-]*" hint="Letters, digits, - and _." />
+        </ActionForm>
+        <Command name="UpdateStage" input={given({ arn: stage.arn, name: orNone(name) })} />
+      </div>
+    </Dialog>
+  );
+}
+
+function Live({ stageArn }: { stageArn: string }) {
+  const [isWatching, setWatching] = useState(false);
+  const mint = async () => {
+    const made = await client().call('CreateParticipantToken', {
+      stageArn,
+      userId: 'console',
+      capabilities: ['SUBSCRIBE'],
+      duration: WATCH_TOKEN_MINUTES,
+    });
+    return made.participantToken.token;
+  };
+  return (
+    <Section
+      id="live"
+      title="Live"
+      actions={
+        <button type="button" aria-pressed={isWatching} onClick={() => setWatching(!isWatching)}>
+          {isWatching ? 'Stop watching' : 'Watch'}
+        </button>
+      }
+    >
+      {isWatching ? <LiveTiles stageArn={stageArn} mint={mint} /> : <p class="quiet">To watch is to join the stage as a participant “console” that only subscribes.</p>}
+    </Section>
+  );
+}
+
+export function participantColumns(stageArn: string, sessionId: string): Column<ParticipantSummary>[] {
+  return [
+    {
+      title: 'Participant',
+      cell: ({ participantId, userId }) => <a href={participantLink(stageArn, sessionId, participantId)}>{userId ? userId : participantId}</a>,
+    },
+    { title: 'Id', cell: ({ participantId }) => <code>{participantId}</code> },
+    {
+      title: 'State',
+      cell: ({ state }) => (state === 'CONNECTED' ? <Badge tone="live">Connected</Badge> : <Badge tone="idle">Disconnected</Badge>),
+    },
+    { title: 'Published', cell: ({ published }) => (published === true ? 'Yes' : 'No') },
+    { title: 'First joined', cell: ({ firstJoinTime }) => <Time iso={firstJoinTime} /> },
+  ];
+}
+
+function Now({ stage }: { stage: Stage }) {
+  const sessionId = stage.activeSessionId ?? '';
+  return (
+    <Section id="now" title="Participants now">
+      {sessionId === '' ? (
+        <Empty title="Nobody is here.">
+          <p>
+            Make a token under <a href={tokensLink(stage.arn)}>Tokens</a> and join with it under <a href="#/publish">Publish</a>; a session begins with the first
+            participant.
+          </p>
+        </Empty>
+      ) : (
+        <Participants stageArn={stage.arn} sessionId={sessionId} />
+      )}
+    </Section>
+  );
+}
+
+function Participants({ stageArn, sessionId }: { stageArn: string; sessionId: string }) {
+  const input = { stageArn, sessionId, filterByState: 'CONNECTED' as const };
+  const loaded = useLoad(`now ${sessionId}`, () => client().all('ListParticipants', input, (page) => page.participants), REFRESH_MS);
+  return (
+    <>
+      <Await loaded={loaded}>
+        {(rows) =>
+          rows.length === 0 ? (
+            <p class="quiet">Everybody has left; the session ends soon.</p>
+          ) : (
+            <Table label="Participants now" columns={participantColumns(stageArn, sessionId).filter(({ title }) => title !== 'State')} rows={rows} rowKey={({ participantId }) => participantId} />
+          )
+        }
+      </Await>
+      <Command name="ListParticipants" input={input} />
+    </>
+  );
+}
+
+function Sessions({ stageArn }: { stageArn: string }) {
+  const loaded = useLoad(`sessions ${stageArn}`, () => client().all('ListStageSessions', { stageArn }, (page) => page.stageSessions), REFRESH_MS);
+  const columns: Column<StageSession>[] = [
+    { title: 'Session', cell: ({ sessionId }) => <a href={sessionLink(stageArn, sessionId)}>{sessionId}</a> },
+    { title: 'Began', cell: ({ startTime }) => <Time iso={startTime} /> },
+    { title: 'Ended', cell: ({ endTime }) => (endTime === undefined ? <Badge tone="live">Goes on</Badge> : <Time iso={endTime} />) },
+    {
+      title: 'Length',
+      isNumber: true,
+      cell: ({ startTime, endTime }) => lasting((endTime === undefined ? Date.now() : Date.parse(endTime)) - Date.parse(startTime ?? '')),
+    },
+  ];
+  return (
+    <Section id="sessions" title="Sessions">
+      <Await loaded={loaded}>
+        {(rows) =>
+          rows.length === 0 ? (
+            <p class="quiet">There has been no session. One begins when somebody joins.</p>
+          ) : (
+            <Table label="Sessions" columns={columns} rows={rows} rowKey={({ sessionId }) => sessionId} />
+          )
+        }
+      </Await>
+      <Command name="ListStageSessions" input={{ stageArn }} />
+    </Section>
+  );
 }
