@@ -66,6 +66,11 @@ impl PublicUrl {
         self.authority.host()
     }
 
+    /// `host` or `host:port`, as a `Host` header has it.
+    pub(crate) fn authority(&self) -> &str {
+        self.authority.as_str()
+    }
+
     /// `http(s)://host:port`.
     pub(crate) fn http(&self) -> String {
         format!("http{}://{}", self.s(), self.authority)

@@ -1,4 +1,4 @@
-//! The routes of the HTTP port: the media doors, health, metrics, the API's description, the administration and the page; everything else is the
+//! The routes of the HTTP port: the media doors, health, metrics, the API's description, the administration, the console and the client library; everything else is the
 //! control API's.
 
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::config::MetricsAccess;
 use crate::housekeeping::StoreHealth;
 use crate::metrics::{CONTENT_TYPE, Metrics};
-use crate::page;
+use crate::page::{self, ConsoleFacts};
 
 /// The API's description, generated from `spec/` by `cargo xtask codegen`.
 const DESCRIPTION: &str = include_str!("../../api/openapi.json");
@@ -30,6 +30,7 @@ pub(crate) struct Operations {
     pub(crate) metrics_token: Option<bearer::Key>,
     pub(crate) store: Arc<StoreHealth>,
     pub(crate) draining: watch::Receiver<bool>,
+    pub(crate) console: ConsoleFacts,
 }
 
 /// All routes of the port. What none of them takes is the API's; so the administration's paths are too, where there is none.
@@ -46,6 +47,8 @@ pub(crate) fn router(
         .route("/_downstage/openapi.json", get(description))
         .route("/", get(page::index))
         .route("/assets/{*path}", get(page::asset))
+        .route("/client/{file}", get(page::client))
+        .route("/console.json", get(console))
         .with_state(Arc::new(operations));
     media
         .merge(own)
@@ -83,6 +86,11 @@ async fn description() -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
     (headers, DESCRIPTION).into_response()
+}
+
+/// What the console asks first.
+async fn console(State(operations): State<Arc<Operations>>, headers: HeaderMap) -> Response {
+    operations.console.answer(&headers)
 }
 
 async fn metrics(

@@ -20,6 +20,7 @@ use crate::config::{Config, DEV_KEY, Mode, Redacted};
 use crate::endpoints::PublicUrl;
 use crate::housekeeping::{self, StoreHealth};
 use crate::metrics::{Metrics, Sources};
+use crate::page::ConsoleFacts;
 use crate::ready::{self, Addresses};
 use crate::routes::{self, Operations};
 use crate::run::{self, INBOX, Message, StageLoop};
@@ -158,6 +159,7 @@ async fn start(config: Config) -> anyhow::Result<(Running, PublicUrl, Addresses)
         metrics_token: config.metrics_token.as_ref().map(key_of),
         store: Arc::clone(&kept.health),
         draining: is_draining.clone(),
+        console: ConsoleFacts::new(&config, &url),
     };
     let administration = config.admin_key.as_ref().map(|key| {
         api.administration(api::AdminSettings {

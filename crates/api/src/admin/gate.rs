@@ -34,8 +34,8 @@ impl Gate {
     }
 
     fn admit(&self, request: &Request) -> Result<(), Problem> {
-        // Browsers name the page that sends; no page has a reason to.
-        if request.headers().contains_key(header::ORIGIN) {
+        // Browsers name the page that sends. No page has a reason to but our own console, which asks about tokens.
+        if request.headers().contains_key(header::ORIGIN) && !is_our_page_that_asks(request) {
             return Err(Problem::Browser);
         }
         // They do not where a page reads from its own origin, which is this server if the page made its name point here. Such
@@ -59,6 +59,26 @@ impl Gate {
             }
         }
     }
+}
+
+/// Whether a page of this server's own origin asks why a token is refused: the one thing that changes nothing, and of which the
+/// answer is about what the page has sent. The path is that inside of `/_downstage`.
+fn is_our_page_that_asks(request: &Request) -> bool {
+    let only = |name| {
+        let mut values = request.headers().get_all(name).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => value.to_str().ok(),
+            (_, _) => None,
+        }
+    };
+    let (Some(origin), Some(host)) = (only(header::ORIGIN), only(header::HOST)) else {
+        return false;
+    };
+    // A proxy may have ended TLS, so that the scheme of the page is not known here.
+    let named = origin
+        .strip_prefix("http://")
+        .or_else(|| origin.strip_prefix("https://"));
+    request.uri().path() == "/token" && named.is_some_and(|named| named.eq_ignore_ascii_case(host))
 }
 
 /// Whether the request is sent to an IP address or to `localhost`: names that no name server on the way can have given.
@@ -131,6 +151,79 @@ mod tests {
                     "{target} {hosts:?}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn t22_of_all_pages_only_the_servers_own_may_ask_and_only_about_tokens() {
+        let gate = Gate::new(
+            AdminSettings {
+                key: Key::new("key"),
+                is_key_public: true,
+                token_skew: std::time::Duration::ZERO,
+            },
+            Arc::new(now),
+        );
+        for (path, host, origins, is_admitted) in [
+            (
+                "/token",
+                "localhost:7400",
+                &["http://localhost:7400"][..],
+                true,
+            ),
+            (
+                "/token",
+                "127.0.0.1:7400",
+                &["https://127.0.0.1:7400"],
+                true,
+            ),
+            (
+                "/token",
+                "localhost:7400",
+                &["http://localhost:3000"],
+                false,
+            ),
+            (
+                "/token",
+                "localhost:7400",
+                &["http://127.0.0.1:7400"],
+                false,
+            ),
+            ("/token", "localhost:7400", &["null"], false),
+            (
+                "/token",
+                "localhost:7400",
+                &["http://localhost:7400", "null"],
+                false,
+            ),
+            ("/token", "evil.example", &["http://evil.example"], false),
+            (
+                "/token",
+                "localhost:7400",
+                &["http://localhost:7400.evil.example"],
+                false,
+            ),
+            (
+                "/reset",
+                "localhost:7400",
+                &["http://localhost:7400"],
+                false,
+            ),
+            (
+                "/state",
+                "localhost:7400",
+                &["http://localhost:7400"],
+                false,
+            ),
+            ("/seed", "localhost:7400", &["http://localhost:7400"], false),
+        ] {
+            let mut request = Request::builder().uri(path).header(header::HOST, host);
+            for origin in origins {
+                request = request.header(header::ORIGIN, *origin);
+            }
+            let request = request.header(header::AUTHORIZATION, "Bearer key");
+            let admitted = gate.admit(&request.body(Body::empty()).unwrap());
+            assert_eq!(admitted.is_ok(), is_admitted, "{path} {host} {origins:?}");
         }
     }
 

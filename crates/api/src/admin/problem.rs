@@ -16,7 +16,9 @@ pub(super) enum Problem {
     Unauthenticated,
     #[error("too many wrong keys from this address; try again in a second")]
     TooManyAttempts,
-    #[error("the administration is not for pages of a browser")]
+    #[error(
+        "the administration is not for pages of a browser; the server's own may ask about tokens only"
+    )]
     Browser,
     #[error(
         "with the key that everybody knows, the administration is at localhost or an IP address only; set admin.key for other names"

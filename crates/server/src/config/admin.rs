@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::resolve::{ConfigError, invalid, long_enough};
 use super::{Mode, Redacted};
 
-/// The key of `dev`, which everybody knows. It is too short for `serve`.
+/// The keys of `dev`, which everybody knows: that of the administration, and both halves of the access key. It is too short for `serve`.
 pub(crate) const DEV_KEY: &str = "test";
 
 /// `[admin]`.

@@ -14,7 +14,7 @@ use model::{AccountId, Region};
 use super::file::{self, FileError};
 use super::ice_servers;
 use super::{
-    AccessKeyEntry, AccessKeyPlace, ExternalAddress, LogFormat, LogLevel, MetricsAccess,
+    AccessKeyEntry, AccessKeyPlace, DEV_KEY, ExternalAddress, LogFormat, LogLevel, MetricsAccess,
     ObjectStore, Quotas, Redacted, Settings,
 };
 use crate::endpoints::PublicUrl;
@@ -67,6 +67,8 @@ pub(crate) struct Config {
     pub(crate) log_format: LogFormat,
     pub(crate) log_level: LogLevel,
     pub(crate) access_keys: BTreeMap<String, AccessKey>,
+    /// Whether the access key that everybody knows is among them, as in `dev` unless keys are configured.
+    pub(crate) has_public_access_key: bool,
 }
 
 /// Why there is no configuration; the operator acts on each.
@@ -166,6 +168,9 @@ impl Config {
         let object_store = settings.object_store.check(data.as_deref())?;
         let external = settings.media.external_ip.unwrap_or_default();
         let keys = settings.access_keys.unwrap_or_default();
+        let has_public_access_key = keys
+            .iter()
+            .any(|key| key.id == DEV_KEY && key.secret.expose() == DEV_KEY);
 
         Ok(Self {
             mode,
@@ -196,6 +201,7 @@ impl Config {
             log_format: settings.log.format.expect(in_defaults),
             log_level: settings.log.level.expect(in_defaults),
             access_keys: access_keys(mode, keys)?,
+            has_public_access_key,
         })
     }
 }
