@@ -71,7 +71,7 @@ impl Admission {
                 self.outcome = Outcome::Forgotten;
                 Err(refusal.into())
             }
-            Reply::Done | Reply::Joined { .. } => Err(Problem::internal()),
+            Reply::Done | Reply::Joined { .. } | Reply::Exchanged => Err(Problem::internal()),
         }
     }
 

@@ -171,6 +171,8 @@ impl From<Refusal> for Problem {
             }
             Refusal::SelfSubscribe => Self::new(StatusCode::BAD_REQUEST, "SELF_SUBSCRIBE", message),
             Refusal::ShuttingDown => Self::shutting_down(),
+            // No request exchanges.
+            Refusal::Exchange(_) => Self::internal(),
         }
     }
 }
@@ -221,7 +223,10 @@ impl From<LeftReason> for Problem {
                 "TOKEN_REUSED",
                 "a newer connection with the same token took over",
             ),
-            LeftReason::Unknown | LeftReason::UserInitiated => Self::overloaded(),
+            LeftReason::Unknown
+            | LeftReason::UserInitiated
+            | LeftReason::FailedExchange
+            | LeftReason::ConnectionTokenRevoked => Self::overloaded(),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Participant events, as `ListParticipantEvents` returns them.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
-use crate::{ParticipantId, SessionId, StageArn};
+use crate::{Capabilities, ParticipantId, SessionId, StageArn};
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
@@ -48,6 +50,8 @@ words! {
         SubscribeError = "SUBSCRIBE_ERROR",
         /// A join was refused.
         JoinError = "JOIN_ERROR",
+        /// Another token took the place of the one before.
+        TokenExchanged = "TOKEN_EXCHANGED",
     }
 }
 
@@ -96,4 +100,28 @@ pub struct Event {
     pub remote: Option<ParticipantId>,
     /// Why, for error events.
     pub error: Option<ErrorCode>,
+    /// Which token took whose place, for exchanges.
+    pub exchange: Option<Box<Exchange>>,
+}
+
+/// One token takes the place of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// What counted before.
+    pub previous: ExchangedToken,
+    /// What counts from then on.
+    pub new: ExchangedToken,
+}
+
+/// What can differ between two tokens that are exchanged (`ExchangedParticipantToken` of the API model).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExchangedToken {
+    /// What the participant may do.
+    pub capabilities: Capabilities,
+    /// The customer's name for the user, empty if none.
+    pub user_id: String,
+    /// The customer's attributes.
+    pub attributes: BTreeMap<String, String>,
+    /// When the token ends.
+    pub expires: Timestamp,
 }

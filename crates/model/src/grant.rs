@@ -15,6 +15,15 @@ pub struct Capabilities {
     pub subscribe: bool,
 }
 
+/// Who has signed a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Issuer {
+    /// This server, by `CreateParticipantToken` or `CreateStage`.
+    Service,
+    /// A customer, with the private half of an imported key.
+    Customer,
+}
+
 /// The content of a participant token whose signature and claims hold.
 ///
 /// It says who may join which stage. Whether it has expired, the stage still exists and the participant is not banned is
@@ -33,4 +42,10 @@ pub struct Grant {
     pub capabilities: Capabilities,
     /// When the token ends (claim `exp`). It counts when a participant joins and never again.
     pub expires: Timestamp,
+    /// Who has signed it.
+    pub issuer: Issuer,
+    /// Where to publish (claim `whip_url`).
+    pub whip_url: String,
+    /// Where to listen (claim `events_url`).
+    pub events_url: String,
 }

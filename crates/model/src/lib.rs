@@ -24,8 +24,8 @@ pub use configuration::{
     EncoderConfiguration, IngestConfiguration, IngestCredential, IngestProtocol,
     StorageConfiguration, StreamKey, Video,
 };
-pub use event::{ErrorCode, Event, EventName};
-pub use grant::{Capabilities, Grant};
+pub use event::{ErrorCode, Event, EventName, Exchange, ExchangedToken};
+pub use grant::{Capabilities, Grant, Issuer};
 pub use id::{
     AccountId, ConnectionId, ConnectionTokenId, EncoderConfigurationArn, IdError,
     IngestConfigurationArn, ParticipantId, PublicKeyArn, Region, ResourceArn, ResourceId,

@@ -189,6 +189,7 @@ mod tests {
             name,
             remote: Some(id("ana")),
             error: None,
+            exchange: None,
         })
     }
 

@@ -131,6 +131,8 @@ impl StageLoop {
             | Input::Connected { .. }
             | Input::Closed { .. }
             | Input::Mute { .. }
+            | Input::Exchange { .. }
+            | Input::PutOut { .. }
             | Input::Shutdown => {}
         }
         let asker = if matches!(input, Input::AllStagesDeleted) {

@@ -56,7 +56,7 @@ impl Session {
         let sockets = self
             .sockets
             .iter()
-            .map(|(id, socket)| (*socket, id, Role::Socket));
+            .map(|(id, socket)| (socket.connection, id, Role::Socket));
         let mut count = 0;
         for (connection, id, role) in sockets.chain(self.media_connections()) {
             let place = index

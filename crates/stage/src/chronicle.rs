@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use model::{ErrorCode, Event, EventName, ParticipantId, Record, SessionId, StageArn};
+use model::{ErrorCode, Event, EventName, Exchange, ParticipantId, Record, SessionId, StageArn};
 
 use crate::turn::Turn;
 
@@ -19,11 +19,16 @@ pub(crate) enum Entry {
     SubscribeStarted(ParticipantId),
     SubscribeStopped(ParticipantId),
     SubscribeError(ParticipantId, ErrorCode),
+    TokenExchanged(Box<Exchange>),
 }
 
 impl Entry {
-    fn into_members(self) -> (EventName, Option<ParticipantId>, Option<ErrorCode>) {
-        match self {
+    /// The name, and what an event of that name has besides: about whom, why, and which tokens.
+    fn into_members(self) -> Members {
+        let (name, remote, error) = match self {
+            Self::TokenExchanged(exchange) => {
+                return (EventName::TokenExchanged, None, None, Some(exchange));
+            }
             Self::Joined => (EventName::Joined, None, None),
             Self::Left => (EventName::Left, None, None),
             Self::JoinError(code) => (EventName::JoinError, None, Some(code)),
@@ -35,9 +40,17 @@ impl Entry {
             Self::SubscribeError(remote, code) => {
                 (EventName::SubscribeError, Some(remote), Some(code))
             }
-        }
+        };
+        (name, remote, error, None)
     }
 }
+
+type Members = (
+    EventName,
+    Option<ParticipantId>,
+    Option<ErrorCode>,
+    Option<Box<Exchange>>,
+);
 
 /// Numbers and dates the events of one session.
 #[derive(Debug)]
@@ -74,7 +87,7 @@ impl Chronicle {
     /// Adds an event to a participant's list.
     pub(crate) fn write(&mut self, participant: &ParticipantId, entry: Entry, turn: &mut Turn<'_>) {
         self.sequence = self.sequence.saturating_add(1);
-        let (name, remote, error) = entry.into_members();
+        let (name, remote, error, exchange) = entry.into_members();
         let event = Event {
             stage: StageArn::clone(&self.stage),
             session: self.session.clone(),
@@ -84,6 +97,7 @@ impl Chronicle {
             name,
             remote,
             error,
+            exchange,
         };
         turn.record(Record::Event(event));
     }

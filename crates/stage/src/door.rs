@@ -83,7 +83,11 @@ impl Stage {
         publisher: &ParticipantId,
         turn: &mut Turn<'_>,
     ) -> Result<Reply, Refusal> {
-        if !knock.grant.capabilities.subscribe {
+        let session = self.session.as_ref();
+        let capabilities = session.map_or(knock.grant.capabilities, |session| {
+            session.capabilities(knock.grant)
+        });
+        if !capabilities.subscribe {
             let why = (
                 ErrorCode::InsufficientCapabilities,
                 Refusal::InsufficientCapabilities,

@@ -6,6 +6,8 @@ use model::{
     ClientInfo, ConnectionId, ErrorCode, Grant, LiveSession, ParticipantId, StageArn, limits,
 };
 
+use crate::LeftReason;
+
 /// What an operator may tune.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -118,6 +120,20 @@ pub enum Input {
         connection: ConnectionId,
         /// What is muted.
         mute: Mute,
+    },
+    /// A participant exchanges the token of its events socket for another. It stays who it is and where it is.
+    Exchange {
+        /// Its socket.
+        connection: ConnectionId,
+        /// The other token, verified.
+        grant: Grant,
+    },
+    /// The shell puts a participant out by its socket: everything of it is closed. Nothing keeps it from coming back.
+    PutOut {
+        /// The socket.
+        connection: ConnectionId,
+        /// What its clients are told.
+        reason: LeftReason,
     },
     /// The process shuts down: everybody leaves, every session ends.
     Shutdown,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use model::{ConnectionId, ErrorCode, LiveSession, Now, ParticipantId, StageArn};
+use model::{ConnectionId, ErrorCode, Grant, LiveSession, Now, ParticipantId, StageArn};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -13,7 +13,9 @@ use crate::door::{Knock, Stage};
 use crate::session::Session;
 use crate::timers::{Alarm, Timers};
 use crate::turn::{Effects, Turn};
-use crate::{CloseCause, Input, LeftReason, Mute, Output, Refusal, Reply, Settings, restore};
+use crate::{
+    CloseCause, ExchangeFault, Input, LeftReason, Mute, Output, Refusal, Reply, Settings, restore,
+};
 
 /// Every stage of the process.
 #[derive(Debug)]
@@ -98,6 +100,10 @@ impl Stages {
                     stage.subscribe(knock, &publisher, turn)
                 });
             }
+            Input::Exchange { connection, grant } => {
+                let exchanged = self.exchange(connection, &grant, now);
+                return exchanged.unwrap_or_else(Reply::Refused);
+            }
             Input::StageOpened { stage, banned } => self.open_stage(stage, banned),
             Input::StageDeleted { stage } => self.delete_stage(&stage, now),
             Input::AllStagesDeleted => self.delete_all_stages(now),
@@ -106,6 +112,7 @@ impl Stages {
             Input::Connected { connection } => self.media_up(connection, now),
             Input::Closed { connection, cause } => self.closed(connection, cause, now),
             Input::Mute { connection, mute } => self.mute(connection, mute, now),
+            Input::PutOut { connection, reason } => self.put_out(connection, reason, now),
             Input::Shutdown => self.shut_down(now),
         }
         Reply::Done
@@ -129,6 +136,40 @@ impl Stages {
             .check_grant(knock.grant, now)
             .and_then(|()| ask(stage, knock, &mut turn))
             .unwrap_or_else(Reply::Refused)
+    }
+
+    /// Exchanges the token of a socket, for one that would let its holder in.
+    fn exchange(
+        &mut self,
+        connection: ConnectionId,
+        grant: &Grant,
+        now: Now,
+    ) -> Result<Reply, Refusal> {
+        if self.is_shutting_down {
+            return Err(Refusal::ShuttingDown);
+        }
+        let stage = self.by_arn.get(&grant.stage);
+        let stage = stage.ok_or(Refusal::StageNotFound)?;
+        stage.check_grant(grant, now)?;
+        let at = self.at(connection, now);
+        let Some((session, place, mut turn)) =
+            at.filter(|(_, place, _)| place.role == Role::Socket)
+        else {
+            return Err(Refusal::Exchange(ExchangeFault::NotJoined));
+        };
+        if *place.stage != grant.stage {
+            return Err(Refusal::Exchange(ExchangeFault::OtherStage));
+        }
+        session.exchange(&place.participant, grant, &mut turn)
+    }
+
+    /// Everything goes of the participant whose socket that is.
+    fn put_out(&mut self, connection: ConnectionId, reason: LeftReason, now: Now) {
+        if let Some((session, place, mut turn)) = self.at(connection, now)
+            && place.role == Role::Socket
+        {
+            session.evict(&place.participant, reason, &mut turn);
+        }
     }
 
     fn open_stage(&mut self, arn: StageArn, banned: Vec<ParticipantId>) {
@@ -306,7 +347,7 @@ impl Stages {
                 .get(&arn)
                 .and_then(|stage| stage.session.as_ref());
             let Some(session) = session else { continue };
-            let sockets = session.sockets.values().copied();
+            let sockets = session.sockets.values().map(|socket| socket.connection);
             let to: Vec<ConnectionId> = sockets
                 .filter(|socket| effects.entered != Some(*socket))
                 .collect();

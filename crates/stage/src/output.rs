@@ -28,7 +28,7 @@ pub enum Output {
         /// What its client is told.
         reason: LeftReason,
     },
-    /// The publishing participants of a stage changed, or what they have muted; every events socket named gets the whole roster. A socket that
+    /// The publishing participants of a stage changed, who they are, or what they have muted; every events socket named gets the whole roster. A socket that
     /// joins in the same call is not among them: its [`Reply::Joined`] has the roster.
     Roster {
         /// The sockets.
@@ -57,17 +57,19 @@ pub enum Reply {
         /// For a subscription: the publish whose media it gets.
         publisher: Option<ConnectionId>,
     },
+    /// The other token counts from now on.
+    Exchanged,
     /// It may not.
     Refused(Refusal),
 }
 
-/// Why a join, publish or subscribe may not go on.
+/// Why a join, publish, subscribe or exchange may not go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// There is no such stage (any more).
     #[error("the stage does not exist")]
     StageNotFound,
-    /// The token had expired when it was used to join.
+    /// The token had expired when it was used to join, or to take the place of another.
     #[error("the token has expired")]
     TokenExpired,
     /// The API has disconnected this participant for good.
@@ -94,9 +96,29 @@ pub enum Refusal {
     /// A participant cannot receive itself.
     #[error("a participant cannot subscribe to itself")]
     SelfSubscribe,
+    /// One token cannot take the place of the other.
+    #[error("the token cannot be exchanged: {0}")]
+    Exchange(ExchangeFault),
     /// The process is shutting down.
     #[error("the server is shutting down")]
     ShuttingDown,
+}
+
+/// What keeps one token from taking the place of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExchangeFault {
+    /// Its participant is not on a stage by that socket (any more).
+    #[error("its participant is not on the stage by this socket")]
+    NotJoined,
+    /// One of the two is not signed by a customer.
+    #[error("both must be signed with an imported key")]
+    NotSelfSigned,
+    /// The other is for another stage.
+    #[error("resource differs")]
+    OtherStage,
+    /// The other is for another participant.
+    #[error("jti differs")]
+    OtherParticipant,
 }
 
 /// What a client is told when its connection is closed; the words of `StageLeftReason`.
@@ -112,6 +134,10 @@ pub enum LeftReason {
     ParticipantDisconnected,
     /// DeleteStage.
     StageDeleted,
+    /// The token for which it wanted to exchange its own was refused.
+    FailedExchange,
+    /// RevokeConnectionToken, of the connection by which it joined.
+    ConnectionTokenRevoked,
 }
 
 impl LeftReason {
@@ -123,6 +149,8 @@ impl LeftReason {
             Self::TokenReused => "token-reused",
             Self::ParticipantDisconnected => "participant-disconnected",
             Self::StageDeleted => "stage-deleted",
+            Self::FailedExchange => "failed-exchange",
+            Self::ConnectionTokenRevoked => "real-time-connection-token-revocation",
         }
     }
 }

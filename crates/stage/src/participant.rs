@@ -11,6 +11,7 @@ use model::{
 use crate::chronicle::{Chronicle, Entry};
 use crate::connections::{Place, Role};
 use crate::door::Knock;
+use crate::exchange::Socket;
 use crate::session::Session;
 use crate::timers::Alarm;
 use crate::turn::Turn;
@@ -33,7 +34,7 @@ impl Session {
     }
 
     /// Lets an events socket in. If the participant has one already, this is a newer join and everything of the older
-    /// one goes; if it is there through media only, the socket joins that.
+    /// one goes; if it is there through media only, the socket joins that, and its token says who it is.
     pub(crate) fn join(
         &mut self,
         knock: &Knock<'_>,
@@ -49,7 +50,9 @@ impl Session {
             self.evict(id, LeftReason::TokenReused, turn);
         }
         self.enter(knock, turn);
-        self.sockets.insert(id.clone(), knock.connection);
+        self.introduce(id, knock.grant, turn);
+        let socket = Socket::new(knock.connection, knock.grant);
+        self.sockets.insert(id.clone(), socket);
         turn.open(knock.connection, self.place(id, Role::Socket));
         turn.effects.entered = Some(knock.connection);
         Ok(Reply::Joined {
@@ -148,17 +151,8 @@ impl Session {
         if let Some(connection) = self.stop_publish(id, None, reason, turn) {
             turn.close(connection, reason);
         }
-        let publishers: Vec<ParticipantId> = self
-            .subscriptions
-            .get(id)
-            .map(|own| own.keys().cloned().collect())
-            .unwrap_or_default();
-        for publisher in publishers {
-            if let Some(connection) = self.stop_subscription(id, &publisher, None, turn) {
-                turn.close(connection, reason);
-            }
-        }
-        if let Some(connection) = self.sockets.remove(id) {
+        self.stop_subscriptions(id, reason, turn);
+        if let Some(Socket { connection, .. }) = self.sockets.remove(id) {
             turn.forget(connection);
             turn.close(connection, reason);
         }

@@ -69,7 +69,7 @@ impl Session {
         fault: Option<ErrorCode>,
         turn: &Turn<'_>,
     ) -> Option<(ErrorCode, Refusal)> {
-        if !knock.grant.capabilities.publish {
+        if !self.capabilities(knock.grant).publish {
             let code = ErrorCode::InsufficientCapabilities;
             return Some((code, Refusal::InsufficientCapabilities));
         }
@@ -156,6 +156,8 @@ fn reason_of_subscriber(reason: LeftReason) -> LeftReason {
         LeftReason::Unknown
         | LeftReason::UserInitiated
         | LeftReason::TokenReused
-        | LeftReason::ParticipantDisconnected => LeftReason::Unknown,
+        | LeftReason::ParticipantDisconnected
+        | LeftReason::FailedExchange
+        | LeftReason::ConnectionTokenRevoked => LeftReason::Unknown,
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{ConnectionId, Participant, ParticipantId, Record, SessionId, StageArn};
+use model::{Participant, ParticipantId, Record, SessionId, StageArn};
 use rand_chacha::rand_core::Rng;
 
 use crate::absentees::Absentees;
 use crate::chronicle::Chronicle;
 use crate::connections::{Place, Role};
+use crate::exchange::Socket;
 use crate::publish::Publish;
 use crate::subscribe::Subscription;
 use crate::timers::Alarm;
@@ -25,7 +26,7 @@ pub(crate) struct Session {
     pub(crate) absentees: Absentees,
     /// How many of them are connected.
     pub(crate) connected: usize,
-    pub(crate) sockets: BTreeMap<ParticipantId, ConnectionId>,
+    pub(crate) sockets: BTreeMap<ParticipantId, Socket>,
     /// By publisher; those whose media is not up yet too.
     pub(crate) publishes: BTreeMap<ParticipantId, Publish>,
     /// By subscriber, then by publisher; no inner map is empty.

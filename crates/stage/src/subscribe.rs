@@ -151,6 +151,25 @@ impl Session {
         self.chronicle.write(id, entry, turn);
     }
 
+    /// Ends all that a participant receives. The caller looks whether it is gone.
+    pub(crate) fn stop_subscriptions(
+        &mut self,
+        id: &ParticipantId,
+        reason: LeftReason,
+        turn: &mut Turn<'_>,
+    ) {
+        let publishers: Vec<ParticipantId> = self
+            .subscriptions
+            .get(id)
+            .map(|own| own.keys().cloned().collect())
+            .unwrap_or_default();
+        for publisher in publishers {
+            if let Some(connection) = self.stop_subscription(id, &publisher, None, turn) {
+                turn.close(connection, reason);
+            }
+        }
+    }
+
     /// Takes a subscription out, if there is one. The caller closes the connection that is returned, and looks whether
     /// the participant is gone.
     pub(crate) fn stop_subscription(

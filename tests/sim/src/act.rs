@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use model::ErrorCode;
-use stage::{CloseCause, Mute};
+use stage::{CloseCause, LeftReason, Mute};
 
 /// A participant token and its client, from small choices.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,10 @@ pub struct Token {
     pub subscribe: bool,
     /// When it ends, in seconds from the wall clock's reading.
     pub expires_in: i64,
+    /// What its user is called: one of a few.
+    pub name: u8,
+    /// Whether a customer has signed it.
+    pub signed: bool,
     /// What the client says its operating system is: nothing, or one of a few.
     pub os: u8,
     /// What it says its library is: nothing, or one of a few.
@@ -73,6 +77,26 @@ pub enum Act {
         open: bool,
         /// Why.
         cause: CloseCause,
+    },
+    /// Somebody exchanges the token of a connection; only sockets may.
+    Exchange {
+        /// Which.
+        pick: u16,
+        /// Whether only those that are open count.
+        open: bool,
+        /// For which. Whose it is counts only where `own` does not say otherwise.
+        token: Token,
+        /// Whether it is for the participant and stage of the connection.
+        own: bool,
+    },
+    /// The shell puts out whoever has a connection; only sockets count.
+    PutOut {
+        /// Which.
+        pick: u16,
+        /// Whether only those that are open count.
+        open: bool,
+        /// Why.
+        reason: LeftReason,
     },
     /// Time passes, and the machine is called whenever it asked to be.
     Pass(Duration),

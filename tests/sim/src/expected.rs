@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use model::{ConnectionId, ErrorCode, EventName, ParticipantId, SessionId, StageArn};
+use model::{ConnectionId, ErrorCode, EventName, Exchange, ParticipantId, SessionId, StageArn};
 use stage::{LeftReason, Refusal, Reply, Roster, RosterEntry};
 
 /// One recorded fact, with sessions counted from 0 in the order of their starts.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
     /// A session starts.
     Started {
@@ -28,6 +28,8 @@ pub enum Line {
         remote: Option<ParticipantId>,
         /// Why.
         error: Option<ErrorCode>,
+        /// Which token for which.
+        exchange: Option<Box<Exchange>>,
         /// When.
         at: Timestamp,
     },
@@ -62,6 +64,8 @@ pub enum Answer {
     Joined(usize, Vec<RosterEntry>),
     /// `Reply::Admitted`.
     Admitted(usize, Option<ConnectionId>),
+    /// `Reply::Exchanged`.
+    Exchanged,
     /// `Reply::Refused`.
     Refused(Refusal),
 }
@@ -109,14 +113,15 @@ impl Expected {
 }
 
 impl Line {
-    /// Whether media stopped.
-    pub fn is_stop(&self) -> bool {
+    /// What media stopped, and of whom it was.
+    pub fn stop(&self) -> Option<(EventName, Option<&ParticipantId>)> {
         match self {
-            Self::Event { name, .. } => matches!(
-                name,
-                EventName::PublishStopped | EventName::SubscribeStopped
-            ),
-            Self::Started { .. } | Self::Ended { .. } => false,
+            Self::Event {
+                name: name @ (EventName::PublishStopped | EventName::SubscribeStopped),
+                remote,
+                ..
+            } => Some((*name, remote.as_ref())),
+            Self::Event { .. } | Self::Started { .. } | Self::Ended { .. } => None,
         }
     }
 }
@@ -131,6 +136,7 @@ impl Answer {
                 Self::Joined(number(&session), participants)
             }
             Reply::Admitted { session, publisher } => Self::Admitted(number(&session), publisher),
+            Reply::Exchanged => Self::Exchanged,
             Reply::Refused(refusal) => Self::Refused(refusal),
         }
     }

@@ -204,6 +204,8 @@ impl Standing {
             EventName::PublishError | EventName::SubscribeError
         );
         assert_eq!(event.error.is_some(), is_error, "{event:?}");
+        let is_exchange = event.name == EventName::TokenExchanged;
+        assert_eq!(event.exchange.is_some(), is_exchange, "{event:?}");
         assert_eq!(self.joined, event.name != EventName::Joined, "{event:?}");
         match event.name {
             EventName::Joined => self.joined = true,
@@ -232,7 +234,10 @@ impl Standing {
                     .is_some_and(|remote| self.receiving.remove(remote));
                 assert!(was_there, "{event:?}");
             }
-            EventName::PublishError | EventName::SubscribeError | EventName::JoinError => {}
+            EventName::PublishError
+            | EventName::SubscribeError
+            | EventName::JoinError
+            | EventName::TokenExchanged => {}
         }
     }
 }

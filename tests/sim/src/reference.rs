@@ -2,6 +2,7 @@
 //! everything else is read off by looking through it. Shares no code with the machine but the types of its door.
 
 mod doors;
+mod exchange;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,9 @@ struct Connection {
     of: Option<ParticipantId>,
     is_up: bool,
     deadline: Option<Instant>,
+    /// The token that counts of a socket, and whether it came by an exchange.
+    token: Grant,
+    is_exchanged: bool,
 }
 
 #[derive(Debug)]
@@ -127,20 +131,10 @@ impl Reference {
                 let bans = self.stages.entry(stage.clone()).or_default();
                 bans.extend(banned.iter().cloned());
             }
-            Input::StageDeleted { stage } => {
-                if let Some(session) = self.active(stage) {
-                    self.empty(session, LeftReason::StageDeleted, now);
-                    self.end(session, now);
-                }
-                self.stages.remove(stage);
-            }
+            Input::StageDeleted { stage } => self.delete(stage, now),
             Input::AllStagesDeleted => {
                 for stage in self.stages.keys().cloned().collect::<Vec<_>>() {
-                    if let Some(session) = self.active(&stage) {
-                        self.empty(session, LeftReason::StageDeleted, now);
-                        self.end(session, now);
-                    }
-                    self.stages.remove(&stage);
+                    self.delete(&stage, now);
                 }
             }
             Input::Restored(left) => self.restore(left, now),
@@ -182,6 +176,15 @@ impl Reference {
                     model.subscribe(caller, publisher, now)
                 });
             }
+            Input::Exchange { connection, grant } => {
+                let exchanged = self.exchange(*connection, grant, now);
+                return exchanged.map_or_else(Answer::Refused, |()| Answer::Exchanged);
+            }
+            Input::PutOut { connection, reason } => {
+                if let Some((session, who)) = self.socket(*connection) {
+                    self.evict(session, &who, *reason, now);
+                }
+            }
             Input::Connected { connection } => self.media_up(*connection, now),
             Input::Closed { connection, cause } => {
                 let error = match cause {
@@ -204,6 +207,14 @@ impl Reference {
         Answer::Done
     }
 
+    fn delete(&mut self, stage: &StageArn, now: Now) {
+        if let Some(session) = self.active(stage) {
+            self.empty(session, LeftReason::StageDeleted, now);
+            self.end(session, now);
+        }
+        self.stages.remove(stage);
+    }
+
     /// What the crash cut off in one session is written down at the last sign of life.
     fn restore(&mut self, left: &LiveSession, now: Now) {
         let name = Some(&left.session.id);
@@ -221,10 +232,16 @@ impl Reference {
         self.end(number, then);
     }
 
-    fn mute(&mut self, id: ConnectionId, mute: Mute) {
+    /// In which session a socket is, and whose.
+    fn socket(&self, id: ConnectionId) -> Option<(usize, ParticipantId)> {
         let mut sockets = self.connections.iter().filter(|c| c.kind == Kind::Socket);
-        if let Some(Connection { session, who, .. }) = sockets.find(|c| c.id == id) {
-            self.mutes.insert((*session, who.clone()), mute);
+        let socket = sockets.find(|c| c.id == id)?;
+        Some((socket.session, socket.who.clone()))
+    }
+
+    fn mute(&mut self, id: ConnectionId, mute: Mute) {
+        if let Some((session, who)) = self.socket(id) {
+            self.mutes.insert((session, who), mute);
         }
     }
 
@@ -421,6 +438,8 @@ impl Reference {
             }
         }
         if is_join {
+            person.user_id.clone_from(user_id);
+            person.attributes.clone_from(attributes);
             self.sessions[session].idle_deadline = None;
             self.write(session, who, EventName::Joined, None, None, now);
         }
@@ -442,6 +461,8 @@ impl Reference {
             of: of.cloned(),
             is_up: false,
             deadline,
+            token: caller.grant.clone(),
+            is_exchanged: false,
         });
     }
 
@@ -461,6 +482,7 @@ impl Reference {
             name,
             remote: remote.cloned(),
             error,
+            exchange: None,
             at,
         });
     }

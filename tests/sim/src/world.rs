@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use model::{
-    Capabilities, ClientInfo, ConnectionId, Grant, Now, Participant, ParticipantId,
+    Capabilities, ClientInfo, ConnectionId, Grant, Issuer, Now, Participant, ParticipantId,
     ParticipantState, Protocol, Record, SessionId, StageArn,
 };
 use stage::{CloseCause, Input, Output, Reply, RosterEntry, Settings, Stages};
@@ -32,6 +32,8 @@ pub struct World {
     open: BTreeMap<ConnectionId, Client>,
     /// The connection whose end the machine is being told. What is due comes first, so it may close it nevertheless.
     leaving: Option<ConnectionId>,
+    /// Whether the newest connection is asking to be let in.
+    knocking: bool,
     /// How many connections there ever were.
     minted: u64,
     /// How many processes there were.
@@ -46,6 +48,7 @@ pub struct World {
 #[derive(Debug)]
 struct Client {
     stage: StageArn,
+    participant: ParticipantId,
     /// What an events socket was told last.
     roster: Option<Vec<RosterEntry>>,
 }
@@ -64,6 +67,7 @@ impl World {
             sessions: Vec::new(),
             open: BTreeMap::new(),
             leaving: None,
+            knocking: false,
             minted: 0,
             processes: 0,
             heartbeat: wall,
@@ -104,7 +108,9 @@ impl World {
             }
             Act::Knock(token, door) => {
                 let input = self.knock(token, door);
+                self.knocking = true;
                 self.tell(&input);
+                self.knocking = false;
             }
             Act::Up { pick, open } => {
                 if let Some(connection) = self.pick(pick, open) {
@@ -114,6 +120,26 @@ impl World {
             Act::Mute { pick, open, mute } => {
                 if let Some(connection) = self.pick(pick, open) {
                     self.tell(&Input::Mute { connection, mute });
+                }
+            }
+            Act::Exchange {
+                pick,
+                open,
+                token,
+                own,
+            } => {
+                if let Some(connection) = self.pick(pick, open) {
+                    let mut grant = self.grant(token);
+                    if let Some(client) = self.open.get(&connection).filter(|_| own) {
+                        grant.stage = client.stage.clone();
+                        grant.participant = client.participant.clone();
+                    }
+                    self.tell(&Input::Exchange { connection, grant });
+                }
+            }
+            Act::PutOut { pick, open, reason } => {
+                if let Some(connection) = self.pick(pick, open) {
+                    self.tell(&Input::PutOut { connection, reason });
                 }
             }
             Act::Closed { pick, open, cause } => {
@@ -268,6 +294,8 @@ impl World {
                 (person.first_join, person.published)
             );
             assert_eq!(kept.publishing, is_publishing, "{who}");
+            assert_eq!(kept.user_id, person.user_id, "{who}");
+            assert_eq!(kept.attributes, person.attributes, "{who}");
             assert_eq!(kept.client.os_name, person.client.0);
             assert_eq!(kept.client.sdk_version, person.client.1);
         }
@@ -279,11 +307,12 @@ impl World {
     fn note_reply(&mut self, reply: &Reply) {
         let minted = ConnectionId(self.minted);
         let (stage, roster) = match reply {
-            Reply::Done => return,
-            Reply::Refused(_) => {
+            // Of a socket that is refused an exchange there is more to come.
+            Reply::Refused(_) if self.knocking => {
                 self.open.remove(&minted);
                 return;
             }
+            Reply::Done | Reply::Exchanged | Reply::Refused(_) => return,
             Reply::Joined { session, roster } => (session, Some(roster.participants.clone())),
             Reply::Admitted { session, publisher } => {
                 if let Some(publish) = publisher {
@@ -319,6 +348,7 @@ impl World {
                 name: event.name,
                 remote: event.remote,
                 error: event.error,
+                exchange: event.exchange,
                 at: event.time,
             },
         })
@@ -332,30 +362,15 @@ impl World {
     fn knock(&mut self, token: Token, door: Door) -> Input {
         self.minted += 1;
         let connection = ConnectionId(self.minted);
-        let stage = stage_arn(token.stage);
+        let grant = self.grant(token);
         self.open.insert(
             connection,
             Client {
-                stage: stage.clone(),
+                stage: grant.stage.clone(),
+                participant: grant.participant.clone(),
                 roster: None,
             },
         );
-        let participant = participant_id(token.who);
-        let grant = Grant {
-            stage,
-            user_id: format!("user of {participant}"),
-            attributes: BTreeMap::from([("name".to_owned(), participant.to_string())]),
-            participant,
-            capabilities: Capabilities {
-                publish: token.publish,
-                subscribe: token.subscribe,
-            },
-            expires: self
-                .now
-                .wall
-                .saturating_add(SignedDuration::from_secs(token.expires_in))
-                .expect("it is no span"),
-        };
         let client = ClientInfo {
             os_name: word("os", token.os),
             sdk_version: word("sdk", token.sdk),
@@ -382,6 +397,32 @@ impl World {
         }
     }
 
+    fn grant(&self, token: Token) -> Grant {
+        let name = word("name", token.name);
+        Grant {
+            stage: stage_arn(token.stage),
+            participant: participant_id(token.who),
+            attributes: BTreeMap::from([("name".to_owned(), name.clone())]),
+            user_id: name,
+            capabilities: Capabilities {
+                publish: token.publish,
+                subscribe: token.subscribe,
+            },
+            expires: self
+                .now
+                .wall
+                .saturating_add(SignedDuration::from_secs(token.expires_in))
+                .expect("it is no span"),
+            issuer: if token.signed {
+                Issuer::Customer
+            } else {
+                Issuer::Service
+            },
+            whip_url: String::new(),
+            events_url: String::new(),
+        }
+    }
+
     fn pick(&self, pick: u16, open: bool) -> Option<ConnectionId> {
         let pick = usize::from(pick);
         if open {
@@ -404,10 +445,8 @@ fn by_list(lines: &[Line]) -> BTreeMap<(usize, Option<ParticipantId>), Vec<Line>
         lists.entry(list).or_default().push(line.clone());
     }
     for list in lists.values_mut() {
-        for run in list.chunk_by_mut(|one, next| one.is_stop() && next.is_stop()) {
-            if run.len() > 1 {
-                run.sort();
-            }
+        for run in list.chunk_by_mut(|one, next| one.stop().is_some() && next.stop().is_some()) {
+            run.sort_by(|one, next| one.stop().cmp(&next.stop()));
         }
     }
     lists

@@ -11,7 +11,7 @@ use model::ErrorCode;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use sim::{Act, Door, Token, World};
-use stage::{CloseCause, Mute, Refusal, Settings};
+use stage::{CloseCause, ExchangeFault, LeftReason, Mute, Refusal, Settings};
 
 /// Limits so small that random acts run into each of them.
 fn narrow() -> Settings {
@@ -47,13 +47,16 @@ fn token() -> impl Strategy<Value = Token> {
     let expires_in = prop_oneof![8 => Just(3_600), 1 => Just(0), 1 => -100_000_i64..10];
     // The first stage is where most of it happens.
     let stage = prop_oneof![20 => Just(0), 2 => Just(1), 1 => 2..4_u8];
-    (stage, 0..5_u8, flag(), flag(), expires_in, 0..3_u8, 0..3_u8).prop_map(
-        |(stage, who, publish, subscribe, expires_in, os, sdk)| Token {
+    let said = (0..3_u8, 0..3_u8, 0..3_u8, any::<bool>());
+    (stage, 0..5_u8, flag(), flag(), expires_in, said).prop_map(
+        |(stage, who, publish, subscribe, expires_in, (name, os, sdk, signed))| Token {
             stage,
             who,
             publish,
             subscribe,
             expires_in,
+            name,
+            signed,
             os,
             sdk,
         },
@@ -91,6 +94,17 @@ fn act() -> impl Strategy<Value = Act> {
             pick,
             open,
             mute: Mute { audio, video },
+        }),
+        12 => (any::<u16>(), open(), token(), prop::bool::weighted(0.9)).prop_map(|(pick, open, token, own)| Act::Exchange {
+            pick,
+            open,
+            token,
+            own,
+        }),
+        1 => (any::<u16>(), open()).prop_map(|(pick, open)| Act::PutOut {
+            pick,
+            open,
+            reason: LeftReason::FailedExchange,
         }),
         10 => (any::<u16>(), open(), cause())
             .prop_map(|(pick, open, cause)| Act::Closed { pick, open, cause }),
@@ -189,6 +203,8 @@ fn lives_within_narrow_limits_are_as_the_reference_says() {
         "close token-reused",
         "close participant-disconnected",
         "close stage-deleted",
+        "close failed-exchange",
+        "TOKEN_EXCHANGED",
     ];
     let refusals = [
         Refusal::StageNotFound,
@@ -203,6 +219,10 @@ fn lives_within_narrow_limits_are_as_the_reference_says() {
         },
         Refusal::SelfSubscribe,
         Refusal::ShuttingDown,
+        Refusal::Exchange(ExchangeFault::NotJoined),
+        Refusal::Exchange(ExchangeFault::NotSelfSigned),
+        Refusal::Exchange(ExchangeFault::OtherStage),
+        Refusal::Exchange(ExchangeFault::OtherParticipant),
     ];
     let refused = refusals.map(|refusal| format!("refused: {refusal}"));
     let expected = expected.map(str::to_owned).into_iter().chain(refused);

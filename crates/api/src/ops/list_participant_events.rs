@@ -84,6 +84,7 @@ mod tests {
             (EventName::Joined, None),
             (EventName::SubscribeError, Some("nobody")),
             (EventName::SubscribeStarted, Some("ana")),
+            (EventName::TokenExchanged, None),
             (EventName::SubscribeStopped, Some("ana")),
             (EventName::Left, None),
         ];
@@ -126,6 +127,7 @@ mod tests {
             "JOINED",
             "SUBSCRIBE_ERROR",
             "SUBSCRIBE_STARTED",
+            "TOKEN_EXCHANGED",
             "SUBSCRIBE_STOPPED",
             "LEFT",
         ];

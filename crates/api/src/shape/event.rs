@@ -1,12 +1,18 @@
 //! An event of a session.
 
-use model::Event;
+use model::{Event, ExchangedToken};
 use wire::types;
 
 use crate::token::whole_seconds;
 
-/// `Event`. Every event of this build is about joining, publishing or subscribing, and so says whether it is about a replica.
+/// `Event`. Every event says whether it is about a replica; none of this build is.
 pub(crate) fn event(event: Event) -> types::Event {
+    let (previous_token, new_token) = event.exchange.map_or((None, None), |exchange| {
+        (
+            Some(exchanged_token(exchange.previous)),
+            Some(exchanged_token(exchange.new)),
+        )
+    });
     types::Event {
         name: types::EventName::parse(event.name.as_str()),
         participant_id: Some(event.participant.to_string()),
@@ -16,6 +22,24 @@ pub(crate) fn event(event: Event) -> types::Event {
             .error
             .and_then(|code| types::EventErrorCode::parse(code.as_str())),
         replica: Some(false),
+        previous_token,
+        new_token,
         ..types::Event::default()
+    }
+}
+
+/// `ExchangedParticipantToken`.
+fn exchanged_token(token: ExchangedToken) -> types::ExchangedParticipantToken {
+    use types::ParticipantTokenCapability::{Publish, Subscribe};
+    let held = [
+        (Publish, token.capabilities.publish),
+        (Subscribe, token.capabilities.subscribe),
+    ];
+    let held = held.into_iter().filter(|(_, held)| *held);
+    types::ExchangedParticipantToken {
+        capabilities: Some(held.map(|(capability, _)| capability).collect()),
+        attributes: Some(token.attributes),
+        user_id: Some(token.user_id),
+        expiration_time: Some(whole_seconds(token.expires)),
     }
 }

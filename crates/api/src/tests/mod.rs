@@ -368,11 +368,30 @@ impl World {
                     remote: remote.map(|remote| ParticipantId::parse(remote).unwrap()),
                     error: (*name == EventName::SubscribeError)
                         .then_some(model::ErrorCode::PublisherNotFound),
+                    exchange: (*name == EventName::TokenExchanged).then(exchange),
                 })
             })
             .collect();
         self.store.records_apply(&records).await.unwrap();
     }
+}
+
+/// A publisher that must not publish any more, and has a name from then on.
+fn exchange() -> Box<model::Exchange> {
+    let token = |publish, user_id: &str, attributes, expires: &str| model::ExchangedToken {
+        capabilities: model::Capabilities {
+            publish,
+            subscribe: true,
+        },
+        user_id: user_id.to_owned(),
+        attributes,
+        expires: expires.parse().unwrap(),
+    };
+    let attributes = BTreeMap::from([("role".to_owned(), "guest".to_owned())]);
+    Box::new(model::Exchange {
+        previous: token(true, "", BTreeMap::new(), "2026-03-01T18:00:00Z"),
+        new: token(false, "guest", attributes, "2026-03-02T12:00:00Z"),
+    })
 }
 
 impl Answer {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use model::limits::{ATTRIBUTES_BYTES_MAX, TOKEN_MINUTES_MAX, USER_ID_CHARS_MAX};
-use model::{Capabilities, Grant, ParticipantId, StageArn};
+use model::{Capabilities, Grant, Issuer, ParticipantId, StageArn};
 use serde::Serialize;
 
 use super::TokenRequest;
@@ -83,9 +83,8 @@ pub(crate) fn read(
         "1 to 64 of a-z, A-Z, 0-9, - and _",
         ParticipantId::parse,
     );
-    for url in ["events_url", "whip_url"] {
-        claims.text(url);
-    }
+    let events_url = claims.text("events_url").map(str::to_owned);
+    let whip_url = claims.text("whip_url").map(str::to_owned);
     let user_id = user_id(&mut claims);
     let attributes = attributes(&mut claims);
     let capabilities = capabilities(&mut claims);
@@ -96,6 +95,12 @@ pub(crate) fn read(
         attributes: attributes?,
         capabilities: capabilities?,
         expires: expires?,
+        issuer: match signer {
+            Signer::Server => Issuer::Service,
+            Signer::PublicKey(_) => Issuer::Customer,
+        },
+        whip_url: whip_url?,
+        events_url: events_url?,
     })
 }
 

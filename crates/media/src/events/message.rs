@@ -91,7 +91,8 @@ impl From<&Refusal> for Goodbye {
             | Refusal::Offer(_)
             | Refusal::PublisherNotFound
             | Refusal::PublisherNotPublishing { .. }
-            | Refusal::SelfSubscribe => (close_code::ERROR, "FAILED", 4),
+            | Refusal::SelfSubscribe
+            | Refusal::Exchange(_) => (close_code::ERROR, "FAILED", 4),
         };
         Self {
             close_code,
@@ -108,7 +109,9 @@ impl From<LeftReason> for Goodbye {
             LeftReason::Unknown => close_code::AWAY,
             LeftReason::TokenReused
             | LeftReason::ParticipantDisconnected
-            | LeftReason::StageDeleted => close_code::POLICY,
+            | LeftReason::StageDeleted
+            | LeftReason::FailedExchange
+            | LeftReason::ConnectionTokenRevoked => close_code::POLICY,
         };
         Self {
             close_code,

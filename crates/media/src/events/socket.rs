@@ -59,7 +59,7 @@ pub(super) async fn run(plane: Arc<Plane>, socket: WebSocket, grant: Grant, clie
             joined.cause = None;
             Goodbye::from(&refusal)
         }
-        Ok(Reply::Done | Reply::Admitted { .. }) | Err(_) => message::FAILED,
+        Ok(Reply::Done | Reply::Admitted { .. } | Reply::Exchanged) | Err(_) => message::FAILED,
     };
     drop(joined);
     let mut socket = socket;

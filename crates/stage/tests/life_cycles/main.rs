@@ -2,6 +2,7 @@
 //!
 //! A row is what happens and, in words, all that the machine wants done about it, in order. See `steps`.
 
+mod exchanges;
 mod failures;
 mod participants;
 mod publishes;

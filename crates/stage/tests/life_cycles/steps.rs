@@ -2,7 +2,8 @@
 //!
 //! Words: `session 1 starts`, `session 1 ends`, `ana JOINED`, `ben SUBSCRIBE_ERROR ana PUBLISHER_NOT_FOUND`,
 //! `admitted 1` (the session), `admitted 1 from c2` (the publish), `joined 1 [ana]` (the roster), `refused TokenExpired`,
-//! `close c1 token-reused`, `roster [ana ben] to c3 c4`, `roster [ana without audio] to c3`. A time is told (` at 12`, in seconds since the start) where it
+//! `close c1 token-reused`, `roster [ana ben] to c3 c4`, `roster [ana without audio] to c3`, `roster [ana as host] to c3`, `exchanged`,
+//! `ana TOKEN_EXCHANGED both until 9 for publish until 9 as host`. A time is told (` at 12`, in seconds since the start) where it
 //! is not the wall clock's. The reply `Done` is not told. Participant records are not told; `record` asks for them.
 
 use std::collections::BTreeMap;
@@ -10,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use model::{
-    Capabilities, ClientInfo, ConnectionId, ErrorCode, Event, Grant, LiveSession, Now, Participant,
-    ParticipantId, ParticipantState, Protocol, Record, SessionId, StageArn,
+    Capabilities, ClientInfo, ConnectionId, ErrorCode, Event, ExchangedToken, Grant, Issuer,
+    LiveSession, Now, Participant, ParticipantId, ParticipantState, Protocol, Record, SessionId,
+    StageArn,
 };
-use stage::{CloseCause, Input, Mute, Output, Reply, Roster, Settings, Stages};
+use stage::{CloseCause, Input, LeftReason, Mute, Output, Reply, Roster, Settings, Stages};
 
 /// Seconds since the Unix epoch at which every table begins.
 const START_SECOND: i64 = 1_800_000_000;
@@ -33,6 +35,10 @@ pub(crate) enum Act {
     /// The socket says that audio and video are muted.
     Mute(u64, bool, bool),
     Closed(u64, CloseCause),
+    /// The socket exchanges its token.
+    Exchange(u64, Token),
+    /// The shell puts out the participant whose socket it is.
+    PutOut(u64, LeftReason),
     Disconnect(&'static str),
     Restore(Box<LiveSession>),
     Shutdown,
@@ -54,6 +60,9 @@ pub(crate) struct Token {
     capabilities: Capabilities,
     expires_second: i64,
     client: ClientInfo,
+    issuer: Issuer,
+    /// What the user's name ends with.
+    name: &'static str,
 }
 
 pub(crate) fn who(who: &'static str) -> Token {
@@ -66,6 +75,8 @@ pub(crate) fn who(who: &'static str) -> Token {
         },
         expires_second: 1_000_000_000,
         client: ClientInfo::default(),
+        issuer: Issuer::Service,
+        name: "",
     }
 }
 
@@ -82,6 +93,17 @@ impl Token {
     pub(crate) fn only_publishes(mut self) -> Self {
         self.capabilities.subscribe = false;
         self
+    }
+
+    /// The customer has signed it.
+    pub(crate) fn signed(self) -> Self {
+        let issuer = Issuer::Customer;
+        Self { issuer, ..self }
+    }
+
+    /// The user is called so.
+    pub(crate) fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
     }
 
     /// The token ends so many seconds after the start.
@@ -102,12 +124,20 @@ impl Token {
         Grant {
             stage: arn(self.stage),
             participant: participant_id(self.who),
-            user_id: format!("user of {}", self.who),
-            attributes: BTreeMap::from([("name".to_owned(), self.who.to_owned())]),
+            user_id: user_id(self.who, self.name),
+            attributes: BTreeMap::from([("name".to_owned(), user_id(self.who, self.name))]),
             capabilities: self.capabilities,
             expires: second(self.expires_second),
+            issuer: self.issuer,
+            whip_url: String::new(),
+            events_url: String::new(),
         }
     }
+}
+
+fn user_id(who: &str, name: &str) -> String {
+    let name = if name.is_empty() { "user" } else { name };
+    format!("{name} of {who}")
 }
 
 pub(crate) fn open() -> Act {
@@ -148,6 +178,10 @@ pub(crate) fn silent(connection: u64) -> Act {
 
 pub(crate) fn fault(connection: u64, code: ErrorCode) -> Act {
     Act::Closed(connection, CloseCause::Fault(code))
+}
+
+pub(crate) fn exchange(connection: u64, token: Token) -> Act {
+    Act::Exchange(connection, token)
 }
 
 pub(crate) fn after(seconds: u64) -> Act {
@@ -276,6 +310,14 @@ impl Run {
                 connection: ConnectionId(connection),
                 cause,
             },
+            Act::Exchange(connection, token) => Input::Exchange {
+                connection: ConnectionId(connection),
+                grant: token.grant(),
+            },
+            Act::PutOut(connection, reason) => Input::PutOut {
+                connection: ConnectionId(connection),
+                reason,
+            },
             Act::Disconnect(who) => Input::Disconnect {
                 stage: arn("first"),
                 participant: participant_id(who),
@@ -343,6 +385,7 @@ impl Run {
                 let from = publisher.map_or_else(String::new, |publish| format!(" from {publish}"));
                 format!("admitted {}{from}", self.session(&session))
             }
+            Output::Reply(Reply::Exchanged) => "exchanged".to_owned(),
             Output::Reply(Reply::Refused(refusal)) => format!("refused {refusal:?}"),
             Output::Close { connection, reason } => {
                 format!("close {connection} {}", reason.as_str())
@@ -374,6 +417,10 @@ impl Run {
         }
         if let Some(code) = event.error {
             words = format!("{words} {}", code.as_str());
+        }
+        if let Some(exchange) = &event.exchange {
+            let [previous, new] = [&exchange.previous, &exchange.new].map(token_words);
+            words = format!("{words} {previous} for {new}");
         }
         words + &self.time(event.time)
     }
@@ -414,7 +461,7 @@ impl Run {
                 words.push(format!("{name}={value}"));
             }
         }
-        words.join(" ")
+        words.join(" ") + &name_words(&participant.user_id)
     }
 
     /// How many participants' newest records say CONNECTED.
@@ -430,14 +477,37 @@ impl Run {
     }
 }
 
+/// What a user is called, where it is something else than `user`.
+fn name_words(user_id: &str) -> String {
+    // A record that a crash left has no name.
+    let name = user_id.split_once(" of ").map_or("user", |(name, _)| name);
+    if name == "user" {
+        String::new()
+    } else {
+        format!(" as {name}")
+    }
+}
+
+fn token_words(token: &ExchangedToken) -> String {
+    assert_eq!(token.attributes["name"], token.user_id);
+    let allows = match (token.capabilities.publish, token.capabilities.subscribe) {
+        (true, true) => "both",
+        (true, false) => "publish",
+        (false, true) => "subscribe",
+        (false, false) => "nothing",
+    };
+    let until = token.expires.as_second() - START_SECOND;
+    format!("{allows} until {until}{}", name_words(&token.user_id))
+}
+
 fn names(roster: &Roster) -> String {
     assert_eq!(roster.stage, arn("first").id);
     let names: Vec<String> = roster
         .participants
         .iter()
         .map(|entry| {
-            assert_eq!(entry.user_id, format!("user of {}", entry.id));
-            assert_eq!(entry.attributes["name"], entry.id.as_str());
+            assert_eq!(entry.attributes["name"], entry.user_id);
+            let name = name_words(&entry.user_id);
             let muted = match entry.mute {
                 Mute {
                     audio: false,
@@ -456,7 +526,7 @@ fn names(roster: &Roster) -> String {
                     video: true,
                 } => " without anything",
             };
-            format!("{}{muted}", entry.id)
+            format!("{}{name}{muted}", entry.id)
         })
         .collect();
     format!("[{}]", names.join(" "))

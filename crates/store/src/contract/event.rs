@@ -1,6 +1,8 @@
 //! Events.
 
-use model::{ErrorCode, EventName, Record};
+use std::collections::BTreeMap;
+
+use model::{Capabilities, ErrorCode, EventName, Exchange, ExchangedToken, Record};
 
 use super::{at, event_of, happened, insert, page, person, read_all, session_id, started};
 use crate::Store;
@@ -21,6 +23,21 @@ pub(crate) async fn every_name_and_error_reads_back(store: &dyn Store) {
         event.remote = Some(person("ben"));
         written.push(event);
     }
+    let token = |publish, user_id: &str, seconds| ExchangedToken {
+        capabilities: Capabilities {
+            publish,
+            subscribe: true,
+        },
+        user_id: user_id.to_owned(),
+        attributes: BTreeMap::from([("näme".to_owned(), user_id.to_owned())]),
+        expires: at(seconds),
+    };
+    let mut exchanged = event_of(&one, 1, "ana", 200, EventName::TokenExchanged);
+    exchanged.exchange = Some(Box::new(Exchange {
+        previous: token(true, "", 5),
+        new: token(false, "\"quoted\"", 7),
+    }));
+    written.push(exchanged);
     let records: Vec<_> = written.iter().cloned().map(Record::Event).collect();
     store.records_apply(&records).await.unwrap();
     let list = store

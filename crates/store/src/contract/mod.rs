@@ -306,6 +306,7 @@ fn event_of(stage: &StageArn, session: u32, id: &str, sequence: u64, name: Event
         name,
         remote: None,
         error: None,
+        exchange: None,
     }
 }
 

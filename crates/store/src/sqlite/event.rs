@@ -1,15 +1,21 @@
 //! Participant events.
 
-use model::{ErrorCode, Event, EventName, ParticipantId, SessionId, StageArn};
+use std::collections::BTreeMap;
+
+use model::{
+    Capabilities, ErrorCode, Event, EventName, Exchange, ExchangedToken, ParticipantId, SessionId,
+    StageArn,
+};
+use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, query_as};
 
 use super::Db;
-use super::row::{for_arn, parse_id, sequence, session_key, timestamp};
+use super::row::{for_arn, nanoseconds, parse_id, parse_json, sequence, session_key, timestamp};
 use crate::page::{Key, List};
 use crate::{Page, PageRequest, StoreError};
 
 pub(super) const LIST: &str = concat!(
-    "SELECT sequence, time, name, remote, error FROM event WHERE session = ",
+    "SELECT sequence, time, name, remote, error, exchange FROM event WHERE session = ",
     session_key!(),
     " AND participant = ?5 AND sequence > ?6 ORDER BY sequence LIMIT ?7"
 );
@@ -21,6 +27,68 @@ struct Row {
     name: String,
     remote: Option<String>,
     error: Option<String>,
+    exchange: Option<String>,
+}
+
+/// The JSON form of an exchange.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Tokens {
+    previous: Token,
+    new: Token,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Token {
+    publish: bool,
+    subscribe: bool,
+    user_id: String,
+    attributes: BTreeMap<String, String>,
+    /// Nanoseconds since 1970.
+    expires: i64,
+}
+
+impl From<&Exchange> for Tokens {
+    fn from(exchange: &Exchange) -> Self {
+        Self {
+            previous: Token::from(&exchange.previous),
+            new: Token::from(&exchange.new),
+        }
+    }
+}
+
+impl From<Tokens> for Exchange {
+    fn from(tokens: Tokens) -> Self {
+        Self {
+            previous: tokens.previous.into(),
+            new: tokens.new.into(),
+        }
+    }
+}
+
+impl From<&ExchangedToken> for Token {
+    fn from(token: &ExchangedToken) -> Self {
+        Self {
+            publish: token.capabilities.publish,
+            subscribe: token.capabilities.subscribe,
+            user_id: token.user_id.clone(),
+            attributes: token.attributes.clone(),
+            expires: nanoseconds(token.expires),
+        }
+    }
+}
+
+impl From<Token> for ExchangedToken {
+    fn from(token: Token) -> Self {
+        Self {
+            capabilities: Capabilities {
+                publish: token.publish,
+                subscribe: token.subscribe,
+            },
+            user_id: token.user_id,
+            attributes: token.attributes,
+            expires: timestamp(token.expires),
+        }
+    }
 }
 
 /// Events of a participant in a session, by sequence.
@@ -65,6 +133,11 @@ pub(super) async fn list(
                         ErrorCode::parse(&code).ok_or(StoreError::Corrupt { what: "error code" })
                     })
                     .transpose()?,
+                exchange: row
+                    .exchange
+                    .map(|text| parse_json::<Tokens>(&text, "exchanged tokens"))
+                    .transpose()?
+                    .map(|tokens| Box::new(tokens.into())),
             })
         })
         .collect::<Result<_, StoreError>>()?;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use model::{ErrorCode, Event, Participant, ParticipantId, Record, Session, SessionId, StageArn};
 use sqlx::{SqliteConnection, query};
 
+use super::event::Tokens;
 use super::participant::Client;
 use super::row::{for_arn, json, nanoseconds, sequence_column, session_key, stage_key};
 use crate::StoreError;
@@ -132,8 +133,8 @@ async fn participant(
 async fn event(connection: &mut SqliteConnection, event: &Event) -> Result<(), StoreError> {
     for_arn!(
         query(concat!(
-            "INSERT INTO event (session, sequence, participant, time, name, remote, error) \
-             SELECT key, ?5, ?6, ?7, ?8, ?9, ?10 FROM session WHERE key = ",
+            "INSERT INTO event (session, sequence, participant, time, name, remote, error, exchange) \
+             SELECT key, ?5, ?6, ?7, ?8, ?9, ?10, ?11 FROM session WHERE key = ",
             session_key!(),
             " ON CONFLICT (session, sequence) DO NOTHING"
         )),
@@ -146,6 +147,12 @@ async fn event(connection: &mut SqliteConnection, event: &Event) -> Result<(), S
     .bind(event.name.as_str())
     .bind(event.remote.as_ref().map(ParticipantId::as_str))
     .bind(event.error.map(ErrorCode::as_str))
+    .bind(
+        event
+            .exchange
+            .as_deref()
+            .map(|exchange| json(&Tokens::from(exchange))),
+    )
     .execute(connection)
     .await?;
     Ok(())

@@ -53,6 +53,7 @@ impl Reference {
             self.evict(session, who, LeftReason::TokenReused, now);
         }
         self.enter(session, caller, now);
+        self.introduce(session, caller.grant);
         self.add(session, caller, Kind::Socket, None, None);
         Answer::Joined(session, self.roster(session))
     }
@@ -74,7 +75,7 @@ impl Reference {
         let in_region = self.count_in_region(&caller.grant.stage, Kind::Publish);
         let is_full = others >= self.settings.publishers_per_stage_max as usize
             || in_region >= self.settings.publishers_per_region_max as usize;
-        let obstacle = if !caller.grant.capabilities.publish {
+        let obstacle = if !self.allowed(Some(session), caller.grant).publish {
             Some((
                 ErrorCode::InsufficientCapabilities,
                 Refusal::InsufficientCapabilities,
@@ -112,7 +113,8 @@ impl Reference {
     ) -> Answer {
         let who = &caller.grant.participant;
         let name = EventName::SubscribeError;
-        if !caller.grant.capabilities.subscribe {
+        let active = self.active(&caller.grant.stage);
+        if !self.allowed(active, caller.grant).subscribe {
             let session = self.active_or_new(&caller.grant.stage, now);
             let code = ErrorCode::InsufficientCapabilities;
             self.visit(session, caller, name, Some(of), code, now);

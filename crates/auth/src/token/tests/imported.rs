@@ -301,6 +301,9 @@ proptest! {
             attributes: attributes.unwrap_or_default(),
             capabilities,
             expires: now() + Duration::from_secs(secs),
+            issuer: model::Issuer::Customer,
+            whip_url: "https://w".to_owned(),
+            events_url: "wss://e".to_owned(),
         });
     }
 

@@ -109,7 +109,7 @@ async fn enter(
             let fault = Fault::refused(Category::Join, &refusal);
             (fault, Goodbye::from(&refusal))
         }
-        Ok(Reply::Done | Reply::Admitted { .. }) | Err(_) => {
+        Ok(Reply::Done | Reply::Admitted { .. } | Reply::Exchanged) | Err(_) => {
             (Fault::failed(Category::Join), FAILED)
         }
     };

@@ -252,9 +252,10 @@ impl Run {
                 link.is_refused();
                 Answer::Refused(refusal)
             }
-            Ok(Reply::Done | Reply::Joined { .. } | Reply::Admitted { .. }) | Err(_) => {
-                Answer::Silence
-            }
+            Ok(
+                Reply::Done | Reply::Joined { .. } | Reply::Admitted { .. } | Reply::Exchanged,
+            )
+            | Err(_) => Answer::Silence,
         };
         self.handle(Input::Linked {
             ask,

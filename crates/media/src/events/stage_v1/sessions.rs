@@ -87,7 +87,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use jiff::Timestamp;
-    use model::Capabilities;
+    use model::{Capabilities, Issuer};
 
     use super::*;
 
@@ -103,6 +103,9 @@ mod tests {
                 subscribe: true,
             },
             expires: Timestamp::MAX,
+            issuer: Issuer::Service,
+            whip_url: String::new(),
+            events_url: String::new(),
         }
     }
 

@@ -86,6 +86,7 @@ async fn write(store: &Sqlite, id: &str) {
             name: EventName::Joined,
             remote: None,
             error: None,
+            exchange: None,
         })
     }));
     store.records_apply(&batch).await.unwrap();

@@ -48,6 +48,7 @@ fn session_of(stage: &Stage, events: u64) -> Vec<Record> {
             name: EventName::Joined,
             remote: None,
             error: None,
+            exchange: None,
         })
     }));
     records

@@ -149,7 +149,7 @@ async fn t65_a_migration_that_fails_leaves_nothing_behind() {
     let path = directory.path().join("s.db");
     let store = Sqlite::open(&path, latency()).await.unwrap();
     let mut connection = store.db.writer.acquire().await.unwrap();
-    // As if it had never been migrated, but for one table in the way near the end of the last migration.
+    // As if it had never been migrated, but for one table in the way near the end of the second migration.
     for sql in [
         "DROP TABLE _sqlx_migrations",
         "DROP TABLE ingest_configuration",

@@ -82,6 +82,7 @@ impl Fault {
             | Refusal::PublisherNotFound
             | Refusal::PublisherNotPublishing { .. }
             | Refusal::SelfSubscribe
+            | Refusal::Exchange(_)
             | Refusal::ShuttingDown => Code::Failed,
         };
         Self::new(code, category, refusal.to_string())
