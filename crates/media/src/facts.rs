@@ -2,8 +2,8 @@
 //!
 //! A fact that a connection has ended must never be lost, and a worker thread must never wait. So facts have a queue of
 //! their own, which a single task empties into the bounded channel of `stage` at that channel's pace. Its length is bounded
-//! by what exists: a connection yields at most two facts, connected and closed, and a socket what it mutes, at the rate at
-//! which it may speak.
+//! by what exists: a connection yields at most two facts, connected and closed, and a socket that its participant is put out, and what it
+//! mutes, at the rate at which it may speak.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};

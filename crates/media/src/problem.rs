@@ -60,6 +60,11 @@ impl Problem {
         Self::unauthorized(message, "Bearer")
     }
 
+    /// What is wrong, for people.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// 403: a valid token, and not for this.
     pub(crate) fn forbidden(message: &'static str) -> Self {
         Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", message)

@@ -47,6 +47,13 @@ impl Bucket {
         there
     }
 
+    /// When there will be a token, if none is taken before.
+    pub(crate) fn next(&self) -> Instant {
+        let missing = (1.0 - self.tokens).max(0.0) / self.per_second;
+        // A little later, so that what is missing by rounding is there as well.
+        self.refilled + Duration::from_secs_f64(missing) + Duration::from_millis(1)
+    }
+
     fn is_full(&mut self, now: Instant) -> bool {
         self.refill(now);
         self.tokens >= self.burst

@@ -12,7 +12,7 @@ use tokio::time::{timeout, timeout_at};
 use super::io::Identity;
 use super::log;
 use super::machine::Machine;
-use super::message::{self, Category, Code, Fault, FromClient, Join, Me, Pid, ToClient};
+use super::message::{self, Category, Code, Fault, FromClient, Join, Me, ToClient};
 use super::run::{Run, Session};
 use super::sessions::Return;
 use crate::connections::SessionKey;
@@ -87,8 +87,7 @@ async fn enter(
             let (listed, returns) = plane.sessions.list(name, &grant);
             let identity = Identity {
                 name,
-                me: me(&grant),
-                may_subscribe: grant.capabilities.subscribe,
+                me: Me::of(&grant),
                 stage_session: session.as_str().to_owned(),
             };
             let now = tokio::time::Instant::now().into_std();
@@ -161,19 +160,5 @@ async fn refuse(mut socket: WebSocket, fault: Fault, code: u16, reason: &'static
     let text = Message::Text(log::print(0, &ToClient::Error(fault)));
     if let Ok(Ok(())) = timeout(GOODBYE_PATIENCE, socket.send(text)).await {
         socket::close(socket, code, reason).await;
-    }
-}
-
-fn me(grant: &Grant) -> Me {
-    let capabilities = [
-        ("publish", grant.capabilities.publish),
-        ("subscribe", grant.capabilities.subscribe),
-    ];
-    let held = capabilities.into_iter().filter(|(_, held)| *held);
-    Me {
-        id: Pid(grant.participant.clone()),
-        user_id: grant.user_id.clone(),
-        attributes: grant.attributes.clone(),
-        capabilities: held.map(|(name, _)| name).collect(),
     }
 }

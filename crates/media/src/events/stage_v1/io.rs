@@ -9,7 +9,7 @@ use sfu::PeerFault;
 use stage::{LeftReason, Roster};
 
 use super::links::Answer;
-use super::message::{FromClient, Me};
+use super::message::{FromClient, Me, Secret};
 use crate::connections::SessionKey;
 use crate::ice::IceServer;
 use crate::mailbox::FeedNews;
@@ -49,6 +49,8 @@ pub(super) enum Input {
     WantRefused,
     /// The worker tells of the feed.
     Feed(FeedNews),
+    /// What came of [`Effect::Exchange`]: who the client is now, or why not.
+    Exchanged(Result<Me, String>),
     /// Who speaks on the stage.
     Voices(Arc<Voices>),
     /// `stage` puts the participant out.
@@ -75,6 +77,10 @@ pub(super) enum Effect {
     CloseFeed,
     /// What the participant has muted.
     Mute(stage::Mute),
+    /// Another token is wanted in the place of this one.
+    Exchange(Secret),
+    /// `stage` is to close everything that the participant has.
+    PutOut(LeftReason),
     /// The session is over.
     End(End),
 }
@@ -90,13 +96,12 @@ pub(super) enum End {
     Offence(&'static str),
 }
 
-/// What does not change in a session.
+/// Which session it is, and whose.
 pub(super) struct Identity {
     /// Names the session.
     pub(super) name: SessionKey,
+    /// By the token that counts.
     pub(super) me: Me,
-    /// Whether the token lets it receive others.
-    pub(super) may_subscribe: bool,
     /// The session of the stage.
     pub(super) stage_session: String,
 }

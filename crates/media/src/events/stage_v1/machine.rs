@@ -13,12 +13,13 @@ use model::ParticipantId;
 use sfu::PeerFault;
 use stage::{LeftReason, Roster};
 
+use super::exchange::Exchanges;
 use super::feed::{BoundTo, Feed};
 use super::io::{Effect, End, Identity, Input, Voices};
 use super::links::{Answer, Links, Outcome, Step};
 use super::log::Log;
 use super::message::{
-    Category, Fault, Join, Joined, Pid, Resumed, Secret, Speaker, State, ToClient,
+    Category, Code, Fault, Join, Joined, Me, Pid, Resumed, Secret, Speaker, State, ToClient,
 };
 use super::roster;
 use super::wants::Wants;
@@ -61,6 +62,11 @@ pub(super) struct Machine {
     speakers_told: Vec<Speaker>,
     /// What the client has said that it has muted. Before it says so, `stage` may know more, from a session before this one.
     pub(super) mute: Option<stage::Mute>,
+    pub(super) exchanges: Exchanges,
+    /// Whether the client waits for `exchanged`.
+    pub(super) exchanged_is_news: bool,
+    /// Whether the slots of its feed are void since an exchange.
+    is_unbound: bool,
     /// What went wrong before the client could be told.
     faults: VecDeque<Fault>,
     pub(super) effects: VecDeque<Effect>,
@@ -90,6 +96,9 @@ impl Machine {
             voices: Arc::default(),
             speakers_told: Vec::new(),
             mute: None,
+            exchanges: Exchanges::new(now),
+            exchanged_is_news: false,
+            is_unbound: false,
             faults: VecDeque::new(),
             effects: VecDeque::new(),
         };
@@ -120,6 +129,7 @@ impl Machine {
             Input::Answered(result) => self.answered(result),
             Input::WantRefused => self.feed.want_refused(now),
             Input::Feed(news) => self.fed(news),
+            Input::Exchanged(result) => self.exchanged(result),
             Input::Voices(voices) => self.voices = voices,
             Input::Left(reason) => self.leave(reason),
         }
@@ -144,10 +154,13 @@ impl Machine {
             Line::Ready | Line::Greeting(_) => None,
         };
         let feed = self.feed.poll_timeout();
-        [own, feed, self.links.poll_timeout()]
-            .into_iter()
-            .flatten()
-            .min()
+        let waits = [
+            own,
+            feed,
+            self.links.poll_timeout(),
+            self.exchanges.poll_timeout(),
+        ];
+        waits.into_iter().flatten().min()
     }
 
     /// The next effect, until there are none.
@@ -247,6 +260,29 @@ impl Machine {
         }
     }
 
+    /// Another token counts, or the client has to go.
+    fn exchanged(&mut self, result: Result<Me, String>) {
+        let me = match result {
+            Ok(me) => me,
+            Err(message) => {
+                let fault = Fault::new(Code::TokenExchangeFailed, Category::Join, message);
+                self.tell(&ToClient::Error(fault));
+                let reason = LeftReason::FailedExchange;
+                self.effects.push_back(Effect::PutOut(reason));
+                return self.leave(reason);
+            }
+        };
+        self.exchanges.answered();
+        self.exchanged_is_news = true;
+        self.identity.me = me;
+        let has_feed = self.feed.is_open() || self.feed.is_answering();
+        if has_feed && !self.identity.me.may_subscribe() {
+            self.close_feed();
+            self.effects.push_back(Effect::CloseFeed);
+            self.is_unbound = true;
+        }
+    }
+
     pub(super) fn leave(&mut self, reason: LeftReason) {
         self.tell(&ToClient::Left {
             reason: reason.as_str(),
@@ -273,6 +309,8 @@ impl Machine {
         if let Some(wants) = self.feed.want(wants.collect(), now) {
             self.effects.push_back(Effect::Want(wants));
         }
+        let token = self.exchanges.due(now);
+        self.effects.extend(token.map(Effect::Exchange));
         self.bring_up_to_date(now);
     }
 
@@ -293,6 +331,13 @@ impl Machine {
         }
         if !self.listens() {
             return;
+        }
+        if std::mem::take(&mut self.exchanged_is_news) {
+            let me = self.identity.me.clone();
+            self.tell(&ToClient::Exchanged { me });
+        }
+        if std::mem::take(&mut self.is_unbound) {
+            self.tell(&ToClient::Bind { slots: Vec::new() });
         }
         for fault in std::mem::take(&mut self.faults) {
             self.tell(&ToClient::Error(fault));

@@ -4,9 +4,10 @@
 //! the one peer that receives, with a pool of slots that the server binds publishers to; a *link* is the subscription to one
 //! publisher that `stage` knows. The rules are in `machine`, without IO; `run` is the task that carries them out.
 //!
-//! What is absent: token exchange, several stages on one socket, and moving a client to another server.
+//! What is absent: several stages on one socket, and moving a client to another server.
 
 mod door;
+mod exchange;
 mod feed;
 mod io;
 mod line;

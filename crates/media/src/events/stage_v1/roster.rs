@@ -23,7 +23,7 @@ fn entry(entry: &RosterEntry) -> Entry {
     }
 }
 
-/// What leads from one roster to another, unless nothing does. Who publishes anew, or as somebody else, leaves and joins.
+/// What leads from one roster to another, unless nothing does. Who publishes anew leaves and joins.
 pub(super) fn delta(told: &Roster, newest: &Roster) -> Option<ToClient> {
     let before = by_id(told);
     let after = by_id(newest);
@@ -40,15 +40,14 @@ pub(super) fn delta(told: &Roster, newest: &Roster) -> Option<ToClient> {
             join.push(entry(newer));
             continue;
         };
-        let is_same = older.publish == newer.publish
-            && older.user_id == newer.user_id
-            && older.attributes == newer.attributes;
-        if !is_same {
+        if older.publish != newer.publish {
             leave.push(Pid(id.clone()));
             join.push(entry(newer));
-        } else if older.mute != newer.mute {
+        } else if *older != newer {
             update.push(Update {
                 id: Pid(id.clone()),
+                user_id: newer.user_id.clone(),
+                attributes: newer.attributes.clone(),
                 audio_muted: newer.mute.audio,
                 video_stopped: newer.mute.video,
             });
@@ -101,6 +100,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn who_is_called_otherwise_is_updated_and_goes_on() {
+        let told = roster(&[("ana", 1, "a"), ("ben", 2, "")]);
+        let mut newest = told.clone();
+        newest.participants[0].user_id = "host".to_owned();
+        newest.participants[1]
+            .attributes
+            .insert("seat".to_owned(), "4".to_owned());
+        let found = delta(&told, &newest).map(|delta| serde_json::to_value(delta).unwrap());
+        let expected = json!({ "type": "delta", "leave": [], "join": [], "update": [
+            { "id": "ana", "userId": "host", "attributes": {}, "audioMuted": true, "videoStopped": false },
+            { "id": "ben", "userId": "", "attributes": { "seat": "4" }, "audioMuted": false, "videoStopped": false },
+        ]});
+        assert_eq!(found, Some(expected));
+    }
+
     fn joined(id: &str, muted: &str) -> Value {
         json!({ "id": id, "userId": "", "attributes": {}, "isPublishing": true,
             "audioMuted": muted.contains('a'), "videoStopped": muted.contains('v') })
@@ -118,7 +133,7 @@ mod tests {
                 roster(&[("ana", 1, "v"), ("cat", 3, ""), ("dan", 4, "av")]),
                 Some(
                     json!({ "type": "delta", "leave": ["ben"], "join": [joined("dan", "av")],
-                    "update": [{ "id": "ana", "audioMuted": false, "videoStopped": true }] }),
+                    "update": [{ "id": "ana", "userId": "", "attributes": {}, "audioMuted": false, "videoStopped": true }] }),
                 ),
             ),
             (

@@ -12,12 +12,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use super::exchange::exchange;
 use super::io::{self, Effect, Input};
 use super::line::{Heard, Line};
 use super::links::Answer;
 use super::machine::Machine;
 use super::meanwhile::Meanwhile;
-use super::message;
+use super::message::{self, Me};
 use super::peers::{Asked, FeedPeer, FeedWord, Link, failed};
 use super::sessions::{Listed, Return};
 use crate::events::message::Goodbye;
@@ -51,6 +52,8 @@ pub(super) struct Run {
     /// Questions to `stage`.
     asks: JoinSet<Asked>,
     links: BTreeMap<ConnectionId, Link>,
+    /// The exchange that is being asked for.
+    exchange: JoinSet<Result<Grant, String>>,
     voices: watch::Receiver<Arc<Voices>>,
     meanwhile: Meanwhile,
     bucket: Bucket,
@@ -76,6 +79,7 @@ enum Wake {
     News(SocketNews),
     Feed(FeedWord),
     Asked(Box<Asked>),
+    Exchanged(Box<Result<Grant, String>>),
     Voices,
     Return(Box<Return>),
     Heard(Heard),
@@ -97,6 +101,7 @@ impl Run {
             feed: None,
             asks: JoinSet::new(),
             links: BTreeMap::new(),
+            exchange: JoinSet::new(),
             voices,
             meanwhile: Meanwhile::default(),
             bucket: Bucket::new(MESSAGES_PER_SECOND, MESSAGES_BURST, now()),
@@ -146,6 +151,7 @@ impl Run {
                     self.handle(Input::Feed(news));
                 }
                 Wake::Asked(asked) => self.asked(*asked),
+                Wake::Exchanged(result) => self.exchanged(*result),
                 Wake::Voices => {
                     let voices = Arc::clone(&self.voices.borrow_and_update());
                     self.handle(Input::Voices(voices));
@@ -196,6 +202,10 @@ impl Run {
             word = feed => Wake::Feed(word),
             Some(Ok(asked)) = self.asks.join_next(), if !self.asks.is_empty() => {
                 Wake::Asked(Box::new(asked))
+            }
+            Some(done) = self.exchange.join_next(), if !self.exchange.is_empty() => {
+                let result = done.unwrap_or_else(|_| Err("the server failed".to_owned()));
+                Wake::Exchanged(Box::new(result))
             }
             Ok(()) = self.voices.changed() => Wake::Voices,
             heard = heard => Wake::Heard(heard),
@@ -252,9 +262,7 @@ impl Run {
                 link.is_refused();
                 Answer::Refused(refusal)
             }
-            Ok(
-                Reply::Done | Reply::Joined { .. } | Reply::Admitted { .. } | Reply::Exchanged,
-            )
+            Ok(Reply::Done | Reply::Joined { .. } | Reply::Admitted { .. } | Reply::Exchanged)
             | Err(_) => Answer::Silence,
         };
         self.handle(Input::Linked {
@@ -268,6 +276,15 @@ impl Run {
             self.links.remove(&connection);
             self.handle(Input::LinkEnded(connection));
         }
+    }
+
+    fn exchanged(&mut self, result: Result<Grant, String>) {
+        let result = result.map(|grant| {
+            let me = Me::of(&grant);
+            self.session.grant = grant;
+            me
+        });
+        self.handle(Input::Exchanged(result));
     }
 
     fn returned(&mut self, returning: Return) {
@@ -368,6 +385,19 @@ impl Run {
                 self.plane
                     .facts
                     .push(stage::Input::Mute { connection, mute });
+            }
+            Effect::Exchange(token) => {
+                let plane = Arc::clone(&self.plane);
+                let connection = self.session.presence.connection;
+                let held = self.session.grant.clone();
+                self.exchange
+                    .spawn(exchange(plane, connection, held, token));
+            }
+            Effect::PutOut(reason) => {
+                let connection = self.session.presence.connection;
+                self.plane
+                    .facts
+                    .push(stage::Input::PutOut { connection, reason });
             }
             Effect::End(end) => return Err(End::Machine(end)),
         }

@@ -3,9 +3,12 @@
 use sfu::PeerFault;
 use stage::LeftReason;
 
+use super::exchange::Wish;
 use super::io::{Effect, End};
 use super::machine::Machine;
-use super::message::{Category, Code, Fault, FromClient, Offer, Pid, Sub, ToClient};
+use super::message::{
+    Category, Code, Exchange, Fault, FromClient, Offer, Pid, Secret, Sub, ToClient,
+};
 use super::wants::{ENTRIES_MAX, TooMany};
 
 /// Malformed messages after which a client is taken for something else.
@@ -33,13 +36,21 @@ impl Machine {
                     self.effects.push_back(Effect::Mute(mute));
                 }
             }
-            FromClient::Exchange(_) => {
-                let message = "this server does not exchange tokens";
-                let fault = Fault::protocol(Code::NotSupported, message);
-                self.tell(&ToClient::Error(fault));
-            }
+            FromClient::Exchange(Exchange { token }) => self.exchange(token),
             FromClient::Ping(_) => self.tell(&ToClient::Pong),
             FromClient::Leave(_) => self.leave(LeftReason::UserInitiated),
+        }
+    }
+
+    fn exchange(&mut self, token: Secret) {
+        match self.exchanges.wish(token) {
+            Wish::Taken => {}
+            Wish::Done => self.exchanged_is_news = true,
+            Wish::Pending => {
+                let message = "another exchange has not been answered";
+                let fault = Fault::protocol(Code::ExchangePending, message);
+                self.tell(&ToClient::Error(fault));
+            }
         }
     }
 
@@ -54,7 +65,7 @@ impl Machine {
     }
 
     fn sub(&mut self, sub: &Sub) {
-        if !self.identity.may_subscribe {
+        if !self.identity.me.may_subscribe() {
             return self.tell(&ToClient::Error(not_allowed()));
         }
         if self.wants.change(sub) == Err(TooMany) {
@@ -88,7 +99,7 @@ impl Machine {
     }
 
     pub(super) fn open_feed(&mut self, sdp: &str) {
-        if !self.identity.may_subscribe {
+        if !self.identity.me.may_subscribe() {
             return self.fail(not_allowed());
         }
         match read_offer(sdp) {

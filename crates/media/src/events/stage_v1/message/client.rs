@@ -208,17 +208,12 @@ pub(in super::super) struct Mute {
     pub(in super::super) video: bool,
 }
 
-/// See [`FromClient::Exchange`]. The token is not kept.
+/// See [`FromClient::Exchange`].
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(Serialize))]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct Exchange {
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "a token that is of no use is not looked at")
-    )]
-    #[serde(deserialize_with = "unread")]
-    token: (),
+    pub(in super::super) token: Secret,
 }
 
 /// A participant's id on the wire.
@@ -278,11 +273,6 @@ fn side<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
         let bound = format!("width and height of maxSize are 1 to {PICTURE_SIDE_MAX}");
         Err(D::Error::custom(bound))
     }
-}
-
-/// Text that is there and not looked at.
-fn unread<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
-    String::deserialize(deserializer).map(drop)
 }
 
 /// Text of a client about itself: what does not fit the participant's record is dropped.

@@ -37,7 +37,8 @@ pub(in super::super) enum Code {
     MessageMalformed,
     MessageUnexpected,
     TooManySubs,
-    NotSupported,
+    TokenExchangeFailed,
+    ExchangePending,
 }
 
 /// What was being done: the words of `StageErrorCategory`, and one for what is no message of the protocol.

@@ -9,7 +9,7 @@ mod fault;
 mod server;
 
 pub(super) use client::{
-    DefaultWant, FromClient, Join, Kind, Offer, Pid, Secret, Sub, SubEntry, Whom, parse,
+    DefaultWant, Exchange, FromClient, Join, Kind, Offer, Pid, Secret, Sub, SubEntry, Whom, parse,
 };
 pub(super) use fault::{Category, Code, Fault};
 pub(super) use server::{

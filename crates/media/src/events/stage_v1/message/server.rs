@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use model::Grant;
 use serde::Serialize;
 use sfu::LayerReason;
 
@@ -44,6 +45,11 @@ pub(in super::super) enum ToClient {
         /// Of the packets, 0 to 1.
         loss: f64,
         round_trip_ms: Option<u64>,
+    },
+    /// Another token counts; who the client is from now on.
+    Exchanged {
+        #[serde(rename = "self")]
+        me: Me,
     },
     /// Something did not work.
     Error(Fault),
@@ -96,13 +102,35 @@ pub(in super::super) enum Resumed {
 }
 
 /// Who the client is.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(in super::super) struct Me {
     pub(in super::super) id: Pid,
     pub(in super::super) user_id: String,
     pub(in super::super) attributes: BTreeMap<String, String>,
     pub(in super::super) capabilities: Vec<&'static str>,
+}
+
+impl Me {
+    /// Whom a token names.
+    pub(in super::super) fn of(grant: &Grant) -> Self {
+        let capabilities = [
+            ("publish", grant.capabilities.publish),
+            ("subscribe", grant.capabilities.subscribe),
+        ];
+        let held = capabilities.into_iter().filter(|(_, held)| *held);
+        Self {
+            id: Pid(grant.participant.clone()),
+            user_id: grant.user_id.clone(),
+            attributes: grant.attributes.clone(),
+            capabilities: held.map(|(name, _)| name).collect(),
+        }
+    }
+
+    /// Whether the client may receive others.
+    pub(in super::super) fn may_subscribe(&self) -> bool {
+        self.capabilities.contains(&"subscribe")
+    }
 }
 
 /// All that is to be known of a stage.
@@ -126,11 +154,13 @@ pub(in super::super) struct Entry {
     pub(in super::super) video_stopped: bool,
 }
 
-/// What is new of a participant that publishes.
+/// A participant that publishes, and of which something is new.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(in super::super) struct Update {
     pub(in super::super) id: Pid,
+    pub(in super::super) user_id: String,
+    pub(in super::super) attributes: BTreeMap<String, String>,
     pub(in super::super) audio_muted: bool,
     pub(in super::super) video_stopped: bool,
 }

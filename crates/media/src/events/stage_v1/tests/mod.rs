@@ -1,8 +1,9 @@
 //! Sessions from the outside: what goes in, and in words what comes out.
 //!
 //! Words: a frame is its `type` with what matters of it; orders are `ask ana`, `release c9`, `up c9`, `open`, `reoffer`,
-//! `want c1 av`, `close feed`, `mute av`, `end …`. A link to the publish `c1` is `c101`.
+//! `want c1 av`, `close feed`, `mute av`, `exchange token`, `put out …`, `end …`. A link to the publish `c1` is `c101`.
 
+mod exchanging;
 mod following;
 mod resuming;
 mod speaking;
@@ -41,6 +42,15 @@ struct Run {
 
 fn id(id: &str) -> ParticipantId {
     ParticipantId::parse(id).unwrap()
+}
+
+fn me(capabilities: &[&'static str]) -> Me {
+    Me {
+        id: Pid(id("me")),
+        user_id: String::new(),
+        attributes: BTreeMap::new(),
+        capabilities: capabilities.to_vec(),
+    }
 }
 
 fn join(members: &Value) -> Join {
@@ -136,13 +146,11 @@ impl Run {
     fn with(join: Join, first: Arc<Roster>, may_subscribe: bool) -> (Self, String) {
         let identity = Identity {
             name: SessionKey::from_random([7; 16]),
-            me: Me {
-                id: Pid(id("me")),
-                user_id: String::new(),
-                attributes: BTreeMap::new(),
-                capabilities: Vec::new(),
+            me: if may_subscribe {
+                me(&["subscribe"])
+            } else {
+                me(&[])
             },
-            may_subscribe,
             stage_session: "st-1".to_owned(),
         };
         let now = Instant::now();
@@ -278,6 +286,8 @@ impl Run {
             }
             Effect::CloseFeed => "close feed".to_owned(),
             Effect::Mute(mute) => format!("mute {} {}", mute.audio, mute.video),
+            Effect::Exchange(token) => format!("exchange {}", token.0),
+            Effect::PutOut(reason) => format!("put out {reason:?}"),
             Effect::End(end) => format!("end {end:?}"),
         }
     }

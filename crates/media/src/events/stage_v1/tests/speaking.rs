@@ -71,8 +71,6 @@ fn t29_a_token_that_may_not_subscribe_gets_no_feed() {
 fn small_messages_are_answered() {
     let mut run = Run::with_feed();
     assert_eq!(run.says(r#"{"type":"ping"}"#), "pong");
-    let exchange = r#"{"type":"exchange","token":"x"}"#;
-    assert_eq!(run.says(exchange), "error NOT_SUPPORTED");
     let mute = r#"{"type":"mute","audio":true,"video":false}"#;
     assert_eq!(run.says(mute), "mute true false");
     assert_eq!(run.says(mute), "", "once");
@@ -125,6 +123,11 @@ fn whoever_puts_the_participant_out_is_named() {
             "participant-disconnected",
         ),
         (LeftReason::StageDeleted, "stage-deleted"),
+        (LeftReason::FailedExchange, "failed-exchange"),
+        (
+            LeftReason::ConnectionTokenRevoked,
+            "real-time-connection-token-revocation",
+        ),
         (LeftReason::Unknown, "unknown"),
     ] {
         let mut run = Run::with_ana();
