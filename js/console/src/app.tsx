@@ -75,14 +75,11 @@ function Bar() {
         Menu
       </button>
       <div class="bar-end">
-        <label>
-          <span class="unseen">Theme</span>
-          <select value={theme.value} onChange={(event) => (theme.value = event.currentTarget.value as Theme)}>
-            <option value="system">System theme</option>
-            <option value="light">Light</option>
-            <option value="dark">Dark</option>
-          </select>
-        </label>
+        <select aria-label="Theme" value={theme.value} onChange={(event) => (theme.value = event.currentTarget.value as Theme)}>
+          <option value="system">System theme</option>
+          <option value="light">Light</option>
+          <option value="dark">Dark</option>
+        </select>
         <a class="account" href="#/account" aria-current={route.value.page === 'account' ? 'page' : undefined}>
           {known === undefined ? 'Sign in' : `${shortKey(known.accessKeyId)} · ${known.region}`}
         </a>

@@ -3,7 +3,7 @@
 import { useState } from 'preact/hooks';
 
 import { given, orNone } from '../api/given';
-import type { Participant, ParticipantEvent, StageSession } from '../api/shapes';
+import type { Participant, ParticipantEvent, ParticipantSummary, StageSession } from '../api/shapes';
 import { Command, CopyLine } from '../parts/copy';
 import { ActionForm, Dialog } from '../parts/dialog';
 import { TextField } from '../parts/field';
@@ -18,7 +18,7 @@ import { presenceOf } from '../timeline/lanes';
 import { watch } from '../timeline/scale';
 import { Timeline, type Lane } from '../timeline/timeline';
 import { nameOfEvent, whyOf } from '../timeline/words';
-import { nameOfArn } from './stages';
+import { useStageName } from './stages';
 
 const REFRESH_MS = 4000;
 const SUBSCRIPTION_LANES_MAX = 16;
@@ -34,23 +34,24 @@ export function ParticipantPage(ref: ParticipantRef) {
   const loaded = useLoad(
     `participant ${participantId}`,
     async () => {
-      const [{ participant }, { stageSession }, events] = await Promise.all([
+      const [{ participant }, { stageSession }, events, people] = await Promise.all([
         client().call('GetParticipant', { stageArn, sessionId, participantId }),
         client().call('GetStageSession', { stageArn, sessionId }),
         client().all('ListParticipantEvents', { stageArn, sessionId, participantId }, (page) => page.events),
+        client().all('ListParticipants', { stageArn, sessionId }, (page) => page.participants),
       ]);
-      return { participant, stageSession, events };
+      return { participant, stageSession, events, names: namesOf(people) };
     },
     REFRESH_MS,
   );
   const crumbs = [
     { text: 'Stages', href: '#/' },
-    { text: nameOfArn(stageArn), href: stageLink(stageArn) },
+    { text: useStageName(stageArn), href: stageLink(stageArn) },
     { text: sessionId, href: sessionLink(stageArn, sessionId) },
   ];
   return (
     <Await loaded={loaded}>
-      {({ participant, stageSession, events }) => (
+      {({ participant, stageSession, events, names }) => (
         <Page
           title={participant.userId ? participant.userId : participantId}
           crumbs={crumbs}
@@ -58,8 +59,8 @@ export function ParticipantPage(ref: ParticipantRef) {
         >
           <Facts participant={participant} input={{ stageArn, sessionId, participantId }} />
           <Section id="timeline" title="What happened">
-            <ParticipantTimeline {...{ participantId, stageSession, events }} />
-            <Events {...{ stageArn, sessionId, stageSession, events }} />
+            <ParticipantTimeline {...{ participantId, stageSession, events, names }} />
+            <Events {...{ stageArn, sessionId, stageSession, events, names }} />
             <Command name="ListParticipantEvents" input={{ stageArn, sessionId, participantId }} />
           </Section>
         </Page>
@@ -148,9 +149,15 @@ function Disconnect({ stageArn, participantId, onDone }: { stageArn: string; par
 interface EventsProps {
   readonly stageSession: StageSession;
   readonly events: readonly ParticipantEvent[];
+  /** What the others are called, by their ids. */
+  readonly names: ReadonlyMap<string, string>;
 }
 
-function ParticipantTimeline({ participantId, stageSession, events }: EventsProps & { participantId: string }) {
+function namesOf(people: readonly ParticipantSummary[]): ReadonlyMap<string, string> {
+  return new Map(people.map(({ participantId, userId }) => [participantId, userId ? userId : participantId]));
+}
+
+function ParticipantTimeline({ participantId, stageSession, events, names }: EventsProps & { participantId: string }) {
   const begin = Date.parse(stageSession.startTime ?? '');
   const isOver = stageSession.endTime !== undefined;
   const end = isOver ? Date.parse(stageSession.endTime ?? '') : Date.now();
@@ -162,7 +169,7 @@ function ParticipantTimeline({ participantId, stageSession, events }: EventsProp
     ...subscriptions.map(
       ([id, spans]): Lane => ({
         key: `to ${id}`,
-        label: `To ${id}`,
+        label: `To ${names.get(id) ?? id}`,
         bars: [{ kind: 'subscribed', spans }],
         marks: presence.marks.filter((mark) => isAbout('SUBSCRIBE')(mark) && mark.event.remoteParticipantId === id),
       }),
@@ -172,7 +179,7 @@ function ParticipantTimeline({ participantId, stageSession, events }: EventsProp
   if (strays.length > 0) lanes.push({ key: 'strays', label: 'Subscribed', bars: [{ kind: 'subscribed', spans: [] }], marks: strays });
   return (
     <>
-      <Timeline label={`What ${participantId} did over time`} lanes={lanes} whole={{ from: begin, to: Math.max(end, begin + 1000) }} />
+      <Timeline label={`What ${names.get(participantId) ?? participantId} did over time`} lanes={lanes} whole={{ from: begin, to: Math.max(end, begin + 1000) }} />
       {presence.subscribed.size > subscriptions.length && <p class="quiet">The picture has the first {SUBSCRIPTION_LANES_MAX} subscriptions.</p>}
     </>
   );
@@ -182,14 +189,14 @@ function isAbout(...prefixes: string[]): (mark: { readonly event: ParticipantEve
   return ({ event }) => prefixes.some((prefix) => event.name.startsWith(prefix));
 }
 
-function Events({ stageArn, sessionId, stageSession, events }: EventsProps & { stageArn: string; sessionId: string }) {
+function Events({ stageArn, sessionId, stageSession, events, names }: EventsProps & { stageArn: string; sessionId: string }) {
   const begin = Date.parse(stageSession.startTime ?? '');
   const columns: Column<ParticipantEvent>[] = [
     { title: 'Event', cell: (event) => <span class={event.name.endsWith('_ERROR') ? 'bad' : undefined}>{nameOfEvent(event)}</span> },
     {
       title: 'With',
       cell: ({ remoteParticipantId }) =>
-        remoteParticipantId ? <a href={participantLink(stageArn, sessionId, remoteParticipantId)}>{remoteParticipantId}</a> : <span class="quiet">–</span>,
+        remoteParticipantId ? <a href={participantLink(stageArn, sessionId, remoteParticipantId)}>{names.get(remoteParticipantId) ?? remoteParticipantId}</a> : <span class="quiet">–</span>,
     },
     { title: 'Why', cell: (event) => whyOf(event) || <span class="quiet">–</span> },
     { title: 'In the session', isNumber: true, cell: ({ eventTime }) => watch(Date.parse(eventTime) - begin) },

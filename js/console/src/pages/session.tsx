@@ -10,8 +10,8 @@ import { stageLink } from '../router';
 import { client } from '../server';
 import { presenceOf, union } from '../timeline/lanes';
 import { Timeline, type Lane } from '../timeline/timeline';
-import { nameOfArn } from './stages';
 import { participantColumns } from './stage';
+import { useStageName } from './stages';
 
 const REFRESH_MS = 5000;
 /** Each lane costs a call; more would be no picture either. */
@@ -27,7 +27,7 @@ export function SessionPage({ stageArn, sessionId }: SessionRef) {
   const people = useLoad(`people ${sessionId}`, () => client().all('ListParticipants', { stageArn, sessionId }, (page) => page.participants), REFRESH_MS);
   const crumbs = [
     { text: 'Stages', href: '#/' },
-    { text: nameOfArn(stageArn), href: stageLink(stageArn) },
+    { text: useStageName(stageArn), href: stageLink(stageArn) },
   ];
   return (
     <Page title={`Session ${sessionId}`} crumbs={crumbs}>

@@ -27,6 +27,12 @@ export function nameOf({ name, arn }: { readonly name?: string; readonly arn: st
   return name === undefined || name === '' ? nameOfArn(arn) : name;
 }
 
+/** What a stage is called, for the way back to it; the end of its ARN until that is known. */
+export function useStageName(stageArn: string): string {
+  const loaded = useLoad(`name ${stageArn}`, async () => (await client().call('GetStage', { arn: stageArn })).stage);
+  return nameOf(loaded.value ?? { arn: stageArn });
+}
+
 export function StagesPage() {
   const stages = useLoad('stages', () => client().all('ListStages', {}, (page) => page.stages), REFRESH_MS);
   const [isMaking, setMaking] = useState(false);

@@ -35,9 +35,10 @@ export function Page({ title, crumbs = [], actions, lead, children }: PageProps)
         <div>
           {crumbs.length > 0 && (
             <nav aria-label="Breadcrumbs" class="crumbs">
-              {crumbs.map((crumb) => (
+              {crumbs.map((crumb, at) => (
                 <span key={crumb.href}>
-                  <a href={crumb.href}>{crumb.text}</a> <span aria-hidden="true">/</span>{' '}
+                  {at > 0 && <span aria-hidden="true"> / </span>}
+                  <a href={crumb.href}>{crumb.text}</a>
                 </span>
               ))}
             </nav>

@@ -18,6 +18,7 @@ export interface Lane {
 const KINDS: Readonly<Record<BarKind, string>> = { connected: 'Connected', published: 'Published', subscribed: 'Subscribed' };
 
 const LABEL_WIDTH = 148;
+const LABEL_CHARS = 17;
 /** Below this width labels stand above their lanes. */
 const WIDE = 560;
 const BAR_HEIGHT = 9;
@@ -151,7 +152,7 @@ interface LaneProps extends Omit<PictureProps, 'lanes' | 'label'> {
 function LaneRow({ lane, top, height, range, origin, left, plot, width, isWide, tell }: LaneProps) {
   const first = top + LANE_PADDING + (isWide ? 0 : 18);
   const isSeen = (from: number, to: number) => to >= range.from && from <= range.to;
-  const shown = shorten(lane.label, isWide ? 18 : Math.floor(width / 8));
+  const shown = shorten(lane.label, isWide ? LABEL_CHARS : Math.floor(width / 8));
   return (
     <g>
       <line class="rule" x1={0} x2={width} y1={top} y2={top} />
