@@ -120,6 +120,8 @@ export interface SessionOptions {
   platform: Platform;
   /** The shared socket of a connection token. */
   connection?: SharedConnection;
+  /** As soon as there is a receiver, which is when browsers take a transform of its frames: for SEI. */
+  prepare?(receiver: RTCRtpReceiver, kind: Kind): void;
 }
 
 export interface Session {

@@ -1,12 +1,13 @@
 /** A receiving peer connection with its slots. What it carries goes out as tracks of a binding's own. */
 
-import type { Kind, Platform, SessionListener } from './contract';
+import type { Kind, Platform, SessionListener, SessionOptions } from './contract';
 import type { FeedInput } from './effects';
 import type { BoundSlot } from './messages';
 import { carried, withOpus } from './sdp';
 
 export interface FeedOwner extends Pick<SessionListener, 'track' | 'trackEnded' | 'paused'> {
   input(input: FeedInput): void;
+  prepare?: SessionOptions['prepare'];
 }
 
 interface Binding extends BoundSlot {
@@ -124,6 +125,7 @@ export class Feed {
     const codecs = carried(this.platform.codecs('receive', kind), kind);
     for (let index = there; index < count; index += 1) {
       const transceiver = this.#connection.addTransceiver(kind, { direction: 'recvonly' });
+      this.owner.prepare?.(transceiver.receiver, kind);
       // Offers of many sections are short enough only if they name no more than a stage carries.
       if (codecs.length > 0) transceiver.setCodecPreferences?.(codecs);
     }

@@ -50,6 +50,15 @@ describe('a session', () => {
     expect(told.map(([name]) => name)).toEqual(['state', 'state', 'people']);
   });
 
+  test('shows each receiver before anything is offered', async () => {
+    const { platform, session } = begin({ prepare: (receiver, kind) => void shown.push([receiver, kind, platform.peer.offers]) });
+    const shown: unknown[] = [];
+    session.open().catch(() => undefined);
+    await settle();
+    expect(shown).toEqual(platform.peer.transceivers.map(({ receiver, kind }) => [receiver, kind, 0]));
+    session.leave();
+  });
+
   test('opens once', () => {
     const { session, platform } = begin();
     const opening = session.open();

@@ -156,6 +156,7 @@ export class LiveSession implements Session {
         track: (bound) => this.#tell(() => this.listener.track(bound)),
         trackEnded: (ended) => this.#tell(() => this.listener.trackEnded(ended)),
         paused: (change) => this.#tell(() => this.listener.paused(change)),
+        prepare: this.options.prepare,
       });
       this.#feed.offer(audio, video);
     } catch (error) {

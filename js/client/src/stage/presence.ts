@@ -9,6 +9,7 @@ import { log, LogLevels } from './log';
 import { localParticipant, type Participant, renamed } from './participant';
 import { Publisher } from './publisher';
 import type { RemoteStageStream } from './remote-stream';
+import { hearable } from './sei/receiver';
 import { canSimulcast } from './simulcast';
 import { qualityOf } from './stats';
 import { ask, mediaOf } from './strategy';
@@ -60,6 +61,8 @@ export class Presence {
         sdkVersion: VERSION,
         platform: transport.browser(),
         ...(shared && { connection: shared }),
+        // Who asks nothing of subscriptions asks for no messages.
+        ...(owner.strategy().subscribeConfiguration && { prepare: (receiver, kind) => void (kind === 'video' && hearable(receiver)) }),
       },
       this.#listener(),
     );

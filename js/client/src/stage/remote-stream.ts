@@ -147,9 +147,9 @@ export class RemoteStageStream extends StageStream<RemoteStageStreamEventMap> {
     const chosen = this.getSelectedLayer();
     const isOther = chosen?.label !== before.find((each) => each.selected)?.label;
     const why = this.#isRefused ? StageStreamLayerSelectedReason.UNAVAILABLE : StageStreamLayerSelectedReason.SELECTED;
-    const isTold = isOther || (this.#isRefused && !wasRefused);
-    if (isTold) this.emit(RemoteStageStreamEvents.LAYER_SELECTED, chosen, why);
-    return { ...(isChanged && { layers: this.getLayers() }), ...(isTold && { selected: [chosen, why] }) };
+    const told: LayerSelected | undefined = chosen && (isOther || (this.#isRefused && !wasRefused)) ? [chosen, why] : undefined;
+    if (told) this.emit(RemoteStageStreamEvents.LAYER_SELECTED, ...told);
+    return { ...(isChanged && { layers: this.getLayers() }), ...(told && { selected: told }) };
   }
 
   #mute(change: () => void): void {

@@ -68,6 +68,27 @@ describe('subscribing', () => {
     expect(await streams[1]?.requestRTCStats()).toBeDefined();
   });
 
+  it('does not seem to begin anew when a publisher leaves', async () => {
+    const { session, lines } = await watching({}, 'ben');
+    const [bound] = session.binds('ben', 'audio');
+    await settle();
+    lines.length = 0;
+    session.listener.trackEnded({ pid: 'ben', ...(bound as { kind: 'audio'; track: MediaStreamTrack }) });
+    session.listener.people({ left: ['ben'], joined: [], updated: [] });
+    await settle();
+    expect(lines.filter((line) => line.includes('Subscribe'))).toEqual(['ParticipantSubscribeStateChanged ben not_subscribed']);
+  });
+
+  it('begins anew where a track ends and its publisher stays', async () => {
+    const { session, lines } = await watching({}, 'ben');
+    const [bound] = session.binds('ben', 'audio');
+    await settle();
+    lines.length = 0;
+    session.listener.trackEnded({ pid: 'ben', ...(bound as { kind: 'audio'; track: MediaStreamTrack }) });
+    await settle();
+    expect(lines).toEqual(['ParticipantStreamsRemoved ben audio', 'ParticipantSubscribeStateChanged ben attempting_subscribe']);
+  });
+
   it.each([
     [SubscribeType.AUDIO_VIDEO, ['audio', 'video']],
     [SubscribeType.AUDIO_ONLY, ['audio']],
@@ -98,6 +119,11 @@ describe('subscribing', () => {
     expect(session.wants.map(({ pid }) => pid)).toEqual(['cat']);
     stage.refreshStrategy();
     expect(session.wants.map(({ pid }) => pid)).toEqual(['ben', 'cat']);
+  });
+
+  it('lets into receivers only where the strategy has something to say of subscriptions', async () => {
+    expect((await watching({ subscribeConfiguration: () => ({}) })).session.options.prepare).toBeDefined();
+    expect((await watching()).session.options.prepare).toBeUndefined();
   });
 
   it('asks how to begin when a subscription begins, and not again', async () => {
@@ -235,6 +261,16 @@ describe('layers', () => {
     await settle();
     expect(streams[0]?.getLayers()).toHaveLength(2);
     expect(streams[0]?.getSelectedLayer()).toBeUndefined();
+  });
+
+  it('are not told to be selected where none comes', async () => {
+    const { session, lines } = await layered();
+    session.listener.layers({ pid: 'ben', list: LAYERS, selected: 'low', reason: 'automatic' });
+    await settle();
+    lines.length = 0;
+    session.listener.layers({ pid: 'ben', list: LAYERS, selected: null, reason: 'bandwidth' });
+    await settle();
+    expect(lines).toEqual(['StreamLayersChanged ben video low+hi']);
   });
 
   it('may be paused for want of bandwidth', async () => {

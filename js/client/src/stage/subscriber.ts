@@ -115,7 +115,8 @@ export class Subscriber {
     remote.streams.delete(kind);
     incoming.unhear?.();
     this.owner.removed(remote.participant, incoming.stream);
-    this.#settle(remote);
+    // Whose tracks end may be leaving, or may be bound anew.
+    queueMicrotask(() => this.#settle(remote));
   }
 
   paused({ pid, kind, paused }: Told<'paused'>): void {

@@ -127,4 +127,4 @@ export interface ConnectionQuality {
   roundTripMs: number | null;
 }
 
-export type LayerSelected = [layer: StageStreamLayer | undefined, reason: StageStreamLayerSelectedReason];
+export type LayerSelected = [layer: StageStreamLayer, reason: StageStreamLayerSelectedReason];

@@ -9,6 +9,11 @@ type Hearing = (message: SeiMessage) => void;
 
 const hearings = new WeakMap<RTCRtpReceiver, { hears: Hearing | undefined }>();
 
+/** Lets messages be heard of later. Chromium takes no transform of a receiver that has been there for a while. */
+export function hearable(receiver: RTCRtpReceiver): void {
+  if (!hearings.has(receiver)) begun(receiver);
+}
+
 /** From now on the messages of this receiver are told; gives what ends that. */
 export function hear(receiver: RTCRtpReceiver, hears: Hearing): () => void {
   const hearing = hearings.get(receiver) ?? begun(receiver);
