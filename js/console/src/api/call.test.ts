@@ -93,3 +93,8 @@ test('no answer, and answers of others, are told too', async () => {
   const other: unknown = await openApi(ORIGIN, KEYS, send, () => NOW).call('ListStages', {}).catch((caught: unknown) => caught);
   expect(inWords(other)).toEqual({ title: 'The server answered 502.', detail: '' });
 });
+
+test('an objection of the page is its own title, a fault of the program is not', () => {
+  expect(inWords(new Error('Tags: “x” has to be key=value.'))).toEqual({ title: 'Tags: “x” has to be key=value.', detail: '' });
+  expect(inWords(new TypeError('x is undefined'))).toEqual({ title: 'Something went wrong.', detail: 'x is undefined' });
+});

@@ -33,6 +33,8 @@ const ADVICE: Readonly<Record<string, string>> = {
 
 /** One line on what happened, and the server's own words where they say more. */
 export function inWords(error: unknown): { readonly title: string; readonly detail: string } {
+  // What the pages themselves object to is in words already; other kinds of errors are faults of theirs.
+  if (error instanceof Error && error.name === 'Error') return { title: error.message, detail: '' };
   if (!(error instanceof ApiError)) {
     return { title: 'Something went wrong.', detail: error instanceof Error ? error.message : String(error) };
   }

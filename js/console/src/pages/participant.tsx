@@ -196,9 +196,9 @@ function Events({ stageArn, sessionId, stageSession, events, names }: EventsProp
     {
       title: 'With',
       cell: ({ remoteParticipantId }) =>
-        remoteParticipantId ? <a href={participantLink(stageArn, sessionId, remoteParticipantId)}>{names.get(remoteParticipantId) ?? remoteParticipantId}</a> : <span class="quiet">–</span>,
+        remoteParticipantId ? <a href={participantLink(stageArn, sessionId, remoteParticipantId)}>{names.get(remoteParticipantId) ?? remoteParticipantId}</a> : <span class="quiet none">–</span>,
     },
-    { title: 'Why', cell: (event) => whyOf(event) || <span class="quiet">–</span> },
+    { title: 'Why', cell: (event) => whyOf(event) || <span class="quiet none">–</span> },
     { title: 'In the session', isNumber: true, cell: ({ eventTime }) => watch(Date.parse(eventTime) - begin) },
     { title: 'When', cell: ({ eventTime }) => <Time iso={eventTime} /> },
   ];

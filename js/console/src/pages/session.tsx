@@ -4,11 +4,12 @@ import type { ParticipantSummary } from '../api/shapes';
 import { Command } from '../parts/copy';
 import { Await, useLoad } from '../parts/load';
 import { Badge, Page, Section } from '../parts/page';
-import { Table } from '../parts/table';
+import { Table, type Column } from '../parts/table';
 import { lasting, Time } from '../parts/time';
-import { stageLink } from '../router';
+import { participantLink, stageLink } from '../router';
 import { client } from '../server';
-import { presenceOf, union } from '../timeline/lanes';
+import { presenceOf, union, type Mark } from '../timeline/lanes';
+import { watch } from '../timeline/scale';
 import { Timeline, type Lane } from '../timeline/timeline';
 import { participantColumns } from './stage';
 import { useStageName } from './stages';
@@ -122,10 +123,29 @@ function SessionTimeline({ stageArn, sessionId, people, begin, end, isOver }: Ti
           <>
             <Timeline label={`Participants of the session ${sessionId} over time`} lanes={lanes} whole={{ from: begin, to: Math.max(end, begin + 1000) }} />
             {people.length > LANES_MAX && <p class="quiet">The picture has the first {LANES_MAX} participants.</p>}
+            <Marks lanes={lanes} begin={begin} linkOf={(id) => participantLink(stageArn, sessionId, id)} />
             <p class="quiet">The page of a participant has each event in words.</p>
           </>
         );
       }}
     </Await>
   );
+}
+
+interface MarksProps {
+  readonly lanes: readonly Lane[];
+  readonly begin: number;
+  readonly linkOf: (participantId: string) => string;
+}
+
+/** The marks of the picture as text. */
+function Marks({ lanes, begin, linkOf }: MarksProps) {
+  const rows = lanes.flatMap(({ key, label, marks }) => marks.map((mark) => ({ key, label, mark }))).sort((a, b) => a.mark.at - b.mark.at);
+  if (rows.length === 0) return null;
+  const columns: Column<{ key: string; label: string; mark: Mark }>[] = [
+    { title: 'What', cell: ({ mark }) => <span class={mark.tone === 'bad' ? 'bad' : undefined}>{mark.words}</span> },
+    { title: 'Who', cell: ({ key, label }) => <a href={linkOf(key)}>{label}</a> },
+    { title: 'In the session', isNumber: true, cell: ({ mark }) => watch(mark.at - begin) },
+  ];
+  return <Table label="Errors and exchanges" columns={columns} rows={rows} rowKey={({ key, mark }) => `${key} ${mark.at} ${mark.words}`} />;
 }

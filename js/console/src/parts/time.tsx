@@ -4,7 +4,7 @@ const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeSty
 
 export function Time({ iso }: { iso: string | undefined }) {
   const at = Date.parse(iso ?? '');
-  if (Number.isNaN(at)) return <span class="quiet">–</span>;
+  if (Number.isNaN(at)) return <span class="quiet none">–</span>;
   return (
     <time dateTime={iso} title={iso}>
       {MOMENT.format(at)}
