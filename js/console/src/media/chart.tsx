@@ -78,8 +78,7 @@ export function seriesOf(name: string): string {
 }
 
 function optionsOf(parent: HTMLElement, series: readonly Series[], least: number, text: ChartProps['text']): uPlot.Options {
-  const style = getComputedStyle(parent);
-  const colour = (name: string) => style.getPropertyValue(name).trim();
+  const colour = (name: string) => colourOf(parent, name);
   const grid = { stroke: colour('--chart-grid'), width: 1 };
   const axis = { stroke: colour('--chart-text'), font: FONT, grid, ticks: { show: false } };
   return {
@@ -87,7 +86,7 @@ function optionsOf(parent: HTMLElement, series: readonly Series[], least: number
     height: HEIGHT,
     legend: { show: false },
     cursor: { show: false },
-    padding: [6, 8, 0, 0],
+    padding: [6, 16, 0, 0],
     scales: { x: { time: false, range: [-WINDOW_S, 0] }, y: { range: (_plot, _min, max) => [0, Math.max(least, (max ?? 0) * 1.1)] } },
     axes: [
       { ...axis, size: 22, splits: [-60, -40, -20, 0], values: (_plot, splits) => splits.map((at) => (at === 0 ? 'now' : `${at} s`)) },
@@ -95,6 +94,15 @@ function optionsOf(parent: HTMLElement, series: readonly Series[], least: number
     ],
     series: [{}, ...series.map(({ name }) => ({ stroke: colour(`--series-${seriesOf(name)}`), width: 2, points: { show: false } }))],
   };
+}
+
+/** A custom property as canvases understand it: resolved for the look in force. */
+function colourOf(parent: HTMLElement, name: string): string {
+  const before = parent.style.color;
+  parent.style.color = `var(${name})`;
+  const { color } = getComputedStyle(parent);
+  parent.style.color = before;
+  return color;
 }
 
 /** Another value for each look of the page: colours are read when a plot is made. */

@@ -167,14 +167,16 @@ function timeOf({ took, fault }: Probe, step: Step): ComponentChildren {
 
 function Findings({ all }: { all: readonly Finding[] }) {
   return (
-    <ul class="findings" role="status">
-      {all.map(({ tone, title, advice }) => (
-        <li key={title} data-tone={tone}>
-          <strong>{title}</strong>
-          {advice !== '' && <p>{advice}</p>}
-        </li>
-      ))}
-    </ul>
+    <div role="status">
+      <ul class="findings">
+        {all.map(({ tone, title, advice }) => (
+          <li key={title} data-tone={tone}>
+            <strong>{title}</strong>
+            {advice !== '' && <p>{advice}</p>}
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }
 

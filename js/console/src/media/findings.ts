@@ -47,6 +47,8 @@ const ANSWERS: Readonly<Record<string, string>> = {
   TOKEN_EXPIRED: 'Take a newer token.',
   TOKEN_NOT_ALLOWED: 'The test receives: the token needs the capability SUBSCRIBE.',
   CODEC_MISMATCH: 'This browser receives no H.264 or no Opus. Stages need both: take another browser.',
+  STAGE_DELETED: 'Make a stage, and a token for it.',
+  PARTICIPANT_DISCONNECTED: 'The token of a participant that was disconnected opens nothing any more: take another one.',
   STAGE_AT_CAPACITY: 'Wait until somebody leaves, or raise the quota.',
   TIMEOUT: 'The server took the connection and said nothing more: a proxy may hold messages back.',
 };

@@ -10,7 +10,9 @@ const ORDER = ['hi', 'mid', 'low'];
 
 export function Measurements({ measured }: { measured: Measured | undefined }) {
   const history = measured?.history ?? [];
-  const layers = names(history, 'bitrate:').sort((one, other) => ORDER.indexOf(one) - ORDER.indexOf(other));
+  const all = names(history, 'bitrate:').sort((one, other) => ORDER.indexOf(one) - ORDER.indexOf(other));
+  // Before the layers are known, and again while none is selected, there seems to be but one.
+  const layers = all.length > 1 ? all.filter((layer) => layer !== SINGLE) : all;
   const pictures = layers.filter((layer) => layer !== 'audio');
   const label = (layer: string) => (NO_LAYERS.includes(layer) ? '' : layer);
   if (layers.length === 0) return <p class="quiet">The first measurements come in a moment.</p>;

@@ -4,10 +4,10 @@ import { LocalStageStream } from 'downstage-client';
 import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { Page } from '../parts/page';
-import { handedToken } from '../server';
+import { api, handedToken } from '../server';
 import { OnStage } from './on-stage';
 import { PublishLive } from './publish-live';
-import { PublishSetup, type Start } from './publish-setup';
+import { choicesFor, PublishSetup, type Choices, type Start } from './publish-setup';
 import type { Source } from './source';
 import type { Token } from './token';
 import type { Words } from './words';
@@ -25,6 +25,7 @@ const MAX_KBPS: Readonly<Record<number, number>> = { 720: 2500, 540: 1500, 360: 
 export function PublishPage() {
   const [run, setRun] = useState<Run | undefined>(undefined);
   const [over, setOver] = useState<Words | undefined>(undefined);
+  const [choices, setChoices] = useState<Choices>(() => choicesFor(api.value !== undefined, handedToken.value));
   const current = useRef<Run | undefined>(undefined);
   current.current = run;
   useEffect(
@@ -36,7 +37,8 @@ export function PublishPage() {
     [],
   );
 
-  const start = ({ token, source, hasSimulcast, height }: Start) => {
+  const start = ({ token, source }: Start) => {
+    const { hasSimulcast, height } = choices;
     const streams = (source?.media.getTracks() ?? []).map((track) =>
       track.kind === 'audio'
         ? new LocalStageStream(track)
@@ -55,7 +57,7 @@ export function PublishPage() {
 
   return (
     <Page title="Publish" lead="From this browser: the camera, a screen, or a test picture with clock and tone.">
-      {run === undefined ? <PublishSetup over={over} onStart={start} /> : <PublishLive run={run} onOver={end} />}
+      {run === undefined ? <PublishSetup choices={choices} onChoose={(changed) => setChoices((before) => ({ ...before, ...changed }))} over={over} onStart={start} /> : <PublishLive run={run} onOver={end} />}
     </Page>
   );
 }

@@ -42,7 +42,7 @@ export function Tile({ stage, other, measured, isSpeaking, hasSound, onSound }: 
           {other.layers.length > 1 && <LayerChoice stage={stage} other={other} name={name} />}
           {other.audio !== undefined && (
             <button type="button" class="small" aria-pressed={hasSound} aria-label={`Sound of ${name}`} onClick={() => onSound(!hasSound)}>
-              {hasSound ? 'Sound on' : 'Sound off'}
+              Sound
             </button>
           )}
           <button type="button" class="small" aria-expanded={isOpen} aria-controls={id} aria-label={`Charts of ${name}`} onClick={() => setOpen(!isOpen)}>

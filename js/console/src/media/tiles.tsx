@@ -70,7 +70,7 @@ function Quality({ stage }: { stage: OnStage }) {
   return (
     <p class="served" role="status">
       <Badge tone={tone}>{text}</Badge>
-      {quality !== undefined && quality.sentBps > 0 && (
+      {quality !== undefined && stage.others.value.length > 0 && (
         <span class="quiet" aria-live="off">
           {bitrate(quality.sentBps)} of about {bitrate(quality.estimateBps)} · loss {percent(quality.loss)} · {milliseconds(quality.roundTripMs)}
         </span>
