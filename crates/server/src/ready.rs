@@ -50,11 +50,11 @@ pub(crate) fn banner(
     let media: Vec<String> = media.iter().map(ToString::to_string).collect();
     format!(
         "
-downstage is ready.  Page: {http}/   Media: {media} (UDP and TCP)
+downstage is ready.  Console: {http}/   Media: {media} (UDP and TCP)
 
   export AWS_ENDPOINT_URL_IVS_REALTIME={http} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
 
-A stage with a participant token, to paste into the page:
+A stage with a participant token, to paste into the console's page “Publish”:
   aws ivs-realtime create-stage --name demo --participant-token-configurations userId=ana
 
 A file as a publisher (FFmpeg 8 or newer):
