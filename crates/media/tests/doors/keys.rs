@@ -49,7 +49,7 @@ impl Keys {
         })
     }
 
-    fn import(&self, arn: &str) -> Customer {
+    pub(crate) fn import(&self, arn: &str) -> Customer {
         let pair = key_pair::generate();
         let customer = Customer {
             arn: PublicKeyArn::parse(arn).unwrap(),
@@ -62,12 +62,12 @@ impl Keys {
         customer
     }
 
-    fn delete(&self, customer: &Customer) {
+    pub(crate) fn delete(&self, customer: &Customer) {
         self.state
             .send_modify(|state| drop(state.imported.remove(&customer.arn)));
     }
 
-    fn take_down(&self) {
+    pub(crate) fn take_down(&self) {
         self.state.send_modify(|state| state.is_down = true);
     }
 
@@ -84,22 +84,22 @@ impl Keys {
 }
 
 /// Who signs tokens with a key of their own.
-struct Customer {
-    arn: PublicKeyArn,
-    key: SigningKey,
+pub(crate) struct Customer {
+    pub(crate) arn: PublicKeyArn,
+    pub(crate) key: SigningKey,
 }
 
 impl Customer {
-    fn token(&self, world: &World, participant: &str) -> String {
+    pub(crate) fn token(&self, world: &World, participant: &str) -> String {
         self.token_of(&world.holder(participant))
     }
 
-    fn token_of(&self, holder: &Holder) -> String {
+    pub(crate) fn token_of(&self, holder: &Holder) -> String {
         holder.token(|request| self.key.sign_participant_token(&self.arn, request))
     }
 }
 
-const KEY: &str = "arn:aws:ivs:us-west-2:123456789012:public-key/f99cde61-c2b0";
+pub(crate) const KEY: &str = "arn:aws:ivs:us-west-2:123456789012:public-key/f99cde61-c2b0";
 
 /// A stage, and a customer with a key in its account and region.
 async fn world() -> (World, Customer) {

@@ -7,6 +7,7 @@
 )]
 
 mod events;
+mod exchange;
 mod feeds;
 mod http;
 mod ice_servers;

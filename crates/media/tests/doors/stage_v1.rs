@@ -25,7 +25,12 @@ pub(crate) struct Client {
 impl Client {
     /// A socket that has not joined.
     pub(crate) async fn open(world: &World, participant: &str) -> Self {
-        let offered = format!("stage.v1, {}", world.token(participant));
+        Self::with(world, &world.token(participant)).await
+    }
+
+    /// A socket with that token that has not joined.
+    pub(crate) async fn with(world: &World, token: &str) -> Self {
+        let offered = format!("stage.v1, {token}");
         let socket = Socket::open_as(world, TOPIC, &offered, "stage.v1").await;
         Self {
             socket: socket.unwrap(),
@@ -167,7 +172,7 @@ fn joining_is_being_there_and_deltas_say_who_publishes_and_what_they_mute() {
         ana.say("mute", json!({ "audio": false, "video": true }))
             .await;
         let delta = ben.find("delta").await;
-        let update = json!([{ "id": "ana", "audioMuted": false, "videoStopped": true }]);
+        let update = json!([{ "id": "ana", "userId": "user", "attributes": {}, "audioMuted": false, "videoStopped": true }]);
         assert_eq!(delta["update"], update);
         let (_cat, joined) = Client::join(&world, "cat", json!({})).await;
         assert_eq!(names(&joined["state"]["participants"]), ["ana"]);

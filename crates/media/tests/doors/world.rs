@@ -91,6 +91,9 @@ pub(crate) struct Holder {
     pub(crate) publish: bool,
     pub(crate) subscribe: bool,
     pub(crate) expired: bool,
+    pub(crate) user: &'static str,
+    pub(crate) whip_url: &'static str,
+    pub(crate) events_url: &'static str,
 }
 
 impl Holder {
@@ -104,14 +107,14 @@ impl Holder {
         sign(&TokenRequest {
             stage: &self.stage,
             participant: &ParticipantId::parse(&self.participant).unwrap(),
-            user_id: Some("user"),
+            user_id: Some(self.user),
             attributes: None,
             capabilities: Capabilities {
                 publish: self.publish,
                 subscribe: self.subscribe,
             },
-            events_url: "ws://media.test/events",
-            whip_url: "http://media.test/whip",
+            events_url: self.events_url,
+            whip_url: self.whip_url,
             issued,
             life: Duration::from_hours(1),
         })
@@ -213,6 +216,9 @@ impl World {
             publish: true,
             subscribe: true,
             expired: false,
+            user: "user",
+            whip_url: "http://media.test/whip",
+            events_url: "ws://media.test/events",
         }
     }
 
