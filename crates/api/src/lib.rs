@@ -34,7 +34,7 @@ use auth::policy::Policy;
 use auth::sigv4::Secret;
 use auth::token::TokenKey;
 use axum::extract::Request;
-use model::{AccountId, Now, Region, limits};
+use model::{AccountId, Now, Region, RevokedConnectionToken, limits};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::SharedStore;
@@ -48,6 +48,9 @@ pub type StageSender = mpsc::Sender<(stage::Input, oneshot::Sender<stage::Reply>
 
 /// Fills a buffer with random bytes.
 pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
+
+/// Hears of each connection token that has been revoked, once the store has it. Never waits.
+pub type Revoked = Arc<dyn Fn(&RevokedConnectionToken) + Send + Sync>;
 
 /// An access key and what it may do.
 #[derive(Clone, Debug)]
@@ -144,6 +147,8 @@ pub struct Settings {
     pub store: SharedStore,
     /// Where stages live.
     pub stages: StageSender,
+    /// Ends what is there by a revoked connection token.
+    pub revoked: Revoked,
     /// Where calls are counted.
     pub calls: Arc<Calls>,
 }

@@ -38,15 +38,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use model::ConnectionId;
+use model::{AccountId, ConnectionId, ConnectionTokenId, Region};
 use stage::{LeftReason, Roster};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 pub use connections::Gauges;
 pub use ice::{IceAccess, IceServerSettings, IceUrl, IceUrlError};
-pub use settings::{Clock, KeyLookup, KeysUnavailable, PublicKeys, Random, Settings};
+pub use settings::{
+    Clock, KeyLookup, KeysUnavailable, PublicKeys, Random, RevocationLookup, RevokedTokens,
+    Settings,
+};
 
+use events::TokenName;
 use plane::Plane;
 
 /// How `stage` is reached: one input, one reply.
@@ -55,7 +59,7 @@ pub type StageSender = mpsc::Sender<(stage::Input, oneshot::Sender<stage::Reply>
 /// How long `shutdown` waits for sockets to say goodbye, and again for the last facts to reach `stage`.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(3);
 
-/// What `stage` wants done here; `server` forwards it from the machine's outputs.
+/// What is to be done here; `server` forwards it from the stage machine's outputs, and from the API.
 #[derive(Clone, Debug)]
 pub enum Command {
     /// A connection is to be closed, its client told.
@@ -71,6 +75,15 @@ pub enum Command {
         to: Vec<ConnectionId>,
         /// What they are told.
         roster: Roster,
+    },
+    /// A connection token is revoked: its connections end, and the sessions that have begun on them.
+    RevokeConnectionToken {
+        /// Whose.
+        account: AccountId,
+        /// Where.
+        region: Region,
+        /// Its `jti`.
+        token: ConnectionTokenId,
     },
 }
 
@@ -134,6 +147,15 @@ impl Media {
                 let text = events::stage_state(&roster);
                 self.plane.connections.tell(&to, &Arc::new(roster), &text);
             }
+            Command::RevokeConnectionToken {
+                account,
+                region,
+                token,
+            } => self.plane.revoke(&TokenName {
+                account,
+                region,
+                token,
+            }),
         }
     }
 

@@ -12,28 +12,28 @@ use auth::token::{Signer, TokenError, TokenKey, Unverified};
 use axum::extract::ConnectInfo;
 use jiff::Timestamp;
 use model::{Grant, Now, ParticipantId, PublicKeyArn};
-use stage::{LeftReason, Reply};
+use stage::{Input, LeftReason, Reply};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::connections::Connections;
-use crate::events::Sessions;
+use crate::events::{Sessions, Tenants, TokenName};
 use crate::facts::Facts;
 use crate::ice::{IceServer, IceServerSettings};
 use crate::placement::Placement;
 use crate::problem::Problem;
 use crate::rate::Attempts;
-use crate::settings::{Clock, KeysUnavailable, PublicKeys, Random, Settings};
+use crate::settings::{Clock, KeysUnavailable, PublicKeys, Random, RevokedTokens, Settings};
 use crate::speakers::Speakers;
 use crate::{StageSender, worker};
 
 /// How long a door waits for `stage`. Longer than a slow disk takes to sync, shorter than clients wait.
 const STAGE_PATIENCE: Duration = Duration::from_secs(8);
 
-/// How long a door waits for an imported key.
-const KEY_PATIENCE: Duration = Duration::from_secs(5);
-/// Keys that are looked up at once. A lookup takes some 100 us; a flood of tokens with made-up keys must not keep the API
+/// How long a door waits for an imported key, or for whether a token is revoked.
+const LOOKUP_PATIENCE: Duration = Duration::from_secs(5);
+/// Lookups at once. One takes some 100 us; a flood of tokens with made-up keys must not keep the API
 /// from the store.
-const KEY_LOOKUPS_MAX: usize = 16;
+const LOOKUPS_MAX: usize = 16;
 
 /// The shared state.
 pub(crate) struct Plane {
@@ -47,6 +47,8 @@ pub(crate) struct Plane {
     pub(crate) speakers: Arc<Speakers>,
     /// The sessions of `stage.v1`.
     pub(crate) sessions: Arc<Sessions>,
+    /// What is there by connection tokens.
+    pub(crate) tenants: Arc<Tenants>,
     /// Who is served where.
     pub(crate) placement: Arc<Placement>,
     /// Every worker, by index.
@@ -63,8 +65,10 @@ pub(crate) struct Plane {
     random: Random,
     token_key: TokenKey,
     public_keys: PublicKeys,
-    key_lookups: Semaphore,
-    token_skew: Duration,
+    revoked_tokens: RevokedTokens,
+    /// Of keys and of revocations.
+    lookups: Semaphore,
+    pub(crate) token_skew: Duration,
     ice_servers: Vec<IceServerSettings>,
     attempts: Attempts,
     closing: AtomicBool,
@@ -124,6 +128,7 @@ impl Plane {
             connections,
             speakers,
             sessions: Arc::default(),
+            tenants: Arc::default(),
             placement: Arc::new(Placement::new(count, settings.stage_subscribers_per_worker)),
             workers,
             failed,
@@ -134,7 +139,8 @@ impl Plane {
             random: settings.random,
             token_key: settings.token_key,
             public_keys: settings.public_keys,
-            key_lookups: Semaphore::new(KEY_LOOKUPS_MAX),
+            revoked_tokens: settings.revoked_tokens,
+            lookups: Semaphore::new(LOOKUPS_MAX),
             token_skew: settings.token_skew,
             ice_servers: settings.ice_servers,
             attempts: Attempts::default(),
@@ -169,14 +175,14 @@ impl Plane {
 
     /// Lets a request try its token: not when the process is going down, and not too often from one address.
     pub(crate) fn may_try(&self, extensions: &http::Extensions) -> Result<(), Problem> {
+        self.may_try_from(peer_address(extensions))
+    }
+
+    /// The same for whoever has that address.
+    pub(crate) fn may_try_from(&self, address: IpAddr) -> Result<(), Problem> {
         if self.closing.load(Ordering::Acquire) {
             return Err(Problem::shutting_down());
         }
-        let address = extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |ConnectInfo(peer)| {
-                peer.ip()
-            });
         if self.attempts.allow(address, self.now().mono) {
             Ok(())
         } else {
@@ -210,20 +216,43 @@ impl Plane {
         }
     }
 
-    async fn public_key(&self, arn: &PublicKeyArn) -> Result<PublicKey, Problem> {
+    /// The imported key of that ARN. One that is not there is refused like a bad signature.
+    pub(crate) async fn public_key(&self, arn: &PublicKeyArn) -> Result<PublicKey, Problem> {
+        let key = self.look_up((self.public_keys)(arn.clone())).await?;
+        key.ok_or_else(|| TokenError::Signature.into())
+    }
+
+    /// Whether a connection token has been revoked.
+    pub(crate) async fn is_revoked(&self, name: &TokenName) -> Result<bool, Problem> {
+        let (account, region) = (name.account.clone(), name.region.clone());
+        let lookup = (self.revoked_tokens)(account, region, name.token.clone());
+        self.look_up(lookup).await
+    }
+
+    async fn look_up<T>(
+        &self,
+        lookup: impl Future<Output = Result<T, KeysUnavailable>>,
+    ) -> Result<T, Problem> {
         let lookup = async {
-            let _permit = self.key_lookups.acquire().await;
-            (self.public_keys)(arn.clone()).await
+            let _permit = self.lookups.acquire().await;
+            lookup.await
         };
-        match tokio::time::timeout(KEY_PATIENCE, lookup).await {
-            Ok(Ok(Some(key))) => Ok(key),
-            Ok(Ok(None)) => Err(TokenError::Signature.into()),
+        match tokio::time::timeout(LOOKUP_PATIENCE, lookup).await {
+            Ok(Ok(found)) => Ok(found),
             Ok(Err(KeysUnavailable)) | Err(_) => Err(Problem::keys_unavailable()),
         }
     }
 
+    /// A connection token is revoked: what is there by it ends.
+    pub(crate) fn revoke(&self, name: &TokenName) {
+        let reason = LeftReason::ConnectionTokenRevoked;
+        for connection in self.tenants.revoke(name) {
+            self.facts.push(Input::PutOut { connection, reason });
+        }
+    }
+
     /// Asks `stage`. After an error it may still have taken the input.
-    pub(crate) async fn ask(&self, input: stage::Input) -> Result<Reply, Problem> {
+    pub(crate) async fn ask(&self, input: Input) -> Result<Reply, Problem> {
         let (sender, receiver) = oneshot::channel();
         let asked = async {
             let sent = self.stages.send((input, sender)).await;
@@ -252,7 +281,17 @@ impl Plane {
                 .take(),
         );
         self.connections.sockets_close(LeftReason::Unknown);
+        self.tenants.go_down();
     }
+}
+
+/// From where a request comes. Those of which nobody knows have one address.
+pub(crate) fn peer_address(extensions: &http::Extensions) -> IpAddr {
+    extensions
+        .get::<ConnectInfo<SocketAddr>>()
+        .map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |ConnectInfo(peer)| {
+            peer.ip()
+        })
 }
 
 impl Drop for Plane {

@@ -65,6 +65,22 @@ impl Problem {
         &self.message
     }
 
+    /// Whether it is the token that does not do.
+    pub(crate) fn is_about_token(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED
+    }
+
+    /// 401: the connection token has ended.
+    pub(crate) fn token_expired() -> Self {
+        Refusal::TokenExpired.into()
+    }
+
+    /// 401: the connection token is revoked.
+    pub(crate) fn token_revoked() -> Self {
+        let message = "the token has been revoked";
+        Self::unauthorized(message, "Bearer error=\"invalid_token\"")
+    }
+
     /// 403: a valid token, and not for this.
     pub(crate) fn forbidden(message: &'static str) -> Self {
         Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", message)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use auth::public_key::PublicKey;
 use auth::token::TokenKey;
-use model::{Now, PublicKeyArn};
+use model::{AccountId, ConnectionTokenId, Now, PublicKeyArn, Region};
 
 use crate::StageSender;
 use crate::ice::IceServerSettings;
@@ -25,7 +25,14 @@ pub type PublicKeys = Arc<dyn Fn(PublicKeyArn) -> KeyLookup + Send + Sync>;
 pub type KeyLookup =
     Pin<Box<dyn Future<Output = Result<Option<PublicKey>, KeysUnavailable>> + Send>>;
 
-/// Nobody can tell at the moment which keys there are.
+/// Tells whether a connection token has been revoked. Each connection with one asks anew.
+pub type RevokedTokens =
+    Arc<dyn Fn(AccountId, Region, ConnectionTokenId) -> RevocationLookup + Send + Sync>;
+
+/// A revocation that is being looked up.
+pub type RevocationLookup = Pin<Box<dyn Future<Output = Result<bool, KeysUnavailable>> + Send>>;
+
+/// Nobody can tell at the moment which keys there are, or which tokens have been revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeysUnavailable;
 
@@ -49,6 +56,8 @@ pub struct Settings {
     pub token_key: TokenKey,
     /// Verify the participant tokens of customers.
     pub public_keys: PublicKeys,
+    /// Which connection tokens are good no more.
+    pub revoked_tokens: RevokedTokens,
     /// How far a token's `iat` may lie in the future.
     pub token_skew: Duration,
     /// The clock.

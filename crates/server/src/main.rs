@@ -24,6 +24,7 @@ mod metrics;
 mod page;
 mod public_keys;
 mod ready;
+mod revocations;
 mod routes;
 mod run;
 mod secrets;

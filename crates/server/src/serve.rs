@@ -27,7 +27,7 @@ use crate::run::{self, INBOX, Message, StageLoop};
 use crate::secrets::{self, Secrets};
 use crate::signals::Signals;
 use crate::writer::{self, WriterCounters};
-use crate::{http_server, public_keys, terminal};
+use crate::{http_server, public_keys, revocations, terminal};
 
 /// How long peers and sockets may take to hear of the end.
 const MEDIA_END_TIMEOUT: Duration = Duration::from_millis(2_500);
@@ -142,7 +142,7 @@ async fn start(config: Config) -> anyhow::Result<(Running, PublicUrl, Addresses)
         media: media.addresses(),
     };
     let calls = Arc::new(api::Calls::default());
-    let api = api::Api::new(api_settings(&config, &kept, &url, &inbox, &calls));
+    let api = api::Api::new(api_settings(&config, &kept, &url, &inbox, &media, &calls));
 
     let (draining, is_draining) = watch::channel(false);
     let written = Arc::new(WriterCounters::default());
@@ -221,6 +221,7 @@ fn api_settings(
     kept: &Kept,
     url: &PublicUrl,
     stages: &mpsc::Sender<Message>,
+    media: &Media,
     calls: &Arc<api::Calls>,
 ) -> api::Settings {
     api::Settings {
@@ -242,6 +243,7 @@ fn api_settings(
         random: Arc::clone(&kept.random),
         store: Arc::clone(&kept.store) as SharedStore,
         stages: stages.clone(),
+        revoked: revocations::tell(media.clone()),
         calls: Arc::clone(calls),
     }
 }
@@ -265,6 +267,7 @@ fn start_media(
         },
         token_key: kept.secrets.token.clone(),
         public_keys: public_keys::of(Arc::clone(&kept.store) as SharedStore),
+        revoked_tokens: revocations::of(Arc::clone(&kept.store) as SharedStore),
         token_skew: config.token_clock_skew,
         clock: Arc::clone(&kept.clock),
         random: Arc::clone(&kept.random),

@@ -1,7 +1,5 @@
 //! RevokeConnectionToken: nobody may use a connection token any more. It is named by its `jti`, which the service never saw
-//! when the customer signed it, so any id is one that can be revoked, and again is fine.
-//!
-//! What is absent: a transport that takes connection tokens, and so anybody to disconnect.
+//! when the customer signed it, so any id is one that can be revoked, and again is fine. Who is connected with it is disconnected.
 
 use model::{ConnectionTokenId, RevokedConnectionToken};
 use wire::error::RevokeConnectionTokenError;
@@ -41,6 +39,7 @@ impl Op for RevokeConnectionToken {
         };
         let store = &call.app.settings.store;
         store.connection_token_revoke(&token).await?;
+        (call.app.settings.revoked)(&token);
         Ok(RevokeConnectionTokenOutput {}.to_json())
     }
 }
@@ -80,6 +79,8 @@ mod tests {
             assert_eq!(answer.status, 200);
             assert!(answer.bytes.is_empty());
         }
+        let told = world.revoked.lock().unwrap().clone();
+        assert_eq!(told, ["never-seen", "never-seen"], "media hears of it");
         for (account, region, id, expected) in [
             ("111111111111", "us-west-2", "never-seen", true),
             ("111111111111", "us-west-2", "Never-seen", false),

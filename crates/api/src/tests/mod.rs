@@ -126,6 +126,8 @@ pub(crate) struct World {
     pub(crate) token_key: TokenKey,
     /// What the stages were told, in order.
     pub(crate) told: Arc<Mutex<Vec<Input>>>,
+    /// The connection tokens of which media heard that they are revoked.
+    pub(crate) revoked: Arc<Mutex<Vec<String>>>,
     now: Arc<Mutex<Now>>,
     _stages: JoinSet<()>,
 }
@@ -160,6 +162,8 @@ impl World {
         let clock = now.clone();
         let token_key = TokenKey::from_pkcs8(&TokenKey::generate_pkcs8()).unwrap();
         let calls = Arc::new(Calls::default());
+        let revoked = Arc::new(Mutex::new(Vec::new()));
+        let heard = revoked.clone();
         let mut settings = Settings {
             access_keys: BTreeMap::from([key(ANA, "111111111111"), key(BEN, "222222222222")]),
             endpoints: Endpoints {
@@ -179,6 +183,7 @@ impl World {
             random: Arc::new(move |bytes| fill(bytes, draws.fetch_add(1, Ordering::Relaxed))),
             store: store.clone(),
             stages: stages.clone(),
+            revoked: Arc::new(move |token| heard.lock().unwrap().push(token.id.to_string())),
             calls: calls.clone(),
         };
         change(&mut settings);
@@ -196,6 +201,7 @@ impl World {
             calls,
             token_key,
             told,
+            revoked,
             now,
             _stages: tasks,
         }

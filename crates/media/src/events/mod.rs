@@ -1,7 +1,8 @@
 //! The events WebSocket: `GET /events/{topic}`, in two dialects that the subprotocols tell apart.
 //!
 //! With a participant token as the only subprotocol it is the dialect of IVS: connecting is joining, and what changes comes as
-//! whole snapshots. With `stage.v1` and a token, in that order, it is the protocol of `docs/stage-v1.md` (`stage_v1`).
+//! whole snapshots. With `stage.v1` and a token, in that order, it is the protocol of `docs/stage-v1.md` (`stage_v1`). At
+//! `GET /events/_connection` a connection token opens one socket for several sessions of `stage.v1`.
 //!
 //! The token decides; `Origin` does not matter, since a browser adds no credential of its own. What is refused before the
 //! upgrade: a request without a token that verifies (401), and a token for another topic (403). What `stage` refuses is
@@ -30,7 +31,7 @@ use crate::plane::Plane;
 use crate::problem::Problem;
 
 pub(crate) use message::stage_state;
-pub(crate) use stage_v1::Sessions;
+pub(crate) use stage_v1::{Sessions, Tenants, TokenName};
 
 /// Longest message of a client.
 const MESSAGE_BYTES_MAX: usize = 64 << 10;
@@ -40,7 +41,9 @@ const UNSENT_BYTES_MAX: usize = 256 << 10;
 
 /// The routes.
 pub(crate) fn router() -> Router<Arc<Plane>> {
-    Router::new().route("/events/{topic}", get(events))
+    Router::new()
+        .route(stage_v1::CONNECTION_PATH, get(stage_v1::connect))
+        .route("/events/{topic}", get(events))
 }
 
 async fn events(
@@ -56,6 +59,25 @@ async fn events(
     let grant = grant.map_err(IntoResponse::into_response)?;
     let mark = plane.socket_mark().map_err(IntoResponse::into_response)?;
     let client = client_info::from_headers(request.headers());
+    let mut upgrade = upgrade(request, dialect).await?;
+    Ok(match dialect {
+        Dialect::Ivs => {
+            // A browser fails the connection unless a subprotocol that it offered comes back.
+            upgrade.set_selected_protocol(token);
+            upgrade.on_upgrade(async move |socket| {
+                socket::run(plane, socket, grant, client).await;
+                drop(mark);
+            })
+        }
+        Dialect::StageV1 => upgrade.on_upgrade(async move |socket| {
+            Box::pin(stage_v1::knock(plane, socket, grant, client)).await;
+            drop(mark);
+        }),
+    })
+}
+
+/// A WebSocket with the bounds of its dialect, and in `stage.v1` with that as the subprotocol.
+async fn upgrade(request: Request<Body>, dialect: Dialect) -> Result<WebSocketUpgrade, Response> {
     let (mut parts, _) = request.into_parts();
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
         .await
@@ -71,23 +93,10 @@ async fn events(
         .read_buffer_size(read_buffer_bytes)
         .write_buffer_size(0)
         .max_write_buffer_size(UNSENT_BYTES_MAX);
-    // A browser fails the connection unless a subprotocol that it offered comes back.
-    Ok(match dialect {
-        Dialect::Ivs => {
-            upgrade.set_selected_protocol(token);
-            upgrade.on_upgrade(async move |socket| {
-                socket::run(plane, socket, grant, client).await;
-                drop(mark);
-            })
-        }
-        Dialect::StageV1 => {
-            upgrade.set_selected_protocol(HeaderValue::from_static(stage_v1::PROTOCOL));
-            upgrade.on_upgrade(async move |socket| {
-                Box::pin(stage_v1::knock(plane, socket, grant, client)).await;
-                drop(mark);
-            })
-        }
-    })
+    if dialect == Dialect::StageV1 {
+        upgrade.set_selected_protocol(HeaderValue::from_static(stage_v1::PROTOCOL));
+    }
+    Ok(upgrade)
 }
 
 /// What a socket speaks.

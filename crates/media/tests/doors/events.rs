@@ -291,9 +291,14 @@ fn t66_offences_close_the_socket_with_their_code() {
 
 /// Upgrades by hand, and leaves the frames to the test.
 pub(crate) async fn raw(world: &World, offered: &str) -> TcpStream {
+    raw_at(world, "abcdABCDefgh", offered).await
+}
+
+/// The same at another topic.
+pub(crate) async fn raw_at(world: &World, topic: &str, offered: &str) -> TcpStream {
     let mut stream = TcpStream::connect(world.http).await.unwrap();
     let request = format!(
-        "GET /events/abcdABCDefgh HTTP/1.1\r\nHost: media.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        "GET /events/{topic} HTTP/1.1\r\nHost: media.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
          Sec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Protocol: {offered}\r\n\r\n"
     );

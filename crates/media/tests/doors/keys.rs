@@ -1,6 +1,6 @@
 //! Tokens that customers sign, and what becomes of them and of those inside when their key is deleted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use auth::key_pair::{self, SigningKey};
@@ -8,7 +8,7 @@ use auth::public_key::PublicKey;
 use model::EventName::{
     Joined, Left, PublishStarted, PublishStopped, SubscribeStarted, SubscribeStopped,
 };
-use model::PublicKeyArn;
+use model::{ConnectionTokenId, PublicKeyArn};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
@@ -29,6 +29,7 @@ pub(crate) struct Keys {
 #[derive(Default)]
 struct State {
     imported: BTreeMap<PublicKeyArn, PublicKey>,
+    revoked: BTreeSet<ConnectionTokenId>,
     is_down: bool,
     lookups: usize,
 }
@@ -47,6 +48,29 @@ impl Keys {
             });
             Box::pin(async { found })
         })
+    }
+
+    /// What the store knows of revoked connection tokens.
+    pub(crate) fn revocations(&self) -> media::RevokedTokens {
+        let state = Arc::clone(&self.state);
+        Arc::new(move |_, _, token| {
+            let is_revoked = {
+                let state = state.borrow();
+                let is_revoked = state.revoked.contains(&token);
+                (!state.is_down)
+                    .then_some(is_revoked)
+                    .ok_or(media::KeysUnavailable)
+            };
+            Box::pin(async move { is_revoked })
+        })
+    }
+
+    /// Revokes a connection token, in the store only.
+    pub(crate) fn revoke(&self, token: &str) {
+        let token = ConnectionTokenId::parse(token).unwrap();
+        self.state.send_modify(|state| {
+            state.revoked.insert(token);
+        });
     }
 
     pub(crate) fn import(&self, arn: &str) -> Customer {

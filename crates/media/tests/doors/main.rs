@@ -6,6 +6,7 @@
     reason = "a test that cannot go on ends where it stands"
 )]
 
+mod connections;
 mod events;
 mod exchange;
 mod feeds;

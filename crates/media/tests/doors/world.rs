@@ -36,7 +36,7 @@ pub(crate) fn run(test: impl Future<Output = ()>) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the clock of the test process")]
-fn clock() -> Now {
+pub(crate) fn clock() -> Now {
     Now {
         mono: std::time::Instant::now(),
         wall: jiff::Timestamp::now(),
@@ -145,6 +145,7 @@ impl World {
             },
             token_key: key.clone(),
             public_keys: keys.lookup(),
+            revoked_tokens: keys.revocations(),
             token_skew: Duration::from_mins(1),
             clock: Arc::new(move || if options.frozen { start } else { clock() }),
             random: Arc::new(move |bytes| fill(bytes, &counter)),
@@ -257,6 +258,10 @@ impl World {
                 .unwrap_or_else(|_| panic!("{participant}: {seen:?} stays, expected {expected:?}"))
                 .unwrap();
         }
+    }
+
+    pub(crate) fn all_events(&self) -> Vec<Event> {
+        self.events.borrow().clone()
     }
 
     pub(crate) fn events_of(&self, participant: &str) -> Vec<Event> {

@@ -85,7 +85,12 @@ async fn seed(app: &Arc<App>, text: &[u8]) -> Result<Seeded, Problem> {
     let draft = read::read(app, text).await?;
     let line = app.stage_line()?;
     let store = app.settings.store.clone();
-    app.carry_alone(write(line, store, draft)).await
+    let revoked = draft.state.revoked_connection_tokens.clone();
+    let seeded = app.carry_alone(write(line, store, draft)).await?;
+    for token in &revoked {
+        (app.settings.revoked)(token);
+    }
+    Ok(seeded)
 }
 
 /// The stages hear first, as in CreateStage: a stage that is stored is always open. Nothing else that concerns stages is

@@ -10,11 +10,13 @@ use tokio::sync::mpsc;
 use tokio::time::{timeout, timeout_at};
 
 use super::io::Identity;
+use super::line::Line;
 use super::log;
 use super::machine::Machine;
 use super::message::{self, Category, Code, Fault, FromClient, Join, Me, ToClient};
 use super::run::{Run, Session};
 use super::sessions::Return;
+use super::shared::TokenName;
 use crate::connections::SessionKey;
 use crate::events::message::{FAILED, Goodbye};
 use crate::events::socket::{self, GOODBYE_PATIENCE, Joined};
@@ -27,50 +29,67 @@ pub(in super::super) async fn knock(
     grant: Grant,
     client: ClientInfo,
 ) {
-    let mut join = match first(&mut socket, plane.liveness_timeout).await {
-        Ok(join) => join,
-        Err(Refused::Gone) => return,
-        Err(Refused::Offence(code, reason)) => return socket::close(socket, code, reason).await,
+    let first = first(&mut socket, plane.liveness_timeout).await;
+    let line = Line::of_socket(socket, plane.liveness_timeout);
+    match first {
+        Ok(join) => admit(plane, line, grant, client, join, None).await,
+        Err(Refused::Gone) => {}
+        Err(Refused::Offence(code, reason)) => line.close(code, reason).await,
         Err(Refused::Fault(fault)) => {
             let reason = "the first message must be a join";
-            return refuse(socket, fault, close_code::POLICY, reason).await;
+            refuse(line, fault, close_code::POLICY, reason).await;
         }
-    };
+    }
+}
+
+/// Serves a client whose first message that is, and its session to the end. `via` names the token of the connection by which
+/// it comes, if it comes by one.
+pub(super) async fn admit(
+    plane: Arc<Plane>,
+    mut line: Line,
+    grant: Grant,
+    client: ClientInfo,
+    mut join: Join,
+    via: Option<TokenName>,
+) {
     if let Some(resume) = join.resume.take()
         && let Some(door) = plane.sessions.find(&resume.session.0, &grant)
     {
         let returning = Return {
-            socket,
+            line,
             seen: resume.seq,
             offer: join.offer.take(),
+            via: via.clone(),
         };
         match door.try_send(returning) {
             Ok(()) => return,
-            Err(mpsc::error::TrySendError::Full(Return { socket, .. })) => {
-                return socket::close(socket, close_code::AGAIN, "another socket is resuming")
-                    .await;
+            Err(mpsc::error::TrySendError::Full(Return { line, .. })) => {
+                let reason = "another socket is resuming";
+                return line.close(close_code::AGAIN, reason).await;
             }
             // It has ended at this very moment: the client joins anew.
             Err(mpsc::error::TrySendError::Closed(returning)) => {
-                socket = returning.socket;
+                line = returning.line;
                 join.offer = returning.offer;
             }
         }
     }
-    enter(plane, socket, grant, client, join).await;
+    enter(plane, line, grant, client, join, via).await;
 }
 
 /// Joins, serves the session and leaves.
 async fn enter(
     plane: Arc<Plane>,
-    socket: WebSocket,
+    line: Line,
     grant: Grant,
     mut client: ClientInfo,
     join: Join,
+    via: Option<TokenName>,
 ) {
     client.sdk_version.clone_from(&join.sdk_version);
     let news = Arc::default();
     let connection = plane.connections.stage_socket_open(&news);
+    let tenancy = via.map(|name| plane.tenants.session(&name, connection));
     let mut presence = Joined {
         plane: Arc::clone(&plane),
         connection,
@@ -97,11 +116,12 @@ async fn enter(
                 grant,
                 client,
                 presence,
+                tenancy,
                 _listed: listed,
                 returns,
                 news,
             };
-            return Run::new(plane, session, machine, socket).serve().await;
+            return Run::new(plane, session, machine, line).serve().await;
         }
         Ok(Reply::Refused(refusal)) => {
             presence.cause = None;
@@ -113,7 +133,7 @@ async fn enter(
         }
     };
     drop(presence);
-    refuse(socket, fault, goodbye.close_code, goodbye.reason).await;
+    refuse(line, fault, goodbye.close_code, goodbye.reason).await;
 }
 
 /// Why a socket does not come in.
@@ -156,9 +176,9 @@ async fn first(socket: &mut WebSocket, patience: Duration) -> Result<Join, Refus
 }
 
 /// Says why, in a frame before all others, and closes.
-async fn refuse(mut socket: WebSocket, fault: Fault, code: u16, reason: &'static str) {
-    let text = Message::Text(log::print(0, &ToClient::Error(fault)));
-    if let Ok(Ok(())) = timeout(GOODBYE_PATIENCE, socket.send(text)).await {
-        socket::close(socket, code, reason).await;
+pub(super) async fn refuse(mut line: Line, fault: Fault, code: u16, reason: &'static str) {
+    let text = log::print(0, &ToClient::Error(fault));
+    if let Ok(Ok(())) = timeout(GOODBYE_PATIENCE, line.send(text, true)).await {
+        line.finish(code, reason).await;
     }
 }

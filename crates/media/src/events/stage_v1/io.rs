@@ -61,6 +61,8 @@ pub(super) enum Input {
 pub(super) enum Effect {
     /// A frame for the client. Where it has no socket, it is lost.
     Send(Utf8Bytes),
+    /// The last frame for the client.
+    Farewell(Utf8Bytes),
     /// `stage` is to be asked for a subscription.
     Ask { ask: u64, publisher: ParticipantId },
     /// A subscription is over.

@@ -284,9 +284,11 @@ impl Machine {
     }
 
     pub(super) fn leave(&mut self, reason: LeftReason) {
-        self.tell(&ToClient::Left {
+        let left = ToClient::Left {
             reason: reason.as_str(),
-        });
+        };
+        let frame = self.log.write(&left);
+        self.effects.push_back(Effect::Farewell(frame));
         self.effects.push_back(Effect::End(End::Left(reason)));
     }
 

@@ -5,9 +5,9 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::sync::Arc;
 
-use axum::extract::ws::{Message, Utf8Bytes, WebSocket, close_code};
+use axum::extract::ws::{Utf8Bytes, close_code};
 use model::{ClientInfo, ConnectionId, Grant};
-use stage::Reply;
+use stage::{LeftReason, Reply};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -18,9 +18,10 @@ use super::line::{Heard, Line};
 use super::links::Answer;
 use super::machine::Machine;
 use super::meanwhile::Meanwhile;
-use super::message::{self, Me};
+use super::message::Me;
 use super::peers::{Asked, FeedPeer, FeedWord, Link, failed};
 use super::sessions::{Listed, Return};
+use super::shared::Tenancy;
 use crate::events::message::Goodbye;
 use crate::events::socket::Joined;
 use crate::mailbox::{Mailbox, SocketNews};
@@ -38,6 +39,8 @@ pub(super) struct Session {
     pub(super) grant: Grant,
     pub(super) client: ClientInfo,
     pub(super) presence: Joined,
+    /// Where its client comes by a shared connection.
+    pub(super) tenancy: Option<Tenancy>,
     /// Lets the client find it.
     pub(super) _listed: Listed,
     pub(super) returns: mpsc::Receiver<Return>,
@@ -87,17 +90,12 @@ enum Wake {
 }
 
 impl Run {
-    pub(super) fn new(
-        plane: Arc<Plane>,
-        session: Session,
-        machine: Machine,
-        socket: WebSocket,
-    ) -> Self {
+    pub(super) fn new(plane: Arc<Plane>, session: Session, machine: Machine, line: Line) -> Self {
         let mut voices = plane.speakers.listen(&session.grant.stage);
         voices.mark_changed();
         Self {
             machine,
-            line: Some(Line::new(socket, plane.liveness_timeout)),
+            line: Some(line),
             feed: None,
             asks: JoinSet::new(),
             links: BTreeMap::new(),
@@ -113,6 +111,7 @@ impl Run {
 
     /// Goes on until there is a reason to end, and says goodbye.
     pub(super) async fn serve(mut self) {
+        self.leave_if_revoked();
         let end = match self.converse().await {
             Ok(never) => match never {},
             Err(end) => end,
@@ -127,7 +126,7 @@ impl Run {
             End::Machine(io::End::Offence(reason)) => line.close(close_code::POLICY, reason).await,
             End::Machine(io::End::Left(reason)) => {
                 let goodbye = Goodbye::from(reason);
-                line.close(goodbye.close_code, goodbye.reason).await;
+                line.finish(goodbye.close_code, goodbye.reason).await;
             }
         }
     }
@@ -174,7 +173,7 @@ impl Run {
         let listens = self.machine.listens();
         let due = [
             self.machine.poll_timeout().map(Instant::from_std),
-            self.line.as_ref().map(Line::deadline),
+            self.line.as_ref().and_then(Line::deadline),
         ];
         let due = due.into_iter().flatten().min();
         let sleep = async {
@@ -290,18 +289,22 @@ impl Run {
     fn returned(&mut self, returning: Return) {
         self.lose(Some((close_code::POLICY, "another socket has taken over")));
         let Return {
-            socket,
+            line,
             seen,
             offer,
+            via,
         } = returning;
-        self.line = Some(Line::new(socket, self.plane.liveness_timeout));
+        self.line = Some(line);
+        let connection = self.session.presence.connection;
+        self.session.tenancy = via.map(|name| self.plane.tenants.session(&name, connection));
+        self.leave_if_revoked();
         let participant = &self.session.grant.participant;
         let ice = self.plane.ice_servers(participant, self.plane.now().wall);
         self.handle(Input::Resumed { seen, offer, ice });
     }
 
     fn heard(&mut self, heard: Heard) -> Result<(), End> {
-        let text = match heard {
+        let message = match heard {
             Heard::Nothing => return Ok(()),
             Heard::Lost => {
                 self.lose(None);
@@ -310,15 +313,29 @@ impl Run {
             Heard::Closed => return Err(End::Closed),
             Heard::Offence(code, reason) => return Err(End::Offence(code, reason)),
             Heard::Control => None,
-            Heard::Text(text) => Some(text),
+            Heard::Said(message) => Some(*message),
         };
         if !self.bucket.take(now()) {
             return Err(End::Offence(close_code::POLICY, "too many messages"));
         }
-        if let Some(text) = text {
-            self.handle(Input::Said(message::parse(&text)));
+        if let Some(message) = message {
+            self.handle(Input::Said(message));
         }
         Ok(())
+    }
+
+    /// Whoever revokes a token puts out whom it finds; who has come in meanwhile goes by itself.
+    fn leave_if_revoked(&self) {
+        let tenancy = self.session.tenancy.as_ref();
+        if tenancy.is_some_and(Tenancy::is_revoked) {
+            self.put_out(LeftReason::ConnectionTokenRevoked);
+        }
+    }
+
+    fn put_out(&self, reason: LeftReason) {
+        let connection = self.session.presence.connection;
+        let put_out = stage::Input::PutOut { connection, reason };
+        self.plane.facts.push(put_out);
     }
 
     /// The socket is of no use any more; whoever may still be there is told why.
@@ -334,7 +351,8 @@ impl Run {
 
     async fn carry_out(&mut self, effect: Effect) -> Result<(), End> {
         match effect {
-            Effect::Send(text) => self.send(text).await,
+            Effect::Send(text) => self.send(text, false).await,
+            Effect::Farewell(text) => self.send(text, true).await,
             Effect::Ask { ask, publisher } => {
                 let link = Link::open(&self.plane, &self.session.news);
                 let plane = Arc::clone(&self.plane);
@@ -393,21 +411,16 @@ impl Run {
                 self.exchange
                     .spawn(exchange(plane, connection, held, token));
             }
-            Effect::PutOut(reason) => {
-                let connection = self.session.presence.connection;
-                self.plane
-                    .facts
-                    .push(stage::Input::PutOut { connection, reason });
-            }
+            Effect::PutOut(reason) => self.put_out(reason),
             Effect::End(end) => return Err(End::Machine(end)),
         }
         Ok(())
     }
 
     /// Sends, where there is a client. While this waits, newer states replace each other, so that a slow client costs one.
-    async fn send(&mut self, text: Utf8Bytes) {
+    async fn send(&mut self, text: Utf8Bytes, is_last: bool) {
         let Some(line) = &mut self.line else { return };
-        let sending = line.send(Message::Text(text));
+        let sending = line.send(text, is_last);
         let put_out = || self.feed = None;
         let news = &self.session.news;
         let sent = self.meanwhile.sent(sending, news, put_out).await;

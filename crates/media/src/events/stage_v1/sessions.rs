@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::extract::ws::WebSocket;
 use model::{Grant, ParticipantId, StageArn};
 use tokio::sync::mpsc;
 
+use super::line::Line;
+use super::shared::TokenName;
 use crate::connections::SessionKey;
 
 /// Every session that lives.
@@ -25,11 +26,13 @@ struct Session {
 /// A client that comes back.
 #[derive(Debug)]
 pub(super) struct Return {
-    pub(super) socket: WebSocket,
+    pub(super) line: Line,
     /// The last frame that it has seen.
     pub(super) seen: u64,
     /// For a new feed.
     pub(super) offer: Option<String>,
+    /// The token of the connection by which it comes, if it comes by one.
+    pub(super) via: Option<TokenName>,
 }
 
 impl Sessions {

@@ -41,6 +41,7 @@ fn prepared(stages: &crate::StageSender) -> Prepared {
         sfu: sfu::Settings::default(),
         token_key: TokenKey::from_pkcs8(&TokenKey::generate_pkcs8()).unwrap(),
         public_keys: Arc::new(|_| Box::pin(async { Ok(None) })),
+        revoked_tokens: Arc::new(|_, _, _| Box::pin(async { Ok(false) })),
         token_skew: Duration::ZERO,
         clock: Arc::new(clock),
         random: Arc::new(|_| {}),

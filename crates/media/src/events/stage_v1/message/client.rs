@@ -285,22 +285,29 @@ fn sdk_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::
 
 /// Reads a client's message; else what is wrong with it, in words that never repeat it.
 pub(in super::super) fn parse(text: &str) -> Result<FromClient, String> {
-    serde_json::from_str(text).map_err(|error| {
-        let words = error.to_string();
-        if !error.is_data() {
-            return "the message is not JSON".to_owned();
+    serde_json::from_str(text).map_err(|error| explain(&error))
+}
+
+/// [`parse`], of what has been taken out of something else.
+pub(in super::super) fn read(message: serde_json::Value) -> Result<FromClient, String> {
+    serde_json::from_value(message).map_err(|error| explain(&error))
+}
+
+fn explain(error: &serde_json::Error) -> String {
+    let words = error.to_string();
+    if !error.is_data() {
+        return "the message is not JSON".to_owned();
+    }
+    if words.starts_with("unknown ") && words.ends_with("there are no fields") {
+        return "the message has no members but its type".to_owned();
+    }
+    // What serde found comes first and may be the client's own words; what it looked for comes last and is ours.
+    match words.rsplit_once("expected ") {
+        Some((_, expected)) => {
+            format!("a member is unknown or has a wrong value; expected {expected}")
         }
-        if words.starts_with("unknown ") && words.ends_with("there are no fields") {
-            return "the message has no members but its type".to_owned();
-        }
-        // What serde found comes first and may be the client's own words; what it looked for comes last and is ours.
-        match words.rsplit_once("expected ") {
-            Some((_, expected)) => {
-                format!("a member is unknown or has a wrong value; expected {expected}")
-            }
-            None => words,
-        }
-    })
+        None => words,
+    }
 }
 
 #[cfg(test)]

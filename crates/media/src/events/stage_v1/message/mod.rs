@@ -10,6 +10,7 @@ mod server;
 
 pub(super) use client::{
     DefaultWant, Exchange, FromClient, Join, Kind, Offer, Pid, Secret, Sub, SubEntry, Whom, parse,
+    read,
 };
 pub(super) use fault::{Category, Code, Fault};
 pub(super) use server::{

@@ -254,7 +254,7 @@ impl Run {
 
     fn word(&mut self, effect: Effect) -> String {
         match effect {
-            Effect::Send(text) => {
+            Effect::Send(text) | Effect::Farewell(text) => {
                 let frame: Value = serde_json::from_str(&text).unwrap();
                 if frame["resumed"] != "snapshot" {
                     assert_eq!(frame["seq"], self.seq + 1, "numbers have no gaps: {frame}");
