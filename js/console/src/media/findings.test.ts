@@ -39,10 +39,15 @@ test('a private address is doubted where the page came from outside', () => {
   expect(text([probed('udp', {}, [at('10.0.0.4')])], '10.0.0.4')).not.toContain('--external-ip');
 });
 
+test('another address than the page came from may be the wrong one', () => {
+  expect(text([probed('udp', {}, [at('203.0.113.9')])], '203.0.113.4')).toContain('If clients reach the server by another address');
+  expect(text([probed('udp', {}, [at('2001:db8::1')])], '[2001:db8::1]')).not.toContain('--external-ip');
+});
+
 test('what fails before media is said once', () => {
   const fault = { at: 'socket', code: '' } as const;
   expect(findings([probed('udp', fault), probed('tcp', fault)], 'localhost')).toHaveLength(1);
-  expect(text([probed('udp', fault)])).toContain('The WebSocket is refused. A proxy');
+  expect(text([probed('udp', fault)])).toContain('The WebSocket does not open. See whether');
   expect(text([probed('udp', { at: 'answer', code: 'TOKEN_NOT_ALLOWED', message: 'the token may not subscribe' })])).toContain(
     'does not let this browser in (the token may not subscribe). The test receives',
   );

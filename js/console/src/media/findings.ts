@@ -34,9 +34,9 @@ function beforeMedia({ fault }: Probe): Finding | undefined {
   if (fault?.at === 'socket') {
     return {
       tone: 'bad',
-      title: fault.code === 'TIMEOUT' ? 'The WebSocket does not open.' : 'The WebSocket is refused.',
+      title: 'The WebSocket does not open.',
       advice:
-        'A proxy before the server has to pass upgrades (HTTP/1.1, Connection: Upgrade), and the public URL of the server (--public-url) has to be the address that browsers use. A token of another server is refused, too.',
+        'See whether the server runs, and whether the token is one of its own. A proxy before it has to pass upgrades (HTTP/1.1, Connection: Upgrade), and its public URL (--public-url) has to be the address that browsers use.',
     };
   }
   if (fault?.at !== 'answer') return undefined;
@@ -82,15 +82,17 @@ function ofProbe({ way, fault, offered, gathered }: Probe, pageHost: string, isS
 }
 
 function pathAdvice(way: 'udp' | 'tcp', offered: readonly Candidate[], pageHost: string): string {
-  const reaches = new Set(offered.map(({ address }) => reachOf(address)));
-  const host = reachOf(pageHost.replace(/^\[|\]$/g, ''));
+  const pageAddress = pageHost.replace(/^\[|\]$/g, '');
+  const host = reachOf(pageAddress);
+  const reaches = offered.map(({ address }) => reachOf(address));
   const ports = [...new Set(offered.map(({ port }) => port))].join(', ');
-  if ((reaches.has('here') || reaches.has('nowhere')) && host !== 'here' && !reaches.has('outside') && !reaches.has('inside')) {
+  if (host !== 'here' && reaches.every((reach) => reach === 'here' || reach === 'nowhere')) {
     return 'The server tells clients of an address that is their own machine. Start it with --external-ip and the address that clients reach it by.';
   }
   const open = `Open port ${ports} (${way.toUpperCase()}) in the firewall of the server and of its cloud. On the server, downstage doctor looks at addresses and ports.`;
-  if (!reaches.has('outside') && host === 'outside') {
+  if (host === 'outside' && !reaches.includes('outside')) {
     return `The server tells clients of addresses inside its own network. If this browser is outside of it, start the server with --external-ip and the public address. ${open}`;
   }
-  return open;
+  const isSame = offered.some(({ address }) => address === pageAddress);
+  return isSame ? open : `${open} If clients reach the server by another address, start it with --external-ip.`;
 }

@@ -110,6 +110,12 @@ export class OnStage {
     this.#end(undefined);
   }
 
+  /** Publishes once more, after it has failed. */
+  retry(): void {
+    this.fault.value = undefined;
+    this.#stage.refreshStrategy();
+  }
+
   /** Without a label the server chooses. */
   prefer(participantId: string, label: string | undefined): void {
     if (label === undefined) this.#preferred.delete(participantId);

@@ -12,7 +12,7 @@ import { Meter } from './meter';
 import { SINGLE, type Measured } from './on-stage';
 import type { Run } from './publish-page';
 import type { Sent } from './rates';
-import { FaultBox, Tiles } from './tiles';
+import { FaultOf, Tiles } from './tiles';
 import { limitationWords, type Words } from './words';
 
 export function PublishLive({ run, onOver }: { run: Run; onOver: (why: Words) => void }) {
@@ -55,7 +55,7 @@ export function PublishLive({ run, onOver }: { run: Run; onOver: (why: Words) =>
         </Section>
       ) : (
         <div class="stack">
-          {stage.fault.value !== undefined && <FaultBox words={stage.fault.value} />}
+          <FaultOf stage={stage} />
           <p class="quiet">This token may not watch, so nobody else is shown.</p>
           <div class="actions">{leave}</div>
         </div>

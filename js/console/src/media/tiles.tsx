@@ -1,6 +1,6 @@
 // Everybody who publishes, and how this browser is served.
 
-import { StageConnectionState } from 'downstage-client';
+import { StageConnectionState, StageParticipantPublishState } from 'downstage-client';
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 
@@ -79,9 +79,19 @@ function Quality({ stage }: { stage: OnStage }) {
   );
 }
 
-function FaultOf({ stage }: { stage: OnStage }) {
+/** What is wrong while it goes on, and another attempt where none is made by itself. */
+export function FaultOf({ stage }: { stage: OnStage }) {
   const fault = stage.fault.value;
-  return fault === undefined || stage.over.value !== undefined ? null : <FaultBox words={fault} />;
+  if (fault === undefined || stage.over.value !== undefined) return null;
+  return (
+    <FaultBox words={fault}>
+      {stage.publishing.value === StageParticipantPublishState.ERRORED && (
+        <button type="button" onClick={() => stage.retry()}>
+          Publish again
+        </button>
+      )}
+    </FaultBox>
+  );
 }
 
 export function FaultBox({ words: { title, advice }, children }: { words: Words; children?: ComponentChildren }) {

@@ -18,7 +18,7 @@ test('the words of the server go with those of the code', () => {
 
 test('what the transport knows more exactly than the code is said', () => {
   const error = new StageError(StageErrorCode.FAILED, StageErrorCategory.JOIN_ERROR, 'the server cannot be reached', { reason: 'NETWORK' });
-  expect(faultWords(error)).toMatchObject({ title: 'Joining: the server cannot be reached.', advice: expect.stringContaining('connection test') });
+  expect(faultWords(error)).toMatchObject({ title: 'Joining: there is no way to the server (the server cannot be reached).', advice: expect.stringContaining('connection test') });
 });
 
 test('what is no error of the stage is said as it is', () => {

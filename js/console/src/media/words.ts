@@ -34,7 +34,7 @@ const CODES: Readonly<Record<StageErrorCode, Words>> = {
 
 /** What the transport knows more exactly than the code says; the name is in the error's details. */
 const REASONS: Readonly<Record<string, Words>> = {
-  NETWORK: { title: 'The server cannot be reached.', advice: 'See whether it runs; the connection test says which part of the way fails.' },
+  NETWORK: { title: 'There is no way to the server.', advice: 'See whether it runs; the connection test says which part of the way fails.' },
   BITRATE_EXCEEDED: { title: 'More was sent than the server takes.', advice: 'Lower the resolution or the bitrate.' },
   OFFER_UNACCEPTABLE: { title: 'The server cannot serve what this browser offers.', advice: 'Take another browser, or turn simulcast off.' },
 };
