@@ -122,7 +122,7 @@ export class Feed {
 
   #grow(kind: Kind, count: number): void {
     const there = this.#connection.getTransceivers().filter(({ receiver }) => receiver.track.kind === kind).length;
-    const codecs = carried(this.platform.codecs('receive', kind), kind);
+    const codecs = carried(this.platform.codecs('receive', kind), 'receive', kind);
     for (let index = there; index < count; index += 1) {
       const transceiver = this.#connection.addTransceiver(kind, { direction: 'recvonly' });
       this.owner.prepare?.(transceiver.receiver, kind);

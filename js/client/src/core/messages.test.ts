@@ -63,7 +63,7 @@ test('nothing that a server may say breaks the machine', () => {
     bench.give({ is: 'leave' });
     expect(bench.timers.size).toBe(0);
   }
-});
+}, 60_000);
 
 test('messages are 64 KiB of UTF-8 at most', () => {
   const offer = (sdp: string) => writeMessage({ type: 'offer', sdp });

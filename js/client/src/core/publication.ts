@@ -158,7 +158,7 @@ export class LivePublication implements Publication {
         direction: 'sendonly',
         ...(encodings.length > 0 && { sendEncodings: encodings.map((each) => ({ ...each })) }),
       });
-      const codecs = carried(platform.codecs('send', kind), kind);
+      const codecs = carried(platform.codecs('send', kind), 'send', kind);
       if (codecs.length > 0) transceiver.setCodecPreferences?.(codecs);
       senders.set(kind, transceiver.sender);
       prepare?.(transceiver.sender, kind);

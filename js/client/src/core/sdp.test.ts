@@ -9,11 +9,18 @@ test('of the codecs of a browser those are offered that a stage carries', () => 
   const one = codec('video/H264', 'packetization-mode=1;profile-level-id=42e01f');
   const none = codec('video/H264', 'packetization-mode=0;profile-level-id=42e01f');
   const [vp8, rtx] = [codec('video/VP8'), codec('video/rtx')];
-  expect(carried([codec('video/AV1'), rtx, vp8, none, one], 'video')).toEqual([one, rtx]);
-  expect(carried([vp8, none, rtx], 'video')).toEqual([none, rtx]);
-  expect(carried([codec('video/VP9'), vp8, rtx], 'video')).toEqual([vp8, rtx]);
-  expect(carried([rtx], 'video')).toEqual([]);
-  expect(carried([codec('audio/red'), codec('audio/opus')], 'audio')).toEqual([codec('audio/opus')]);
+  expect(carried([codec('video/AV1'), rtx, vp8, none, one], 'send', 'video')).toEqual([one, rtx]);
+  expect(carried([vp8, none, rtx], 'send', 'video')).toEqual([none, rtx]);
+  expect(carried([codec('video/VP9'), vp8, rtx], 'send', 'video')).toEqual([vp8, rtx]);
+  expect(carried([rtx], 'send', 'video')).toEqual([]);
+  expect(carried([codec('audio/red'), codec('audio/opus')], 'receive', 'audio')).toEqual([codec('audio/opus')]);
+});
+
+test('whoever receives takes the pictures of all publishers, whichever of the two codecs they send', () => {
+  const h264 = codec('video/H264', 'packetization-mode=1;profile-level-id=42e01f');
+  const [vp8, rtx] = [codec('video/VP8'), codec('video/rtx')];
+  expect(carried([vp8, rtx, codec('video/AV1'), h264], 'receive', 'video')).toEqual([h264, vp8, rtx]);
+  expect(carried([vp8, rtx], 'receive', 'video')).toEqual([vp8, rtx]);
 });
 
 test('parameters of Opus take the place of those of the same names, and no other codec is touched', () => {

@@ -2,15 +2,16 @@
 
 import type { Kind } from './contract';
 
-/** What a stage carries, of what the browser knows: Opus; H.264, or VP8 where there is none. */
-export function carried(codecs: readonly RTCRtpCodec[], kind: Kind): RTCRtpCodec[] {
+/** What a stage carries, of what the browser knows: Opus; H.264 and VP8 of whoever publishes, and to be sent H.264, or VP8 where there is none. */
+export function carried(codecs: readonly RTCRtpCodec[], way: 'send' | 'receive', kind: Kind): RTCRtpCodec[] {
   const named = (name: string) => codecs.filter(({ mimeType }) => mimeType.toLowerCase() === `${kind}/${name}`);
   if (kind === 'audio') return named('opus');
   const h264 = named('h264');
   // Packets of the other mode are understood in this one too.
   const usual = h264.filter(({ sdpFmtpLine }) => sdpFmtpLine?.includes('packetization-mode=1'));
-  const pictures = [usual, h264, named('vp8')].find(({ length }) => length > 0);
-  return pictures ? [...pictures, ...named('rtx')] : [];
+  const preferred = usual.length > 0 ? usual : h264;
+  const pictures = way === 'send' && preferred.length > 0 ? preferred : [...preferred, ...named('vp8')];
+  return pictures.length > 0 ? [...pictures, ...named('rtx')] : [];
 }
 
 /** Adds parameters to the Opus of each section, in place of those of the same names. */

@@ -33,7 +33,7 @@ async function joined(more: Partial<SessionOptions> = {}) {
 }
 
 describe('a session', () => {
-  test('opens with its subprotocol, offers Opus and H.264 in eight sections, and takes the answer', async () => {
+  test('opens with its subprotocol, offers Opus, H.264 and VP8 in eight sections, and takes the answer', async () => {
     const { platform, self, told } = await joined();
     expect(self.id).toBe('dan');
     expect(platform.socket).toMatchObject({ url: 'wss://x/events/topic', protocols: ['stage.v1', 'token'] });
@@ -45,7 +45,7 @@ describe('a session', () => {
       ...Array.from({ length: 4 }, () => 'video recvonly'),
     ]);
     const codecs = platform.peer.transceivers.map(({ codecs: of }) => (of as RTCRtpCodec[]).map(({ mimeType }) => mimeType));
-    expect([codecs[0], codecs[4]]).toEqual([['audio/opus'], ['video/H264', 'video/rtx']]);
+    expect([codecs[0], codecs[4]]).toEqual([['audio/opus'], ['video/H264', 'video/VP8', 'video/rtx']]);
     expect(platform.peer.currentRemoteDescription).toEqual({ sdp: 'yes' });
     expect(told.map(([name]) => name)).toEqual(['state', 'state', 'people']);
   });
