@@ -46,6 +46,15 @@ describe('the layers of a picture', () => {
       'hi 1.33 1300 30',
     ]);
   });
+
+  it.each([
+    [960, 540, ['low 3 200 15', 'mid 1.5 700 20', 'hi 1 1300 30']],
+    [640, 360, ['low 1 700 20', 'hi 1 1300 30']],
+    [320, 180, ['- 1 2500 30']],
+  ])('are the best ones of the application of which browsers send all: %i x %i', (width, height, expected) => {
+    const layers = [DEFAULT_180, DEFAULT_360, DEFAULT_540];
+    expect(short(videoEncodings({ simulcast: { enabled: true, layers } }, { width, height }, true))).toEqual(expected);
+  });
 });
 
 describe('bounds', () => {

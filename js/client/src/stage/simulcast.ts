@@ -13,7 +13,11 @@ const AUDIO_KBPS = { least: 12, most: 128, usual: 64 };
 /** Stages take 720p, judged by the area of the picture. */
 const AREA_MAX = 1280 * 720;
 const SIDE_MAX = 1280;
-const LAYERS_MAX = 3;
+/** So many layers does Chromium send of a picture of such an area; of more it leaves out the best ones, without a word. */
+const LAYERS_MAX: readonly [area: number, layers: number][] = [
+  [960 * 540, 3],
+  [480 * 270, 2],
+];
 
 const layer = (width: number, height: number, maxBitrateKbps: number, maxFramerate: number): Readonly<SimulcastLocalLayerConfiguration> =>
   Object.freeze({ width, height, maxBitrateKbps, maxFramerate });
@@ -76,7 +80,9 @@ function layersOf(size: Size, fit: number, kbps: number | undefined, own: readon
   });
   if (own.length > 0) {
     const sorted = [...own].sort((one, other) => one.width * one.height - other.width * other.height);
-    return sorted.slice(-LAYERS_MAX).map(scaled);
+    const area = (size.width * size.height) / fit ** 2;
+    const [, most] = LAYERS_MAX.find(([least]) => area >= least) ?? [0, 1];
+    return sorted.slice(-most).map(scaled);
   }
   const { DEFAULT_180, DEFAULT_360 } = SimulcastLayerPresets;
   const sent = short / fit;
