@@ -29,6 +29,29 @@ fn fault_of(sdp: &str, direction: Direction) -> OfferError {
 }
 
 #[test]
+fn what_lets_others_into_a_connection_is_never_shown() {
+    let offer = Offer::parse(SUBSCRIBE, Direction::Subscribe).unwrap();
+    let terms = offer.terms();
+    let answer = crate::Answer {
+        sdp: SUBSCRIBE.to_owned(),
+        slots: Vec::new(),
+    };
+    let fragment = SUBSCRIBE.to_owned();
+    let shown = format!(
+        "{offer:?} {answer:?} {:?}",
+        crate::Patched::Restarted { fragment }
+    );
+    for secret in [
+        &terms.credentials.password,
+        &terms.credentials.ufrag,
+        &terms.fingerprint,
+    ] {
+        assert!(SUBSCRIBE.contains(secret.as_str()));
+        assert!(!shown.contains(secret.as_str()), "{shown}");
+    }
+}
+
+#[test]
 fn a_feed_may_have_many_sections_of_a_kind_and_others_may_not() {
     let offer = Offer::parse(&feed(3, 4), Direction::Feed).unwrap();
     assert_eq!(offer.fault(), None);
