@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use model::{ConnectionId, ErrorCode, LiveSession, Now, ParticipantId, StageArn};
+use model::{ConnectionId, ErrorCode, Grant, LiveSession, Now, ParticipantId, StageArn};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -98,6 +98,7 @@ impl Stages {
                     stage.subscribe(knock, &publisher, turn)
                 });
             }
+            Input::Knock { grant } => return self.knock(&grant, now),
             Input::StageOpened { stage, banned } => self.open_stage(stage, banned),
             Input::StageDeleted { stage } => self.delete_stage(&stage, now),
             Input::AllStagesDeleted => self.delete_all_stages(now),
@@ -109,6 +110,20 @@ impl Stages {
             Input::Shutdown => self.shut_down(now),
         }
         Reply::Done
+    }
+
+    /// Whether the holder of the token may come in at all.
+    fn knock(&self, grant: &Grant, now: Now) -> Reply {
+        if self.is_shutting_down {
+            return Reply::Refused(Refusal::ShuttingDown);
+        }
+        let Some(stage) = self.by_arn.get(&grant.stage) else {
+            return Reply::Refused(Refusal::StageNotFound);
+        };
+        match stage.check_grant(grant, now) {
+            Ok(()) => Reply::Done,
+            Err(refusal) => Reply::Refused(refusal),
+        }
     }
 
     /// Lets somebody in who may come in, if the stage has what is asked for.

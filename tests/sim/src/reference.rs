@@ -157,6 +157,12 @@ impl Reference {
                     bans.insert(participant.clone());
                 }
             }
+            Input::Knock { grant } => {
+                return self
+                    .let_in(grant, now)
+                    .err()
+                    .map_or(Answer::Done, Answer::Refused);
+            }
             Input::Join {
                 connection,
                 grant,
