@@ -9,7 +9,7 @@ use sfu::PeerFault;
 use stage::{LeftReason, Roster};
 
 use super::links::Answer;
-use super::message::{FromClient, Me};
+use super::message::{FromClient, Me, Secret};
 use crate::connections::SessionKey;
 use crate::ice::IceServer;
 use crate::mailbox::FeedNews;
@@ -29,7 +29,7 @@ pub(super) enum Input {
         /// The last frame that the client has seen.
         seen: u64,
         /// For a new feed.
-        offer: Option<String>,
+        offer: Option<Secret>,
         /// What the client is told of ICE servers.
         ice: Vec<IceServer>,
     },

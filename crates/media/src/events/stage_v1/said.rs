@@ -5,7 +5,7 @@ use stage::LeftReason;
 
 use super::io::{Effect, End};
 use super::machine::Machine;
-use super::message::{Category, Code, Fault, FromClient, Offer, Pid, Sub, ToClient};
+use super::message::{Category, Code, Fault, FromClient, Offer, Pid, Secret, Sub, ToClient};
 use super::wants::{ENTRIES_MAX, TooMany};
 
 /// Malformed messages after which a client is taken for something else.
@@ -22,7 +22,7 @@ impl Machine {
                     .push_back(Effect::End(End::Offence("joined already")));
             }
             FromClient::Sub(sub) => self.sub(&sub),
-            FromClient::Offer(Offer { sdp }) => self.offered(&sdp),
+            FromClient::Offer(Offer { sdp: Secret(sdp) }) => self.offered(&sdp),
             FromClient::Mute(mute) => {
                 let mute = stage::Mute {
                     audio: mute.audio,

@@ -7,6 +7,7 @@ use axum::extract::ws::WebSocket;
 use model::{Grant, ParticipantId, StageArn};
 use tokio::sync::mpsc;
 
+use super::message::Secret;
 use crate::connections::SessionKey;
 
 /// Every session that lives.
@@ -29,7 +30,7 @@ pub(super) struct Return {
     /// The last frame that it has seen.
     pub(super) seen: u64,
     /// For a new feed.
-    pub(super) offer: Option<String>,
+    pub(super) offer: Option<Secret>,
 }
 
 impl Sessions {

@@ -20,7 +20,7 @@ use stage::{LeftReason, Mute, Refusal, Roster, RosterEntry};
 use super::io::{Effect, Identity, Input};
 use super::links::Answer;
 use super::machine::{DELTA_INTERVAL, Machine, RESUME_WINDOW};
-use super::message::{FromClient, Join, Me, Pid, parse};
+use super::message::{FromClient, Join, Me, Pid, Secret, parse};
 use crate::connections::SessionKey;
 use crate::mailbox::FeedNews;
 
@@ -230,7 +230,7 @@ impl Run {
         self.seq = seen;
         self.handle(Input::Resumed {
             seen,
-            offer: offer.map(str::to_owned),
+            offer: offer.map(|sdp| Secret(sdp.to_owned())),
             ice: Vec::new(),
         })
     }
