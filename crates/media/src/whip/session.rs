@@ -10,7 +10,6 @@ use http::header::{CONTENT_TYPE, ETAG, IF_MATCH};
 use http::{HeaderMap, Request, StatusCode};
 use sfu::{PatchFault, Patched};
 use stage::{CloseCause, Input};
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::{SDP_FRAGMENT, empty_sdp, request};
@@ -18,7 +17,7 @@ use crate::admission::new_etag;
 use crate::connections::{Session, SessionKey};
 use crate::plane::Plane;
 use crate::problem::Problem;
-use crate::worker::{Order, WORKER_PATIENCE};
+use crate::worker::{Awaited, Fragment, Order, Unanswered};
 
 /// How long a DELETE waits until `stage` has taken note; the session is gone either way.
 const NOTED_PATIENCE: Duration = Duration::from_secs(2);
@@ -44,11 +43,12 @@ pub(super) async fn patch(
     // Looked up again: while the body came in, the session may have restarted or ended.
     let (key, session) = find(&plane, &name)?;
     let restart = precondition(&headers, &session.etag)?;
-    let (reply, patched) = oneshot::channel();
+    let (mut patched, reply, claim) = Awaited::new();
     let order = Order::Patch {
         connection: session.connection,
-        fragment,
+        fragment: Fragment(fragment),
         restart: restart == Restart::Allowed,
+        claim,
         reply,
     };
     let worker = plane
@@ -57,9 +57,10 @@ pub(super) async fn patch(
         .ok_or_else(Problem::internal)?;
     worker.try_order(order).map_err(|_| Problem::overloaded())?;
     // The sender goes with a peer that ends meanwhile.
-    let patched = match timeout(WORKER_PATIENCE, patched).await {
-        Ok(patched) => patched.unwrap_or(Err(PatchFault::NotFound))?,
-        Err(_) => return Err(Problem::overloaded()),
+    let patched = match patched.outcome().await {
+        Ok(patched) => patched?,
+        Err(Unanswered::Gone) => return Err(PatchFault::NotFound.into()),
+        Err(Unanswered::GivenUp) => return Err(Problem::overloaded()),
     };
     Ok(match patched {
         // No entity tag here (RFC 9725, section 4.3.2): the ICE session is the same one.

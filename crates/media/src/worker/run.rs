@@ -260,10 +260,11 @@ impl Worker {
             Order::Reoffer {
                 connection,
                 offer,
+                claim,
                 answer,
             } => {
                 // Where the feed is gone, the sender goes too, and its session hears of the end.
-                if !self.peers.contains(&connection) {
+                if !self.peers.contains(&connection) || !claim.take() {
                     return;
                 }
                 self.answers.insert(connection, answer);
@@ -279,12 +280,16 @@ impl Worker {
                 connection,
                 fragment,
                 restart,
+                claim,
                 reply,
             } => {
+                if !claim.take() {
+                    return;
+                }
                 self.patches.entry(connection).or_default().push_back(reply);
                 let input = Input::Patch {
                     connection,
-                    fragment: &fragment,
+                    fragment: &fragment.0,
                     restart,
                 };
                 self.sfu.handle(input, now);
