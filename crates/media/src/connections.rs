@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use auth::bearer;
 use axum::extract::ws::Utf8Bytes;
@@ -20,6 +21,13 @@ use tokio::sync::watch;
 use crate::mailbox::{Mailbox, SocketNews};
 use crate::news::News;
 use crate::placement::Seat;
+use crate::rate::Bucket;
+
+/// Requests about the events and the layer of one subscription that may go on, per second. A player chooses a layer when its
+/// window changes.
+const ASKS_PER_SECOND: f64 = 5.0;
+/// Such requests at once: a window that is being dragged.
+const ASKS_BURST: f64 = 30.0;
 
 /// What is there at the moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -166,10 +174,27 @@ struct State {
     peers: HashMap<ConnectionId, Peer>,
     sessions: HashMap<SessionKey, Session>,
     /// The newest of each subscription, for the streams that tell of it.
-    news: HashMap<SessionKey, watch::Sender<News>>,
+    news: HashMap<SessionKey, Followed>,
     sockets: HashMap<ConnectionId, Ear>,
     /// Subscriptions that feeds make up: each has the socket of its feed.
     links: HashMap<ConnectionId, Arc<Mailbox<SocketNews>>>,
+}
+
+/// A subscription that can be asked about.
+#[derive(Default)]
+struct Followed {
+    news: watch::Sender<News>,
+    /// What may still be asked.
+    asks: Option<Bucket>,
+}
+
+/// Why a request about a subscription is turned down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotAsked {
+    /// The session is gone, or publishes.
+    NoSubscription,
+    /// There were too many just now.
+    TooOften,
 }
 
 /// Why a subscription cannot be followed.
@@ -239,7 +264,7 @@ impl Connections {
                 session: key,
             };
             if session.publisher.is_some() {
-                state.news.insert(key, watch::Sender::default());
+                state.news.insert(key, Followed::default());
             }
             state.sessions.insert(key, session);
             Ok(())
@@ -312,16 +337,28 @@ impl Connections {
                 phase: Phase::Live { session, .. },
                 ..
             }) = state.peers.get(&connection)
-                && let Some(news) = state.news.get(session)
+                && let Some(followed) = state.news.get(session)
             {
-                news.send_modify(|news| news.layers = Some(Arc::new(layers)));
+                followed
+                    .news
+                    .send_modify(|news| news.layers = Some(Arc::new(layers)));
             }
         });
     }
 
+    /// Counts a request about a subscription, unless there are too many.
+    pub(crate) fn news_ask(&self, key: SessionKey, now: Instant) -> Result<(), NotAsked> {
+        self.with(|state| {
+            let followed = state.news.get_mut(&key).ok_or(NotAsked::NoSubscription)?;
+            let fresh = || Bucket::new(ASKS_PER_SECOND, ASKS_BURST, now);
+            let bucket = followed.asks.get_or_insert_with(fresh);
+            bucket.take(now).then_some(()).ok_or(NotAsked::TooOften)
+        })
+    }
+
     /// The newest of a subscription as it is now; `None` where there is no such subscription.
     pub(crate) fn news(&self, key: SessionKey) -> Option<News> {
-        self.with(|state| Some(state.news.get(&key)?.borrow().clone()))
+        self.with(|state| Some(state.news.get(&key)?.news.borrow().clone()))
     }
 
     /// Follows a subscription, unless `streams_max` do so already. The receiver sees the end of the session as the end of its
@@ -332,7 +369,8 @@ impl Connections {
         streams_max: usize,
     ) -> Result<watch::Receiver<News>, NotFollowed> {
         self.with(|state| {
-            let news = state.news.get(&key).ok_or(NotFollowed::NoSubscription)?;
+            let followed = state.news.get(&key);
+            let news = &followed.ok_or(NotFollowed::NoSubscription)?.news;
             if news.receiver_count() >= streams_max {
                 return Err(NotFollowed::TooMany);
             }

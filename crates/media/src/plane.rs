@@ -24,6 +24,7 @@ use crate::problem::Problem;
 use crate::rate::Attempts;
 use crate::settings::{Clock, KeysUnavailable, PublicKeys, Random, Settings};
 use crate::speakers::Speakers;
+use crate::whip::STREAMS_MAX;
 use crate::{StageSender, worker};
 
 /// How long a door waits for `stage`. Longer than a slow disk takes to sync, shorter than clients wait.
@@ -65,6 +66,8 @@ pub(crate) struct Plane {
     public_keys: PublicKeys,
     key_lookups: Semaphore,
     token_skew: Duration,
+    /// Streams of events that may still begin.
+    pub(crate) streams: Arc<Semaphore>,
     ice_servers: Vec<IceServerSettings>,
     attempts: Attempts,
     closing: AtomicBool,
@@ -136,6 +139,7 @@ impl Plane {
             public_keys: settings.public_keys,
             key_lookups: Semaphore::new(KEY_LOOKUPS_MAX),
             token_skew: settings.token_skew,
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             ice_servers: settings.ice_servers,
             attempts: Attempts::default(),
             closing: AtomicBool::new(false),
@@ -167,11 +171,17 @@ impl Plane {
             .collect()
     }
 
-    /// Lets a request try its token: not when the process is going down, and not too often from one address.
-    pub(crate) fn may_try(&self, extensions: &http::Extensions) -> Result<(), Problem> {
+    /// Lets a request in at all: not when the process is going down.
+    pub(crate) fn may_enter(&self) -> Result<(), Problem> {
         if self.closing.load(Ordering::Acquire) {
             return Err(Problem::shutting_down());
         }
+        Ok(())
+    }
+
+    /// Lets a request try its token: not when the process is going down, and not too often from one address.
+    pub(crate) fn may_try(&self, extensions: &http::Extensions) -> Result<(), Problem> {
+        self.may_enter()?;
         let address = extensions
             .get::<ConnectInfo<SocketAddr>>()
             .map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |ConnectInfo(peer)| {

@@ -17,6 +17,8 @@ mod request;
 mod session;
 mod stream;
 
+pub(crate) use stream::STREAMS_MAX;
+
 use std::sync::Arc;
 
 use axum::Router;

@@ -7,14 +7,14 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, ETAG, IF_MATCH};
-use http::{HeaderMap, Request, StatusCode};
+use http::{Extensions, HeaderMap, Request, StatusCode};
 use sfu::{PatchFault, Patched};
 use stage::{CloseCause, Input};
 use tokio::time::timeout;
 
 use super::{SDP_FRAGMENT, empty_sdp, request};
 use crate::admission::new_etag;
-use crate::connections::{Session, SessionKey};
+use crate::connections::{NotAsked, Session, SessionKey};
 use crate::plane::Plane;
 use crate::problem::Problem;
 use crate::worker::{Awaited, Fragment, Order, Unanswered};
@@ -119,6 +119,40 @@ pub(super) async fn own(
     } else {
         Err(Problem::forbidden("the session is another participant's"))
     }
+}
+
+/// The subscription that a request for its events or its layer is about. Such requests are counted by subscription; as an
+/// attempt to use a token count only those whose token has to be verified.
+pub(super) async fn subscription(
+    plane: &Plane,
+    name: &str,
+    parts: (&HeaderMap, &Extensions),
+) -> Result<(SessionKey, Session), Problem> {
+    let (headers, extensions) = parts;
+    plane.may_enter()?;
+    let token = request::bearer(headers)?;
+    let found = find(plane, name).ok();
+    let (key, session) = match found.filter(|(_, session)| session.token.is(token)) {
+        Some(found) => found,
+        None => {
+            plane.may_try(extensions)?;
+            own(plane, name, token).await?
+        }
+    };
+    match plane.connections.news_ask(key, plane.now().mono) {
+        Ok(()) => Ok((key, session)),
+        Err(NotAsked::NoSubscription) => Err(not_a_subscription()),
+        Err(NotAsked::TooOften) => Err(Problem::too_many_choices()),
+    }
+}
+
+/// 404: what is asked for belongs to subscriptions.
+pub(super) fn not_a_subscription() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "NOT_A_SUBSCRIPTION",
+        "the session is not one that receives",
+    )
 }
 
 /// Whether the preconditions of a PATCH let it restart ICE.
