@@ -91,6 +91,21 @@ impl Loss {
         };
     }
 
+    /// The share that the link loses anyway.
+    pub(super) fn own(&self) -> f64 {
+        self.own.unwrap_or(0.0).clamp(0.0, OWN_MAX)
+    }
+
+    /// Whether no probe could show that the link loses that much anyway.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.share() > OWN_MAX
+    }
+
+    /// A probe at a higher rate got through but for the share that is lost anyway.
+    pub(super) fn is_no_worse(&mut self) {
+        self.own = self.share.filter(|share| *share > MUCH);
+    }
+
     /// More has got through.
     pub(super) fn lift(&mut self, bps: f64) {
         self.bound = self.bound.map(|bound| bound.max(bps));
@@ -118,7 +133,7 @@ impl Loss {
         self.share = Some(share);
         if share <= MUCH {
             let rise = if share < LITTLE { RISE } else { RISE_SLOWLY };
-            self.rise(rise, bps);
+            self.rise(rise, bps, flow.ceiling);
             if share < LITTLE {
                 self.trial = None;
                 self.own = None;
@@ -126,17 +141,17 @@ impl Loss {
             return false;
         }
         if self.is_own(share, flow) {
-            self.rise(RISE_SLOWLY, bps);
+            self.rise(RISE_SLOWLY, bps, flow.ceiling);
             return false;
         }
         self.bound = Some(bounded(bps * (1.0 - FALL * share)));
         true
     }
 
-    fn rise(&mut self, factor: f64, bps: f64) {
+    fn rise(&mut self, factor: f64, bps: f64, ceiling: f64) {
         self.bound = self
             .bound
-            .map(|bound| bound * factor)
+            .map(|bound| bound.max((bound * factor).min(ceiling)))
             // From there on it would be a limit that loss has nothing to do with.
             .filter(|bound| *bound <= super::BPS_MAX && *bound < bps * 2.0);
     }

@@ -8,6 +8,7 @@
     reason = "numbers of a simulation are small"
 )]
 
+mod buckets;
 mod closed_loop;
 mod garbage;
 mod link;

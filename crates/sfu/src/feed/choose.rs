@@ -79,12 +79,8 @@ impl Feed {
             .map(|audio| audio.bitrate_bps(now).max(AUDIO_BPS_MIN) + AUDIO_HEADERS_BPS)
             .sum();
         let mut choices = Vec::with_capacity(demands.len());
-        let lowest: u64 = demands
-            .iter()
-            .filter_map(|demand| demand.layers.first())
-            .sum();
         self.try_again(now);
-        let budget = self.budget(lowest.saturating_add(audio_bps), now);
+        let budget = self.budget(&demands, audio_bps, now);
         let next = allocate(budget, audio_bps, &demands, &mut choices);
         // What is sent already is to be known to be carried, too.
         let spent: u64 = demands
@@ -131,25 +127,32 @@ impl Feed {
     }
 
     /// What may be sent, bits per second.
-    fn budget(&self, lowest_bps: u64, now: Instant) -> u64 {
+    fn budget(&self, demands: &[Demand<'_>], audio_bps: u64, now: Instant) -> u64 {
+        let sum = |bps: &dyn Fn(&Demand<'_>) -> Option<u64>| {
+            audio_bps.saturating_add(demands.iter().filter_map(bps).sum())
+        };
+        let lowest = |demand: &Demand<'_>| demand.layers.first().copied();
+        let estimator = &self.wire.estimator;
         if !self.wire.has_estimate() {
             // Of a client that does not tell when packets arrive little is known: it gets what there is until much is lost.
             // Loss does not tell whether less would help, so that the lowest layers stay.
-            let bound = self.wire.estimator.loss_bound_bps();
-            return bound.map_or(u64::MAX, |bound| bound.max(lowest_bps));
+            let bound = estimator.loss_bound_bps();
+            return bound.map_or(u64::MAX, |bound| bound.max(sum(&lowest)));
         }
-        let estimate = self.wire.estimator.bitrate_bps();
         let is_tried = self
             .trial
             .is_some_and(|begun| now.saturating_duration_since(begun) < TRIAL);
         // Nothing is known before something was sent, so the lowest layers are tried; and what arrives, late or not, is not
-        // taken away for an estimate.
+        // taken away for an estimate. What arrives beyond that may be of probes.
         let proven = if is_tried {
-            lowest_bps
+            sum(&lowest)
         } else {
-            self.wire.estimator.delivered_bps().min(lowest_bps)
+            let going = sum(&|demand| lowest(demand).filter(|_| !demand.is_paused));
+            estimator.delivered_bps().min(going)
         };
-        estimate.max(proven)
+        estimator
+            .budget_bps(sum(&|demand| demand.current_bps()))
+            .max(proven)
     }
 
     fn choose_audio(&mut self) {

@@ -362,6 +362,10 @@ impl Wire {
         let Some((probe, left, last)) = self.probing else {
             return;
         };
+        if !self.estimator.wants_more(probe.cluster) {
+            self.probing = None;
+            return;
+        }
         let since = now.saturating_duration_since(last);
         if since < PROBE_STEP {
             return;
