@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use model::ConnectionId;
 
-use super::{CHOICE_INTERVAL, Feed, QUALITY_INTERVAL, Slot};
+use super::{CHOICE_INTERVAL, Feed, QUALITY_INTERVAL, SETTLED_INTERVAL, Slot};
 use crate::allocate::{Choice, Demand, allocate};
 use crate::codec::Kind;
 use crate::io::{Counters, LayerReason, Layers, Quality, Start, VideoWant};
@@ -63,7 +63,6 @@ impl Feed {
         now: Instant,
     ) -> Chosen {
         self.choice_is_wanted = false;
-        self.choice_due = now + CHOICE_INTERVAL;
         let mut chosen = Chosen::default();
         self.choose_audio();
         let candidates = self.candidates(&find);
@@ -100,6 +99,17 @@ impl Feed {
         for candidate in &candidates {
             self.tell(candidate, &mut chosen, now);
         }
+        let has_all = next.is_none()
+            && !choices.contains(&Choice::Paused)
+            && chosen.awaited.is_empty()
+            && candidates.len()
+                == self
+                    .bonds
+                    .iter()
+                    .filter(|bond| bond.video.is_some())
+                    .count()
+            && !self.waits_for_slot();
+        self.settle_at(has_all.then(|| spent.saturating_add(audio_bps)), now);
         if self.quality_due <= now {
             self.quality_due = now + QUALITY_INTERVAL;
             chosen.quality = Some(Quality {
@@ -110,6 +120,33 @@ impl Feed {
             });
         }
         chosen
+    }
+
+    /// Notes what is sent, if that is all, and when to choose again.
+    fn settle_at(&mut self, sent_bps: Option<u64>, now: Instant) {
+        self.settled_bps = sent_bps;
+        if self.is_unsettled() {
+            self.settled_bps = None;
+        }
+        let interval = self
+            .settled_bps
+            .map_or(CHOICE_INTERVAL, |_| SETTLED_INTERVAL);
+        self.choice_due = now + interval;
+    }
+
+    /// Whether a feed that had all it can get has not the bandwidth for it any more.
+    pub(super) fn is_unsettled(&self) -> bool {
+        let Some(sent_bps) = self.settled_bps else {
+            return false;
+        };
+        let estimator = &self.wire.estimator;
+        if self.wire.has_estimate() {
+            estimator.bitrate_bps() < sent_bps
+        } else {
+            estimator
+                .loss_bound_bps()
+                .is_some_and(|bound| bound < sent_bps)
+        }
     }
 
     /// Audio alone does not let an estimate grow to what a video takes, and probes need a stream of video that the client knows and

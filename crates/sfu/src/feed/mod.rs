@@ -48,6 +48,8 @@ use wire::Wire;
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// How often layers are chosen anew without a cause.
 const CHOICE_INTERVAL: Duration = Duration::from_millis(100);
+/// The same for a feed that has all it can get, and bandwidth for it: what else could change that is told.
+const SETTLED_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the client is told how it is served.
 const QUALITY_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -85,6 +87,8 @@ pub(crate) struct Feed {
     datagrams: Meter,
     report_due: Instant,
     choice_due: Instant,
+    /// What everything takes that is sent, bits per second, if there is no more to get and the estimate bears it.
+    settled_bps: Option<u64>,
     quality_due: Instant,
     /// Whether layers are to be chosen before the interval is over.
     choice_is_wanted: bool,
@@ -116,6 +120,7 @@ impl Feed {
             datagrams: Meter::new(DATAGRAM_WINDOW),
             report_due: now + REPORT_INTERVAL,
             choice_due: now,
+            settled_bps: None,
             quality_due: now + QUALITY_INTERVAL,
             choice_is_wanted: false,
             answers: 0,
@@ -318,7 +323,8 @@ impl Feed {
     pub(crate) fn choice_is_due(&self, now: Instant) -> bool {
         #[cfg(test)]
         assert!(!self.panics_next, "injected");
-        self.wire.is_open() && (self.choice_is_wanted || self.choice_due <= now)
+        let is_due = self.choice_is_wanted || self.choice_due <= now;
+        self.wire.is_open() && (is_due || self.is_unsettled())
     }
 }
 
