@@ -14,6 +14,7 @@ mod choose;
 mod feedback;
 mod header;
 mod resent;
+mod sealed;
 mod slot;
 mod stream;
 #[cfg(test)]
@@ -291,10 +292,9 @@ impl Feed {
         counters: &mut Counters,
         now: Instant,
     ) {
-        let sent = packet.is_some_and(|packet| {
-            let slot = self.slots.get_mut(asked.slot);
-            slot.is_some_and(|slot| self.wire.resend(slot, packet, asked.shifts, egress, now))
-        });
+        let slot = self.slots.get_mut(asked.slot);
+        let sent =
+            slot.is_some_and(|slot| self.wire.resend(slot, packet, asked.shifts, egress, now));
         if sent {
             counters.packets_retransmitted += 1;
         } else {
