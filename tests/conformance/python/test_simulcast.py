@@ -17,6 +17,8 @@ LAYERS = [
     {"rid": "f", "scaleResolutionDownBy": 1, "maxBitrate": 900_000},
 ]
 CAMERA = {"width": 1024, "height": 576, "frameRate": 15, "grain": True, "layers": LAYERS}
+# Longest way back to the layer of before, once a restriction has ended.
+RECOVERY_S = 5
 SERVE_KEYS = "AKSIMULCAST:0123456789abcdef:123456789012"
 
 
@@ -179,7 +181,9 @@ def test_layers_follow_a_link_that_narrows_and_widens(own_server, browser, tmp_p
         print(f"{name}: {freezes(since, to)}")
     low = [each["width"] for each in during if each["width"] < WIDTHS["f"]]
     assert len(low) >= len(during) * 0.8, f"the top layer does not fit into 400 kbit/s: {narrow['order']}"
-    assert down < 10 and up < 10
+    assert down < 10
+    # What is promised; pictures are sampled each second.
+    assert up < RECOVERY_S + 1
     # Audio goes on: of what was played while the link was narrow, nearly all had been received.
     played = narrow["samples"] - wide["samples"]
     concealed = narrow["concealed"] - wide["concealed"]
@@ -217,7 +221,7 @@ def test_loss_is_mended_and_a_blackout_survived(server, stage, browser):
         )
     assert video["retransmittedPacketsReceived"] > 0
     assert lossy["framesDecoded"] - clean["framesDecoded"] > 20, "pictures go on in spite of loss"
-    assert light < 10
+    assert light + top < RECOVERY_S + 1
     camera.context.close()
     page.context.close()
 
