@@ -132,12 +132,12 @@ pub(super) async fn subscription(
     plane.may_enter()?;
     let token = request::bearer(headers)?;
     let found = find(plane, name).ok();
-    let (key, session) = match found.filter(|(_, session)| session.token.is(token)) {
-        Some(found) => found,
-        None => {
-            plane.may_try(extensions)?;
-            own(plane, name, token).await?
-        }
+    let opened = found.filter(|(_, session)| session.token.is(token));
+    let (key, session) = if let Some(opened) = opened {
+        opened
+    } else {
+        plane.may_try(extensions)?;
+        own(plane, name, token).await?
     };
     match plane.connections.news_ask(key, plane.now().mono) {
         Ok(()) => Ok((key, session)),

@@ -2,7 +2,7 @@
 
 use auth::token::TokenKey;
 use model::{ParticipantId, StageArn};
-use stage::LeftReason;
+use stage::{CloseCause, LeftReason};
 use tokio::sync::mpsc;
 
 use super::*;
