@@ -20,8 +20,10 @@ const AUDIO_BPS_MIN: u64 = 32_000;
 const HEADERS_SHARE: u64 = 20;
 /// How long what the lowest layers take is sent before the estimate is believed to be less.
 const TRIAL: Duration = Duration::from_secs(3);
-/// How long after a trial the next one may begin, for videos that are paused where nothing can be probed.
+/// How long after a trial the next one may begin, for videos that are paused where nothing can be probed: each that has failed
+/// doubles it, so many times, because each costs a link that is too narrow three seconds of loss and delay.
 const TRIAL_INTERVAL: Duration = Duration::from_secs(10);
+const TRIAL_DOUBLINGS_MAX: u32 = 5;
 /// A bitrate that has moved by less than a quarter is not news, and by more it is at most this often.
 const NEWS_SHARE: u64 = 4;
 const NEWS_INTERVAL: Duration = Duration::from_secs(5);
@@ -151,15 +153,20 @@ impl Feed {
 
     /// Audio alone does not let an estimate grow to what a video takes, and probes need a stream of video that the client knows and
     /// gets retransmissions for: without these, a paused video would stay so for ever.
-    fn try_again(&mut self, now: Instant) {
-        let is_due = self
-            .trial
-            .is_some_and(|begun| now.saturating_duration_since(begun) >= TRIAL_INTERVAL);
-        if is_due
-            && self.slots.iter().any(|slot| slot.is_paused)
-            && !self.slots.iter().any(Slot::can_pad)
-        {
+    pub(super) fn try_again(&mut self, now: Instant) {
+        let Some(begun) = self.trial else { return };
+        let since = now.saturating_duration_since(begun);
+        if !self.slots.iter().any(|slot| slot.is_paused) {
+            // What has gone well for so long has not failed.
+            if since >= TRIAL_INTERVAL {
+                self.trials_failed = 0;
+            }
+            return;
+        }
+        let doublings = self.trials_failed.min(TRIAL_DOUBLINGS_MAX);
+        if since >= TRIAL_INTERVAL * (1 << doublings) && !self.slots.iter().any(Slot::can_pad) {
             self.trial = Some(now);
+            self.trials_failed = self.trials_failed.saturating_add(1);
         }
     }
 

@@ -84,6 +84,8 @@ pub(crate) struct Feed {
     told: Vec<(ConnectionId, Layers, Instant)>,
     /// Since when the lowest layers are tried whatever the estimate is.
     trial: Option<Instant>,
+    /// Trials in a row after which a video was paused again.
+    trials_failed: u32,
     /// Counts what the client sends beside ICE.
     datagrams: Meter,
     report_due: Instant,
@@ -118,6 +120,7 @@ impl Feed {
             told_need: None,
             told: Vec::new(),
             trial: None,
+            trials_failed: 0,
             datagrams: Meter::new(DATAGRAM_WINDOW),
             report_due: now + REPORT_INTERVAL,
             choice_due: now,

@@ -593,6 +593,32 @@ fn a_slot_that_was_given_up_is_empty_for_a_while_but_for_who_had_it() {
 }
 
 #[test]
+fn what_cannot_be_probed_is_tried_less_and_less_often() {
+    let mut world = World::plain();
+    let begun = world.now;
+    let seconds = |world: &mut World, until: u64| {
+        let mut tried = Vec::new();
+        while world.now < begun + Duration::from_secs(until) {
+            world.now += Duration::from_secs(1);
+            let before = world.feed.trial;
+            world.feed.try_again(world.now);
+            if world.feed.trial != before {
+                tried.push((world.now - begun).as_secs());
+            }
+        }
+        tried
+    };
+    world.feed.slots[VIDEO].is_paused = true;
+    let tried = seconds(&mut world, 1_300);
+    assert_eq!(tried, [10, 30, 70, 150, 310, 630, 950, 1_270]);
+    // One that has gone well makes it begin anew.
+    world.feed.slots[VIDEO].is_paused = false;
+    assert!(seconds(&mut world, 1_310).is_empty());
+    world.feed.slots[VIDEO].is_paused = true;
+    assert_eq!(seconds(&mut world, 1_350), [1_311, 1_331]);
+}
+
+#[test]
 fn slots_are_of_the_kinds_of_the_sections() {
     let world = World::new();
     assert_eq!(world.feed.slots[AUDIO].kind, Kind::Audio);
