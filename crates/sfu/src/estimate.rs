@@ -57,8 +57,16 @@ const SILENT_STEP_US: i64 = 500_000;
 const IDLE_US: i64 = 1_500_000;
 /// Latest time, in microseconds since the beginning: so late that it never comes, and times can be added without overflow.
 const US_MAX: i64 = i64::MAX / 4;
-/// Growth of the estimate by receiver reports alone, in a second.
+/// Growth of the estimate by receiver reports alone, in a second: after little loss, and after some. A report speaks for this
+/// long at most, in microseconds (RFC 3550 section 6.2: five seconds between two), and those that follow sooner are one.
 const GROWTH_BY_REPORTS: f64 = 1.08;
+const GROWTH_BY_REPORTS_SLOW: f64 = 1.02;
+const REPORT_US_MAX: i64 = 5_000_000;
+const REPORT_US_MIN: i64 = 100_000;
+/// A round trip that is longer than the shortest by this, and by as much as that takes, in microseconds, is taken for a queue.
+const QUEUE_US: f64 = 50_000.0;
+/// By how much the shortest round trip grows with each report, so that a way that has got longer is believed in the end.
+const SHORTEST_GROWTH: f64 = 1.02;
 /// Weight of the newest round trip (RFC 6298 section 2).
 const ROUND_TRIP_WEIGHT: f64 = 0.125;
 /// How much more than the estimate is kept while no queue grows, in percent of it: an encoder's bitrate moves by about as much.
@@ -67,6 +75,16 @@ const KEPT_PERCENT: u64 = 130;
 const CALM_US: i64 = 3_000_000;
 /// What is taken for the round trip before it is known, in microseconds.
 const ROUND_TRIP_US: i64 = 100_000;
+
+/// A receiver report.
+#[derive(Clone, Copy, Debug)]
+struct Reported {
+    at_us: i64,
+    /// For how long it speaks.
+    since_us: i64,
+    /// The greatest share that is lost of any stream.
+    share: f64,
+}
 
 /// Estimates one link.
 #[derive(Debug)]
@@ -97,8 +115,10 @@ pub(crate) struct Estimator {
     waiting_us: Option<i64>,
     /// When something was sent last.
     sent_us: i64,
-    /// When the last receiver report came.
-    reported_us: Option<i64>,
+    /// The last receiver report that counted.
+    reported: Option<Reported>,
+    /// The shortest round trip that receiver reports have told, microseconds.
+    shortest_us: Option<f64>,
     /// Whether feedback for single packets has come.
     has_feedback: bool,
 }
@@ -126,7 +146,8 @@ impl Estimator {
             wanted: 0.0,
             waiting_us: None,
             sent_us: 0,
-            reported_us: None,
+            reported: None,
+            shortest_us: None,
             has_feedback: false,
         }
     }
@@ -207,38 +228,65 @@ impl Estimator {
         if let Some(round_trip) = round_trip {
             self.note_round_trip(i64::try_from(round_trip.as_micros()).unwrap_or(i64::MAX));
         }
-        let since = now_us - self.reported_us.unwrap_or(now_us);
-        self.reported_us = Some(now_us);
+        let share = f64::from(fraction_lost) / 256.0;
+        let since_us = match self.reported {
+            None => 0,
+            // One datagram reports on each stream; the worst of them counts.
+            Some(last) if last.at_us == now_us && share > last.share => last.since_us,
+            Some(last) if now_us - last.at_us < REPORT_US_MIN => return,
+            Some(last) => now_us - last.at_us,
+        };
+        self.reported = Some(Reported {
+            at_us: now_us,
+            since_us,
+            share,
+        });
         if self.has_feedback {
             return;
         }
         self.waiting_us = None;
-        let share = f64::from(fraction_lost) / 256.0;
+        let is_queue = self.is_queue(round_trip);
         let bps = self.bps();
         let flow = Flow {
             offered: self.offered.bps(),
             acknowledged: None,
             peak: None,
-            ceiling: f64::INFINITY,
+            // It rises by time alone, however many reports come.
+            ceiling: bps,
         };
-        // A flood of reports is one report.
-        if since > 0 && since < 100_000 {
-            return;
-        }
         // The first loss is a part of what was sent, however far the estimate has come; from there on the bound falls, because
         // what is sent again would hold it up.
         let sent = match self.loss.bound() {
             Some(_) => bps,
             None => bps.max(flow.offered.unwrap_or(0.0)),
         };
-        let is_lowered = self.loss.observe(share, sent, flow);
-        if !is_lowered && !self.loss.is_much() {
+        let weight = Loss::weight(since_us);
+        let is_lowered = self.loss.observe(share, weight, sent, flow);
+        if !is_lowered && !is_queue && !self.loss.is_much() {
+            let growth = if Loss::is_little(share) {
+                GROWTH_BY_REPORTS
+            } else {
+                GROWTH_BY_REPORTS_SLOW
+            };
             let proven = flow.offered.unwrap_or(0.0) * 1.5;
-            let grown = bps * GROWTH_BY_REPORTS.powf(float_us(since.min(2_000_000)));
+            let grown = bps * growth.powf(float_us(since_us.min(REPORT_US_MAX)));
             let grown = grown.min(proven.max(self.wanted)).max(bps);
             self.rate.set(grown, now_us);
             self.loss.lift(grown);
         }
+    }
+
+    /// Whether the round trip of a report tells of a queue on the way.
+    fn is_queue(&mut self, round_trip: Option<Duration>) -> bool {
+        let Some(sample) = round_trip.and_then(|at| i64::try_from(at.as_micros()).ok()) else {
+            return false;
+        };
+        let sample = float_i64(sample.min(10_000_000));
+        let shortest = self
+            .shortest_us
+            .map_or(sample, |shortest| sample.min(shortest * SHORTEST_GROWTH));
+        self.shortest_us = Some(shortest);
+        sample > shortest + shortest.max(QUEUE_US)
     }
 
     /// Takes the receiver's own estimate, bits per second.
@@ -422,7 +470,7 @@ impl Estimator {
 
     fn silent_from(&self) -> Option<i64> {
         // Of a peer that never reported anything, nothing is to be concluded.
-        let is_reporting = self.has_feedback || self.reported_us.is_some();
+        let is_reporting = self.has_feedback || self.reported.is_some();
         let waiting = self.waiting_us.filter(|_| is_reporting)?;
         Some(waiting.saturating_add(self.silent_limit()))
     }

@@ -123,13 +123,24 @@ impl Loss {
         self.lost = 0;
         self.total = 0;
         self.since_us = Some(now_us);
-        self.observe(share, bps, flow)
+        self.observe(share, WEIGHT, bps, flow)
+    }
+
+    /// The weight of an observation that took that long, in microseconds.
+    pub(super) fn weight(since_us: i64) -> f64 {
+        let observations = super::float_i64(since_us) / super::float_i64(OBSERVE_US);
+        1.0 - (1.0 - WEIGHT).powf(observations.max(1.0))
+    }
+
+    /// Whether a share is so little that more may be sent.
+    pub(super) fn is_little(share: f64) -> bool {
+        share < LITTLE
     }
 
     /// Takes an observed share. `bps` is the present estimate. Says whether the bound was lowered.
-    pub(super) fn observe(&mut self, share: f64, bps: f64, flow: Flow) -> bool {
+    pub(super) fn observe(&mut self, share: f64, weight: f64, bps: f64, flow: Flow) -> bool {
         let before = self.share.unwrap_or(share);
-        let share = before + WEIGHT * (share - before);
+        let share = before + weight * (share - before);
         self.share = Some(share);
         if share <= MUCH {
             let rise = if share < LITTLE { RISE } else { RISE_SLOWLY };

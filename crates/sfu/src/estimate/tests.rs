@@ -12,4 +12,5 @@ mod buckets;
 mod closed_loop;
 mod garbage;
 mod link;
+mod reports;
 mod viewer;
