@@ -370,7 +370,8 @@ impl Estimator {
         estimate.max(kept.min(estimate.saturating_mul(KEPT_PERCENT) / 100))
     }
 
-    /// What has arrived of late, and what the link loses however little is sent, bits per second, however late it was; 0 before the first measurement.
+    /// What has arrived of late, however long it took, and what the link loses however little is sent, bits per second; 0 before
+    /// the first measurement.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
