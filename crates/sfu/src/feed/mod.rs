@@ -148,6 +148,8 @@ impl Feed {
                 .any(|payload| payload.feedback.contains(&crate::codec::TRANSPORT_CC))
         });
         self.wire.agree(ids(&agreed), has_transport_feedback);
+        // No more, as a pool seldom grows.
+        self.slots.reserve_exact(agreed.len());
         for (section, payloads) in agreed {
             self.slots.push(Slot::new(
                 &section.mid,
