@@ -23,7 +23,7 @@ use super::Report;
 use super::place::Place;
 use super::stun::{self, Credentials};
 use crate::clock;
-use crate::config::Config;
+use crate::config::Signer;
 use crate::http_client::ServerUrl;
 
 /// By how much the clocks may differ before somebody should look, and before no signature is good any more.
@@ -31,7 +31,7 @@ const SKEW_WARNED: SignedDuration = SignedDuration::from_secs(10);
 const SKEW_MAX: SignedDuration = SignedDuration::from_mins(5);
 
 /// Asks the server for all that a client needs, and checks what it offers.
-pub(super) async fn examine(server: &ServerUrl, config: &Config, report: &mut Report) {
+pub(super) async fn examine(server: &ServerUrl, signer: &Signer, report: &mut Report) {
     let alive = Request::get("/readyz").body(Body::empty());
     let ready = match alive {
         Ok(request) => send(server, request).await,
@@ -52,7 +52,7 @@ pub(super) async fn examine(server: &ServerUrl, config: &Config, report: &mut Re
             return report.fail("server", detail, remedy);
         }
     }
-    let api = match Api::of(server, config) {
+    let api = match Api::of(server, signer) {
         Ok(api) => api,
         Err(error) => {
             let remedy = "name a key by --access-key, DOWNSTAGE_ACCESS_KEYS or --config";

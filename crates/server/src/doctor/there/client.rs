@@ -12,7 +12,7 @@ use model::Region;
 use serde_json::Value;
 
 use crate::clock;
-use crate::config::Config;
+use crate::config::Signer;
 use crate::http_client::ServerUrl;
 
 /// How long one request may take.
@@ -27,12 +27,12 @@ pub(super) struct Api<'a> {
 }
 
 impl<'a> Api<'a> {
-    pub(super) fn of(server: &'a ServerUrl, config: &'a Config) -> anyhow::Result<Self> {
-        let (key, access) = config
+    pub(super) fn of(server: &'a ServerUrl, signer: &'a Signer) -> anyhow::Result<Self> {
+        let (key, access) = signer
             .access_keys
             .first_key_value()
             .context("there is no access key")?;
-        let region = match config.regions.first() {
+        let region = match signer.regions.first() {
             Some(region) => region.clone(),
             None => Region::parse("us-east-1")?,
         };
