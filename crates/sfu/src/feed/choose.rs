@@ -102,7 +102,10 @@ impl Feed {
             self.tell(candidate, &mut chosen, now);
         }
         let has_all = next.is_none()
-            && !choices.contains(&Choice::Paused)
+            && candidates.iter().zip(&choices).all(|(candidate, choice)| {
+                // Of a publisher that sends nothing it is told when that begins.
+                candidate.allowed.is_empty() || *choice != Choice::Paused
+            })
             && chosen.awaited.is_empty()
             && candidates.len()
                 == self
