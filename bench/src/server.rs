@@ -1,13 +1,18 @@
 //! The server under measurement: a process of its own on a core of its own.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use crate::process::Process;
 
 /// Where media flows when only this server is measured.
 pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// What is read of the server's metrics, at most.
+const METRICS_BYTES_MAX: u64 = 1 << 20;
 
 /// A running server.
 pub(crate) struct Server {
@@ -37,6 +42,36 @@ impl Server {
             process,
             _folder: folder,
             http,
+        })
+    }
+
+    /// The counters of what media has dropped since the start, those that are not zero, by their reasons.
+    pub(crate) fn drops(&self) -> Option<String> {
+        let address = self.http.strip_prefix("http://")?;
+        let mut stream = TcpStream::connect(address).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+        let request = format!("GET /metrics HTTP/1.0\r\nhost: {address}\r\n\r\n");
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut text = String::new();
+        stream
+            .take(METRICS_BYTES_MAX)
+            .read_to_string(&mut text)
+            .ok()?;
+        let reasons: Vec<String> = text
+            .lines()
+            .filter_map(|line| {
+                let (_, rest) = line
+                    .split_once("media_drops_total{reason=\"")
+                    .or_else(|| line.split_once("media_drops{reason=\""))?;
+                let (reason, count) = rest.split_once("\"}")?;
+                let count = count.trim();
+                (count != "0").then(|| format!("{reason} {count}"))
+            })
+            .collect();
+        Some(if reasons.is_empty() {
+            "0".to_owned()
+        } else {
+            reasons.join(", ")
         })
     }
 

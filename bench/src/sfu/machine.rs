@@ -16,12 +16,17 @@ pub(super) fn settings(options: &Sfu) -> String {
     format!(
         "{processor}, {cores} cores, Linux {}, server on core {}, {} s of warm-up, {} s counted, {} round(s). \
          Publisher by WHIP: 30 pictures a second of 9 packets of 1,160 bytes (2.5 Mbit/s) unless the scenario says otherwise. Viewers \
-         decrypt, and answer with NACK, receiver reports and, where it is agreed, transport feedback.",
+         decrypt, and answer with NACK, receiver reports and, where it is agreed, transport feedback. They receive {}.",
         kernel.trim(),
         options.core,
         options.warm_up,
         options.seconds,
         options.rounds,
+        if options.no_gro {
+            "datagrams one by one"
+        } else {
+            "by UDP GRO, so that what a server sends by GSO crosses loopback in one piece"
+        },
     )
 }
 

@@ -58,6 +58,9 @@ pub(crate) struct Sfu {
     /// The core for the server.
     #[arg(long, default_value_t = 0)]
     core: u32,
+    /// Viewers of all servers receive datagrams one by one and not several at once (UDP GRO).
+    #[arg(long)]
+    no_gro: bool,
     /// Folder of the other servers, as `scripts/setup.sh peers` fills it.
     #[arg(long, env = "BENCH_PEERS", default_value = "target/bench-peers")]
     peers: PathBuf,
@@ -149,7 +152,12 @@ fn measure(options: &Sfu, binary: &Path, kind: Kind, case: &Case) -> anyhow::Res
     let address = kind.address();
     if kind == Kind::Floor {
         let (flow, source) = (options.flow(), case.source());
-        return floor::measure(&flow, options.core, address, case.viewers, &source);
+        let receivers = floor::Receivers {
+            count: case.viewers,
+            address,
+            gro: !options.no_gro,
+        };
+        return floor::measure(&flow, options.core, &receivers, &source);
     }
     let running = kind
         .start(options, binary, address, case)
@@ -188,6 +196,7 @@ fn drive(
 ) -> anyhow::Result<Outcome> {
     let mut load = case.load(running.target.clone(), options.flow(), running.media_first);
     load.bind = Some(address);
+    load.gro = !options.no_gro;
     let mut accounts = Vec::with_capacity(4);
     let report = load::run(&load, &Stop::default(), &mut |phase| {
         accounts.push((phase, Account::read(running)));
@@ -233,6 +242,8 @@ fn drive(
         viewers: report.connections,
         connected: report.connected,
         srtp: report.srtp_profile,
+        socket_drops: report.socket_drops,
+        server_drops: running.drops(),
     })
 }
 

@@ -35,6 +35,10 @@ pub(super) struct Outcome {
     pub(super) viewers: usize,
     /// Connections that stood at the end.
     pub(super) connected: usize,
+    /// Datagrams that the kernel dropped at the viewers' sockets.
+    pub(super) socket_drops: Option<u64>,
+    /// What the server says that it has dropped, by its reasons, where it tells.
+    pub(super) server_drops: Option<String>,
     /// The SRTP profile of the first connection.
     pub(super) srtp: Option<String>,
 }

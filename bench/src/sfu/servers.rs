@@ -49,6 +49,16 @@ impl Running {
     }
 }
 
+impl Running {
+    /// What the server says that media has dropped since its start, if it tells.
+    pub(super) fn drops(&self) -> Option<String> {
+        match &self.program {
+            Program::Downstage(server) => server.drops(),
+            Program::Other { .. } => None,
+        }
+    }
+}
+
 impl Kind {
     pub(super) fn name(self) -> &'static str {
         match self {

@@ -145,13 +145,17 @@ fn unit(case: &Case) -> &'static str {
 fn is_about_repair(case: &Case) -> bool {
     matches!(
         case.scenario,
-        Scenario::Meeting | Scenario::Simulcast | Scenario::Loss | Scenario::Storm
+        Scenario::Meeting
+            | Scenario::Voices
+            | Scenario::Simulcast
+            | Scenario::Loss
+            | Scenario::Storm
     )
 }
 
 fn extra_head(case: &Case) -> &'static str {
     if is_about_repair(case) {
-        " lost | NACKs | by retransmission | freezes | layer switches | first key frame p99 |"
+        " lost | dropped at viewers' sockets | by the server | NACKs | by retransmission | freezes | layer switches | first key frame p99 |"
     } else {
         ""
     }
@@ -159,7 +163,7 @@ fn extra_head(case: &Case) -> &'static str {
 
 fn extra_rule(case: &Case) -> &'static str {
     if is_about_repair(case) {
-        "---|---|---|---|---|---|"
+        "---|---|---|---|---|---|---|---|"
     } else {
         ""
     }
@@ -173,8 +177,12 @@ fn extra(case: &Case, outcome: &Outcome) -> String {
         .first_key_frame_p99_ms
         .map_or_else(none, |time| format!("{time:.0} ms"));
     format!(
-        " {} | {} | {} | {} | {} | {first} |",
+        " {} | {} | {} | {} | {} | {} | {} | {first} |",
         outcome.lost,
+        outcome
+            .socket_drops
+            .map_or_else(none, |drops| drops.to_string()),
+        outcome.server_drops.as_deref().unwrap_or("-"),
         outcome.nacks,
         outcome.retransmissions,
         outcome.freezes,

@@ -162,7 +162,7 @@ impl Api {
                     let pause = std::time::Duration::from_millis(50) * (again + 1);
                     tokio::time::sleep(pause).await;
                 }
-                status => return Err(fault(format!("{status}: {text}"))),
+                status => return Err(fault(http::refusal(status, &text))),
             }
         }
         Err(fault("refused for its rate again and again".to_owned()))

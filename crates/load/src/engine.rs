@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token, Waker};
-use str0m::config::DtlsCert;
 
 use crate::clock::{self, Wall};
 use crate::http::Session;
 use crate::options::{Options, Stop};
-use crate::peer::{Buffers, Peer, Role};
+use crate::peer::{Buffers, Crypto, Peer, Role};
 use crate::publisher::Publisher;
 use crate::shim::Shim;
 use crate::signalling::{Ask, Door, Signalling, Told};
@@ -31,7 +30,7 @@ pub(crate) enum Part {
 
 /// A connection of either kind.
 pub(crate) struct Member {
-    peer: Option<Peer>,
+    pub(crate) peer: Option<Peer>,
     pub(crate) part: Part,
 }
 
@@ -44,7 +43,7 @@ pub(crate) struct Engine<'a> {
     buffers: Buffers,
     wall: Wall,
     bound_to: IpAddr,
-    certificate: Option<DtlsCert>,
+    crypto: Crypto,
     pub(crate) signalling: Signalling,
     pub(crate) members: Vec<Member>,
     /// When each wants to be woken; apart from them, because they are looked at often.
@@ -70,8 +69,6 @@ impl<'a> Engine<'a> {
         bound_to: IpAddr,
         signalling: Signalling,
     ) -> Self {
-        // One certificate for all: what it proves differs by connection anyway, and making them is no part of a load.
-        let provider = str0m::crypto::from_feature_flags();
         Self {
             options,
             stop,
@@ -80,7 +77,7 @@ impl<'a> Engine<'a> {
             buffers: Buffers::new(),
             wall: Wall::start(),
             bound_to,
-            certificate: provider.dtls_provider.generate_certificate(),
+            crypto: Crypto::new(),
             signalling,
             members: Vec::new(),
             due: Vec::new(),
@@ -129,7 +126,7 @@ impl<'a> Engine<'a> {
         let (bound_to, gro) = (self.bound_to, self.options.gro);
         self.members.push(Member { peer: None, part });
         self.due.push(None);
-        let made = Peer::offer(role, bound_to, gro, self.certificate.as_ref(), now);
+        let made = Peer::offer(role, bound_to, gro, &self.crypto, now);
         let outcome = made.and_then(|(peer, sdp)| {
             if let Some(member) = self.members.get_mut(number) {
                 member.peer = Some(peer);
@@ -302,7 +299,10 @@ impl<'a> Engine<'a> {
             }
             Part::Viewer(connection) => {
                 connection.release(peer, &self.wall, now);
-                peer.timeout(now, &mut |event| connection.event(event, now));
+                if peer.due <= now {
+                    peer.timeout(now, &mut |event| connection.event(&event, now));
+                }
+                peer.answer(now);
             }
         }
         *due = member.due();
@@ -331,6 +331,7 @@ impl<'a> Engine<'a> {
         if has_more {
             self.ready.push(number);
         }
+        peer.answer(clock::now());
         *due = member.due();
     }
 }
@@ -350,7 +351,8 @@ impl Member {
             Part::Viewer(connection) => connection.shim.as_ref().and_then(Shim::due),
             Part::Publisher(_) => None,
         };
-        Some(shim.map_or(peer.due, |shim| shim.min(peer.due)))
+        let due = peer.due();
+        Some(shim.map_or(due, |shim| shim.min(due)))
     }
 
     /// Whether it is connected.

@@ -87,8 +87,7 @@ pub(crate) async fn offer(
             .filter(|resource| may_follow(&url, resource));
         let sdp = text(response).await?;
         if !is_made {
-            let refusal: String = sdp.chars().take(REFUSAL_CHARS_MAX).collect();
-            return Err(format!("{status}: {refusal}"));
+            return Err(refusal(status, &sdp));
         }
         return Ok(Session {
             sdp,
@@ -163,6 +162,12 @@ fn authorized(request: RequestBuilder, bearer: Option<&Bearer>) -> RequestBuilde
         Some(Bearer(token)) => request.bearer_auth(token),
         None => request,
     }
+}
+
+/// A refusal in words, with the beginning of what was said.
+pub(crate) fn refusal(status: StatusCode, text: &str) -> Fault {
+    let text: String = text.chars().take(REFUSAL_CHARS_MAX).collect();
+    format!("{status}: {text}")
 }
 
 /// The body, up to a bound.

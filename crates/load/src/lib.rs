@@ -11,8 +11,10 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
 
+mod agreed;
 mod clock;
 mod control;
+mod drops;
 mod engine;
 mod histogram;
 mod http;
@@ -21,8 +23,10 @@ mod options;
 mod peer;
 mod pictures;
 mod publisher;
+mod receive;
 mod report;
 mod results;
+mod rtp;
 mod shim;
 mod signalling;
 mod source;

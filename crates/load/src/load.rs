@@ -5,17 +5,18 @@ use std::time::{Duration, Instant};
 
 use crate::Phase;
 use crate::clock;
+use crate::drops;
 use crate::engine::{self, Engine, Member, Part};
 use crate::options::{LoadError, Options, Stop, Target};
-use crate::peer::{self, STATS_INTERVAL};
+use crate::peer;
 use crate::report::{Counts, Report, Sent};
 use crate::results;
 use crate::signalling::{self, Door, Doors, Signalling};
 
 /// How long publishers, and then each viewer, may take to connect.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// What is under way at the end of counting is waited for this long: retransmissions, and the last counts of feedback.
-const SETTLING: Duration = STATS_INTERVAL.saturating_mul(2);
+/// Retransmissions that are under way at the end of counting are waited for this long.
+const SETTLING: Duration = Duration::from_millis(500);
 
 /// See [`crate::run`].
 pub(crate) fn run(
@@ -157,8 +158,9 @@ impl Load<'_, '_> {
         (self.observe)(Phase::Measuring);
         members(self.engine, &mut |member| match &mut member.part {
             Part::Publisher(publisher) => publisher.sent = Sent::default(),
-            Part::Viewer(connection) => connection.reset(),
+            Part::Viewer(connection) => connection.reset(member.peer.as_ref()),
         });
+        let socket_drops = drops::sum(results::ports(&self.engine.members));
         let begun = clock::now();
         self.count(begun);
         let ended = clock::now();
@@ -174,14 +176,19 @@ impl Load<'_, '_> {
                 counted.push(connection.counts);
             }
         });
+        let dropped = drops::sum(results::ports(&self.engine.members));
         self.engine.run(ended + SETTLING, |_| false);
-        results::report(
+        let mut report = results::report(
             self.options,
             &self.engine.members,
             &counted,
             connected,
             ended - begun,
-        )
+        );
+        report.socket_drops = dropped
+            .zip(socket_drops)
+            .map(|(after, before)| after.saturating_sub(before));
+        report
     }
 
     /// Counts until the end, while a storm comes if one was ordered.

@@ -6,16 +6,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+mod check;
+#[cfg(test)]
+mod tests;
+
+pub use check::OptionsError;
+
 /// Publishers of one load, at most.
 pub const PUBLISHERS_MAX: usize = 64;
 /// Viewers of one load, at most, those of a storm included.
 pub const VIEWERS_MAX: usize = 2_000;
 /// Connections of one load, at most: a viewer by WHEP has one for each publisher.
 pub const CONNECTIONS_MAX: usize = 8_000;
-/// Longest delay on the way to a viewer.
-const DELAY_MAX: Duration = Duration::from_secs(5);
-/// Sections of an offer for slots, at most.
-const FEED_SECTIONS_MAX: usize = 32;
 /// Longest load.
 pub const DURATION_MAX: Duration = Duration::from_hours(1);
 /// Simulcast layers of a publisher, at most.
@@ -280,7 +282,7 @@ impl Options {
             impairment: Impairment::default(),
             viewer_bearers: Vec::new(),
             bind: None,
-            gro: false,
+            gro: true,
         }
     }
 
@@ -289,110 +291,6 @@ impl Options {
         self.viewers
             .saturating_add(self.storm.map_or(0, |storm| storm.viewers))
     }
-
-    /// Whether all is within its bounds.
-    pub fn check(&self) -> Result<(), OptionsError> {
-        count("publishers", self.publishers, 1, PUBLISHERS_MAX)?;
-        count("viewers", self.viewers_in_all(), 0, VIEWERS_MAX)?;
-        count(
-            "viewers times publishers",
-            self.viewers_in_all().saturating_mul(self.publishers),
-            0,
-            CONNECTIONS_MAX,
-        )?;
-        count("joins at once", self.joins.at_once, 1, 256)?;
-        self.source.check()?;
-        self.impairment.check()?;
-        let storm = self.storm.map_or(Duration::ZERO, |storm| storm.within);
-        for time in [self.warm_up.saturating_add(self.duration), storm] {
-            at_most("seconds", time, DURATION_MAX, 1_000)?;
-        }
-        match &self.target {
-            Target::Stage { watching, .. } => {
-                let media = self.source.media();
-                let slots = match watching {
-                    Watching::Whep => PUBLISHERS_MAX,
-                    Watching::StageV1 => FEED_SECTIONS_MAX / media,
-                };
-                count("publishers by stage.v1", self.publishers, 1, slots)
-            }
-            Target::Doors { whip, .. } if whip.is_empty() => Err(OptionsError::Empty("WHIP URLs")),
-            Target::Doors { whep, .. } if whep.is_empty() && self.viewers_in_all() > 0 => {
-                Err(OptionsError::Empty("WHEP URLs"))
-            }
-            Target::Doors { .. } => Ok(()),
-        }
-    }
-}
-
-impl Source {
-    /// Of how many media it is, at least one.
-    fn media(&self) -> usize {
-        (usize::from(self.audio) + usize::from(!self.layers.is_empty())).max(1)
-    }
-
-    fn check(&self) -> Result<(), OptionsError> {
-        count("layers", self.layers.len(), 0, LAYERS_MAX)?;
-        count("payload bytes", self.payload_bytes, 100, 1_200)?;
-        let frames = usize::try_from(self.frames_per_second).unwrap_or(usize::MAX);
-        count("frames per second", frames, 1, 120)?;
-        for layer in &self.layers {
-            let kbps = usize::try_from(layer.bitrate_bps / 1_000).unwrap_or(usize::MAX);
-            count("kbit/s of a layer", kbps, 10, 50_000)?;
-            count("width", layer.width.into(), 16, 8_192)?;
-            count("height", layer.height.into(), 16, 8_192)?;
-        }
-        if self.layers.is_empty() && !self.audio {
-            return Err(OptionsError::Empty("video layers or audio"));
-        }
-        Ok(())
-    }
-}
-
-impl Impairment {
-    fn check(&self) -> Result<(), OptionsError> {
-        for percent in [self.loss_percent, self.reorder_percent] {
-            if !(0.0..=100.0).contains(&percent) {
-                return Err(OptionsError::OutOfBounds {
-                    member: "percent",
-                    min: 0,
-                    max: 100,
-                });
-            }
-        }
-        for time in [self.delay, self.jitter, self.reorder_delay] {
-            at_most("milliseconds of delay", time, DELAY_MAX, 1)?;
-        }
-        Ok(())
-    }
-}
-
-fn count(member: &'static str, value: usize, min: usize, max: usize) -> Result<(), OptionsError> {
-    if (min..=max).contains(&value) {
-        return Ok(());
-    }
-    Err(OptionsError::OutOfBounds {
-        member,
-        min: min as u64,
-        max: max as u64,
-    })
-}
-
-/// In units of so many milliseconds.
-fn at_most(
-    member: &'static str,
-    time: Duration,
-    max: Duration,
-    unit: u128,
-) -> Result<(), OptionsError> {
-    if time <= max {
-        return Ok(());
-    }
-    Err(OptionsError::OutOfBounds {
-        member,
-        min: 0,
-        max: u64::try_from(max.as_millis() / unit).unwrap_or(u64::MAX),
-    })
 }
 
 /// Ends a load from another thread or a signal; it then reports what it has. Clones are one.
@@ -409,24 +307,6 @@ impl Stop {
     pub fn is_stopped(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
-}
-
-/// Options that no load can have.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OptionsError {
-    /// A number is too small or too large.
-    #[error("{member} must be {min} to {max}")]
-    OutOfBounds {
-        /// Which.
-        member: &'static str,
-        /// Smallest.
-        min: u64,
-        /// Largest.
-        max: u64,
-    },
-    /// Something that must be there is not.
-    #[error("{0} must be given")]
-    Empty(&'static str),
 }
 
 /// Why there is no report.
@@ -462,72 +342,4 @@ pub enum LoadError {
         /// What the first failure was.
         why: String,
     },
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    type Case = (fn(&mut Options), &'static str);
-
-    fn options() -> Options {
-        let door = Endpoint {
-            url: "http://127.0.0.1:1/whip".to_owned(),
-            bearer: Some(Bearer("hunter2".to_owned())),
-        };
-        let target = Target::Doors {
-            whip: vec![door.clone()],
-            whep: vec![door],
-        };
-        Options::new(target, 10)
-    }
-
-    #[test]
-    fn options_beyond_their_bounds_are_refused_by_name() {
-        assert_eq!(options().check(), Ok(()));
-        let cases: [Case; 8] = [
-            (
-                |o| o.impairment.delay = Duration::from_secs(6),
-                "milliseconds of delay must be 0 to 5000",
-            ),
-            (|o| o.publishers = 65, "publishers must be 1 to 64"),
-            (|o| o.viewers = 2_001, "viewers must be 0 to 2000"),
-            (
-                |o| (o.publishers, o.viewers) = (64, 2_000),
-                "viewers times publishers must be 0 to 8000",
-            ),
-            (
-                |o| o.duration = Duration::from_hours(1),
-                "seconds must be 0 to 3600",
-            ),
-            (
-                |o| o.impairment.loss_percent = f64::NAN,
-                "percent must be 0 to 100",
-            ),
-            (
-                |o| o.source.layers.clear(),
-                "video layers or audio must be given",
-            ),
-            (
-                |o| o.source.layers = vec![Layer::HD; 4],
-                "layers must be 0 to 3",
-            ),
-        ];
-        for (change, expected) in cases {
-            let mut options = options();
-            change(&mut options);
-            assert_eq!(options.check().unwrap_err().to_string(), expected);
-        }
-    }
-
-    #[test]
-    fn secrets_are_not_shown() {
-        let credentials = Credentials {
-            id: "AKID".to_owned(),
-            secret: "hunter2".to_owned(),
-            region: "us-west-2".to_owned(),
-        };
-        let shown = format!("{:?} {credentials:?}", options());
-        assert!(!shown.contains("hunter2"), "{shown}");
-    }
 }

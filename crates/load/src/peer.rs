@@ -1,35 +1,39 @@
-//! One WebRTC connection: str0m's state machine and a UDP socket.
+//! One WebRTC connection: str0m's state machine and a UDP socket. A viewer's media goes by the state machine.
 
 use std::io::{ErrorKind, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
 
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
+use srtp::handshake;
 use str0m::change::{SdpAnswer, SdpPendingOffer};
-use str0m::config::DtlsCert;
+use str0m::config::{CryptoProvider, DtlsCert};
 use str0m::media::{Direction, MediaKind, Mid, Simulcast, SimulcastLayer};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{Extension, ExtensionMap};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
+use crate::agreed::Agreed;
 use crate::http::Fault;
+use crate::receive::{Packet, Receiver};
+use crate::rtp::Head;
 
-/// Kernel buffers asked for: half a second of a high layer. The kernel gives what `net.core.[rw]mem_max` allows.
-const KERNEL_BUFFER_BYTES: usize = 1 << 20;
+/// Kernel buffers asked for: half a second of a meeting of twelve, by the kernel's own way to count. The kernel gives what `net.core.[rw]mem_max` allows.
+const KERNEL_BUFFER_BYTES: usize = 4 << 20;
 /// A received buffer, which GRO may fill with several datagrams.
 const RECEIVE_BYTES_MAX: usize = 65_536;
 /// Buffers filled by one system call with GRO.
 const RECEIVE_BATCH: usize = 4;
 /// Datagrams taken from one socket before the others have their turn.
 const DATAGRAMS_PER_TURN: usize = 256;
-/// How often counts of feedback are read.
-pub(crate) const STATS_INTERVAL: std::time::Duration = std::time::Duration::from_millis(250);
 
 /// Payload types offered: Constrained Baseline in packetization mode 1 with its retransmissions, and Opus.
 const H264: u8 = 108;
-const H264_RTX: u8 = 109;
+pub(crate) const H264_RTX: u8 = 109;
+pub(crate) const OPUS: u8 = 111;
 const CONSTRAINED_BASELINE_31: u32 = 0x42_e0_1f;
 
 /// RIDs of simulcast, lowest layer first, as libwebrtc-based clients name them.
@@ -51,6 +55,11 @@ pub(crate) struct Peer {
     gro: Option<UdpSocketState>,
     address: SocketAddr,
     pending: Option<SdpPendingOffer>,
+    agreed: Agreed,
+    /// A viewer's media, once there are keys.
+    pub(crate) receiver: Option<Box<Receiver>>,
+    /// Where a viewer's media comes from, and its feedback goes.
+    remote: Option<SocketAddr>,
     /// A publisher's media.
     pub(crate) audio: Option<Mid>,
     pub(crate) video: Option<Mid>,
@@ -69,7 +78,26 @@ impl Buffers {
     }
 }
 
-fn config(certificate: Option<&DtlsCert>) -> RtcConfig {
+/// The DTLS of publishers, whose SRTP is str0m's, and of viewers, whose SRTP is ours.
+pub(crate) struct Crypto {
+    publishers: Arc<CryptoProvider>,
+    viewers: Arc<CryptoProvider>,
+    /// One certificate for all: what it proves differs by connection anyway, and making them is no part of a load.
+    certificate: Option<DtlsCert>,
+}
+
+impl Crypto {
+    pub(crate) fn new() -> Self {
+        let base = str0m::crypto::from_feature_flags();
+        Self {
+            publishers: Arc::new(handshake::plain(&base)),
+            viewers: Arc::new(handshake::key_taking(&base)),
+            certificate: base.dtls_provider.generate_certificate(),
+        }
+    }
+}
+
+fn config(crypto: &Crypto, role: Role) -> RtcConfig {
     let mut extensions = ExtensionMap::empty();
     for (id, extension) in [
         (1, Extension::AudioLevel),
@@ -81,9 +109,13 @@ fn config(certificate: Option<&DtlsCert>) -> RtcConfig {
     ] {
         extensions.set(id, extension);
     }
+    let provider = match role {
+        Role::Publisher { .. } => &crypto.publishers,
+        Role::Viewer { .. } => &crypto.viewers,
+    };
     let mut config = RtcConfig::new()
+        .set_crypto_provider(Arc::clone(provider))
         .set_rtp_mode(true)
-        .set_stats_interval(Some(STATS_INTERVAL))
         .clear_codecs()
         .set_extension_map(extensions)
         .enable_opus(true, false);
@@ -93,7 +125,7 @@ fn config(certificate: Option<&DtlsCert>) -> RtcConfig {
         true,
         CONSTRAINED_BASELINE_31,
     );
-    if let Some(certificate) = certificate {
+    if let Some(certificate) = &crypto.certificate {
         config = config.set_dtls_cert(certificate.clone());
     }
     config
@@ -129,7 +161,7 @@ impl Peer {
         role: Role,
         bound_to: IpAddr,
         gro: bool,
-        certificate: Option<&DtlsCert>,
+        crypto: &Crypto,
         now: Instant,
     ) -> Result<(Self, String), Fault> {
         let socket = bind(bound_to).map_err(|error| format!("no socket: {error}"))?;
@@ -140,7 +172,7 @@ impl Peer {
         let address = socket
             .local_addr()
             .map_err(|error| format!("no address: {error}"))?;
-        let mut rtc = config(certificate).build(now);
+        let mut rtc = config(crypto, role).build(now);
         let candidate = Candidate::host(address, "udp").map_err(|error| error.to_string())?;
         rtc.add_local_candidate(candidate);
         let mut api = rtc.sdp_api();
@@ -177,6 +209,9 @@ impl Peer {
             gro,
             address,
             pending: Some(pending),
+            agreed: Agreed::default(),
+            receiver: None,
+            remote: None,
             audio,
             video,
             due: now,
@@ -194,6 +229,7 @@ impl Peer {
         token: Token,
     ) -> Result<(), Fault> {
         let pending = self.pending.take().ok_or("answered twice")?;
+        self.agreed = Agreed::read(answer);
         let answer = SdpAnswer::from_sdp_string(answer)
             .map_err(|error| format!("the answer cannot be read: {error}"))?;
         self.rtc
@@ -211,6 +247,7 @@ impl Peer {
             self.is_closed = true;
         }
         self.drain(on);
+        self.take_keys(now);
     }
 
     /// Takes a datagram.
@@ -234,6 +271,69 @@ impl Peer {
             self.is_closed = true;
         }
         self.drain(on);
+        self.take_keys(now);
+    }
+
+    /// Keys that a handshake has made belong to the connection that was driven.
+    fn take_keys(&mut self, now: Instant) {
+        let Some(material) = handshake::take() else {
+            return;
+        };
+        let agreed = std::mem::take(&mut self.agreed);
+        match Receiver::new(&material, agreed, now) {
+            Ok(receiver) => self.receiver = Some(Box::new(receiver)),
+            Err(_) => self.is_closed = true,
+        }
+    }
+
+    /// Takes an RTP packet of a viewer.
+    pub(crate) fn media<'a>(
+        &mut self,
+        source: SocketAddr,
+        datagram: &'a mut [u8],
+        head: &Head,
+        now: Instant,
+    ) -> Option<Packet<'a>> {
+        let packet = self.receiver.as_mut()?.media(datagram, head, now)?;
+        self.remote = Some(source);
+        Some(packet)
+    }
+
+    /// Takes reports of a server to a viewer.
+    pub(crate) fn report(&mut self, datagram: &[u8], now: Instant) {
+        if let Some(receiver) = &mut self.receiver {
+            receiver.report(datagram, now);
+        }
+    }
+
+    /// Sends a viewer's feedback that is due.
+    pub(crate) fn answer(&mut self, now: Instant) {
+        if let (Some(receiver), Some(remote)) = (&mut self.receiver, self.remote) {
+            // A full socket buffer is loss like any other.
+            receiver.answer(now, &mut |datagram| {
+                drop(self.socket.send_to(datagram, remote));
+            });
+        }
+    }
+
+    /// Asks for a key frame of a viewer's stream.
+    pub(crate) fn request_key_frame(&mut self, ssrc: u32) {
+        if let (Some(receiver), Some(remote)) = (&mut self.receiver, self.remote) {
+            receiver.request_key_frame(ssrc, &mut |datagram| {
+                drop(self.socket.send_to(datagram, remote));
+            });
+        }
+    }
+
+    /// When something wants to be done.
+    pub(crate) fn due(&self) -> Instant {
+        let feedback = self.receiver.as_ref().filter(|_| self.remote.is_some());
+        feedback.map_or(self.due, |receiver| self.due.min(receiver.due()))
+    }
+
+    /// Where it is bound.
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// Sends what is to be sent and tells events.
@@ -267,7 +367,7 @@ impl Peer {
     pub(crate) fn read(
         &mut self,
         buffers: &mut Buffers,
-        each: &mut dyn FnMut(&mut Self, SocketAddr, &[u8]),
+        each: &mut dyn FnMut(&mut Self, SocketAddr, &mut [u8]),
     ) -> bool {
         let mut taken = 0;
         while taken < DATAGRAMS_PER_TURN {
@@ -278,9 +378,9 @@ impl Peer {
                 Err(ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset) => 0,
                 Err(_) => return false,
             };
-            for (meta, buffer) in metas.iter().zip(&buffers.0).take(count) {
-                let filled = buffer.get(..meta.len).unwrap_or_default();
-                for datagram in filled.chunks(meta.stride.max(1)) {
+            for (meta, buffer) in metas.iter().zip(&mut buffers.0).take(count) {
+                let filled = buffer.get_mut(..meta.len).unwrap_or_default();
+                for datagram in filled.chunks_mut(meta.stride.max(1)) {
                     taken += 1;
                     each(self, meta.addr, datagram);
                 }

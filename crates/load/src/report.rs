@@ -27,8 +27,11 @@ pub struct Report {
     pub first_key_frame: Latency,
     /// The slowest viewer's median latency less the fastest's, in milliseconds.
     pub unfairness_ms: f64,
-    /// What SRTP was used, told by the length of its tags: `AEAD_AES_GCM` or `AES128_CM_HMAC_SHA1_80`.
+    /// What SRTP was used: `AEAD_AES_256_GCM`, `AEAD_AES_128_GCM` or `AES128_CM_HMAC_SHA1_80`.
     pub srtp_profile: Option<String>,
+    /// Datagrams that the kernel dropped because a viewer's socket was full: a load that did not keep up. `None` where the
+    /// kernel does not tell.
+    pub socket_drops: Option<u64>,
     /// Each viewer.
     pub viewers: Vec<ViewerReport>,
 }
@@ -179,7 +182,7 @@ impl fmt::Display for Report {
         const VIEWERS_SHOWN: usize = 50;
         writeln!(
             f,
-            "sent {} packets, {} pictures, {} key frames ({} asked for) in {:.1} s; {} of {} connections stood at the end{}",
+            "sent {} packets, {} pictures, {} key frames ({} asked for) in {:.1} s; {} of {} connections stood at the end{}{}",
             self.sent.packets,
             self.sent.pictures,
             self.sent.key_frames,
@@ -190,6 +193,11 @@ impl fmt::Display for Report {
             self.srtp_profile
                 .as_ref()
                 .map_or(String::new(), |profile| format!("; {profile}")),
+            self.socket_drops
+                .filter(|drops| *drops > 0)
+                .map_or(String::new(), |drops| format!(
+                    "; {drops} datagrams dropped at the viewers' sockets"
+                )),
         )?;
         writeln!(
             f,

@@ -9,10 +9,6 @@ use crate::options::Options;
 use crate::report::{Counts, Report, Sent, ViewerReport};
 use crate::viewer::Connection;
 
-/// Bytes that SRTP adds with AES-GCM (RFC 7714) and with AES-CM and HMAC-SHA1 (RFC 3711).
-const GCM_TAG: usize = 16;
-const SHA1_TAG: usize = 10;
-
 /// One viewer, of all its connections.
 #[derive(Default)]
 struct Sum {
@@ -34,6 +30,11 @@ pub(crate) fn connections(members: &[Member]) -> impl Iterator<Item = (&Member, 
     })
 }
 
+/// The ports of viewers' sockets.
+pub(crate) fn ports(members: &[Member]) -> impl Iterator<Item = u16> {
+    connections(members).filter_map(|(member, _)| Some(member.peer.as_ref()?.port()))
+}
+
 /// Makes the report. `counted` are the counts of each connection at the end of counting.
 pub(crate) fn report(
     options: &Options,
@@ -46,14 +47,14 @@ pub(crate) fn report(
     let mut latency = Histogram::default();
     let mut pictures = Histogram::default();
     let mut total = Counts::default();
-    let mut tag_bytes = None;
-    for ((_, connection), counted) in connections(members).zip(counted) {
+    let mut profile = None;
+    for ((member, connection), counted) in connections(members).zip(counted) {
         let mut counts = *counted;
-        connection.settle(&mut counts);
+        connection.settle(member.peer.as_ref(), &mut counts);
         total.add(&counts);
         latency.merge(&connection.latency);
         pictures.merge(&connection.picture_latency);
-        tag_bytes = tag_bytes.or(connection.tag_bytes);
+        profile = profile.or(connection.profile);
         sums.entry(connection.viewer)
             .or_default()
             .add(connection, &counts);
@@ -84,7 +85,8 @@ pub(crate) fn report(
         join: join.latency(),
         first_key_frame: first_key_frame.latency(),
         unfairness_ms: extreme(f64::max) - extreme(f64::min),
-        srtp_profile: tag_bytes.and_then(profile),
+        srtp_profile: profile.map(|profile| name(profile).to_owned()),
+        socket_drops: None,
         viewers: (0..options.viewers_in_all())
             .filter_map(|viewer| Some((viewer, sums.get(&viewer)?)))
             .map(|(viewer, sum)| sum.report(viewer, time))
@@ -92,11 +94,12 @@ pub(crate) fn report(
     }
 }
 
-fn profile(tag_bytes: usize) -> Option<String> {
-    match tag_bytes {
-        GCM_TAG => Some("AEAD_AES_GCM".to_owned()),
-        SHA1_TAG => Some("AES128_CM_HMAC_SHA1_80".to_owned()),
-        _ => None,
+/// As RFC 5764 and RFC 7714 have it.
+fn name(profile: srtp::Profile) -> &'static str {
+    match profile {
+        srtp::Profile::Aes128CmSha1 => "AES128_CM_HMAC_SHA1_80",
+        srtp::Profile::AeadAes128Gcm => "AEAD_AES_128_GCM",
+        srtp::Profile::AeadAes256Gcm => "AEAD_AES_256_GCM",
     }
 }
 

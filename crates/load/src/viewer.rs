@@ -4,24 +4,21 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use reqwest::Url;
-use str0m::media::KeyframeRequestKind;
-use str0m::rtp::{RtpPacket, Ssrc};
-use str0m::stats::MediaIngressStats;
-use str0m::{Event, media::Mid};
+use str0m::Event;
 
 use crate::clock::Wall;
 use crate::histogram::Histogram;
 use crate::options::Bearer;
 use crate::peer::Peer;
 use crate::pictures::{Layer, Pictures, Seen, Sequence};
+use crate::receive::{Packet, STREAMS_MAX};
 use crate::report::Counts;
+use crate::rtp::{Datagram, Head};
 use crate::shim::Shim;
 use crate::stamp::{self, Stamp};
 
 /// A viewer without a picture asks for a key frame so often.
 const REQUEST_INTERVAL: Duration = Duration::from_secs(1);
-/// Streams of one connection, at most; more are a server at fault.
-const STREAMS_MAX: usize = 64;
 
 /// One connection of a viewer.
 pub(crate) struct Connection {
@@ -38,68 +35,21 @@ pub(crate) struct Connection {
     pub(crate) counts: Counts,
     pub(crate) latency: Histogram,
     pub(crate) picture_latency: Histogram,
-    pub(crate) tag_bytes: Option<usize>,
+    pub(crate) profile: Option<srtp::Profile>,
     /// Where media comes from; the shim does not keep it with each datagram.
     source: Option<SocketAddr>,
     streams: Vec<Stream>,
     requested: Option<Instant>,
-    /// Feedback sent so far, and when counting began.
-    feedback: Vec<(Mid, Feedback)>,
-    feedback_before: Feedback,
+    /// NACKs and PLIs sent when counting began, and what the shim had dropped.
+    sent_before: (u64, u64),
     dropped_before: u64,
 }
 
-#[derive(Clone, Copy, Default)]
-struct Feedback {
-    nacks: u64,
-    plis: u64,
-}
-
 struct Stream {
-    ssrc: Ssrc,
+    ssrc: u32,
     sequence: Sequence,
     /// `None` for audio.
     pictures: Option<Pictures>,
-}
-
-/// What a datagram is, by its cleartext head (RFC 7983, RFC 5761).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Datagram {
-    Rtp { payload_type: u8, head: usize },
-    Rtcp,
-    Other,
-}
-
-impl Datagram {
-    /// Whether it goes through the shim: ICE and DTLS are spared.
-    fn is_media(self) -> bool {
-        self != Self::Other
-    }
-
-    pub(crate) fn of(bytes: &[u8]) -> Self {
-        let (Some([first @ 128..=191, second]), Some(_)) =
-            (bytes.first_chunk::<2>(), bytes.get(12))
-        else {
-            return Self::Other;
-        };
-        if (192..=223).contains(second) {
-            return Self::Rtcp;
-        }
-        let sources = 12 + usize::from(first & 0x0f) * 4;
-        let extension = if first & 0x10 == 0 {
-            0
-        } else {
-            let words = bytes
-                .get(sources + 2..sources + 4)
-                .and_then(|words| words.first_chunk::<2>())
-                .map_or(0, |words| u16::from_be_bytes(*words));
-            4 + usize::from(words) * 4
-        };
-        Self::Rtp {
-            payload_type: second & 0x7f,
-            head: sources + extension,
-        }
-    }
 }
 
 impl Connection {
@@ -117,12 +67,11 @@ impl Connection {
             counts: Counts::default(),
             latency: Histogram::default(),
             picture_latency: Histogram::default(),
-            tag_bytes: None,
+            profile: None,
             source: None,
             streams: Vec::new(),
             requested: None,
-            feedback: Vec::new(),
-            feedback_before: Feedback::default(),
+            sent_before: (0, 0),
             dropped_before: 0,
         }
     }
@@ -132,7 +81,7 @@ impl Connection {
         &mut self,
         peer: &mut Peer,
         source: SocketAddr,
-        bytes: &[u8],
+        bytes: &mut [u8],
         wall: &Wall,
         now: Instant,
     ) {
@@ -148,9 +97,9 @@ impl Connection {
 
     /// Takes what the shim held back until now.
     pub(crate) fn release(&mut self, peer: &mut Peer, wall: &Wall, now: Instant) {
-        while let Some(bytes) = self.shim.as_mut().and_then(|shim| shim.give(now)) {
+        while let Some(mut bytes) = self.shim.as_mut().and_then(|shim| shim.give(now)) {
             if let Some(source) = self.source {
-                self.datagram(peer, source, &bytes, wall, now);
+                self.datagram(peer, source, &mut bytes, wall, now);
             }
         }
     }
@@ -160,99 +109,72 @@ impl Connection {
         &mut self,
         peer: &mut Peer,
         source: SocketAddr,
-        bytes: &[u8],
+        bytes: &mut [u8],
         wall: &Wall,
         now: Instant,
     ) {
-        let kind = Datagram::of(bytes);
-        let mut packets = 0;
-        peer.take(source, bytes, now, &mut |event| {
-            if let Event::RtpPacket(packet) = event {
-                packets += 1;
-                self.packet(&packet, kind, bytes.len(), wall, now);
-            } else {
-                self.event(event, now);
+        match Datagram::of(bytes) {
+            Datagram::Rtp(head) => self.media(peer, source, (bytes, &head), wall, now),
+            Datagram::Rtcp => peer.report(bytes, now),
+            Datagram::Other => {
+                peer.take(source, bytes, now, &mut |event| self.event(&event, now));
+                self.profile = peer.receiver.as_ref().map(|receiver| receiver.profile());
             }
-        });
-        if matches!(kind, Datagram::Rtp { .. }) && packets == 0 {
-            self.counts.discarded += 1;
         }
-        if packets > 0 {
+    }
+
+    fn media(
+        &mut self,
+        peer: &mut Peer,
+        source: SocketAddr,
+        (bytes, head): (&mut [u8], &Head),
+        wall: &Wall,
+        now: Instant,
+    ) {
+        let Some(packet) = peer.media(source, bytes, head, now) else {
+            self.counts.discarded += 1;
+            return;
+        };
+        self.packet(&packet, wall, now);
+        if packet.is_video {
             self.request_key_frame(peer, now);
         }
     }
 
     /// Takes what happened without a packet.
-    pub(crate) fn event(&mut self, event: Event, now: Instant) {
+    pub(crate) fn event(&mut self, event: &Event, now: Instant) {
         if matches!(event, Event::Connected) {
             self.connected.get_or_insert(now);
-        } else if let Event::MediaIngressStats(stats) = event {
-            self.stats(&stats);
         }
     }
 
-    fn stats(&mut self, stats: &MediaIngressStats) {
-        let feedback = Feedback {
-            nacks: stats.nacks,
-            plis: stats.plis,
-        };
-        match self.feedback.iter_mut().find(|(mid, _)| *mid == stats.mid) {
-            Some((_, known)) => *known = feedback,
-            None => self.feedback.push((stats.mid, feedback)),
-        }
-    }
-
-    fn feedback(&self) -> Feedback {
-        let sum = |of: fn(&Feedback) -> u64| self.feedback.iter().map(|(_, each)| of(each)).sum();
-        Feedback {
-            nacks: sum(|each| each.nacks),
-            plis: sum(|each| each.plis),
-        }
-    }
-
-    fn packet(
-        &mut self,
-        packet: &RtpPacket,
-        kind: Datagram,
-        length: usize,
-        wall: &Wall,
-        now: Instant,
-    ) {
-        let is_video = *packet.header.payload_type != OPUS;
-        let Some(stream) = self.stream(packet.header.ssrc, is_video) else {
+    fn packet(&mut self, packet: &Packet<'_>, wall: &Wall, now: Instant) {
+        let Some(place) = self.stream(packet.ssrc, packet.is_video) else {
             return;
         };
-        let is_late = stream.sequence.take(*packet.seq_no);
-        let mut pictures = stream.pictures.take();
+        let Some(stream) = self.streams.get_mut(place) else {
+            return;
+        };
+        let is_late = stream.sequence.take(packet.sequence);
         self.counts.packets += 1;
         self.counts.bytes += packet.payload.len() as u64;
         self.counts.late += u64::from(is_late);
-        if let Datagram::Rtp { payload_type, head } = kind {
-            if payload_type != *packet.header.payload_type {
-                self.counts.retransmissions += 1;
-            } else if !packet.header.has_padding {
-                let rest = length.checked_sub(head + packet.payload.len());
-                self.tag_bytes = self.tag_bytes.or(rest);
-            }
-        }
-        let at = if is_video {
+        self.counts.retransmissions += u64::from(packet.is_repair);
+        let at = if packet.is_video {
             stamp::IN_VIDEO
         } else {
             stamp::IN_AUDIO
         };
-        let stamp = Stamp::read(&packet.payload, at);
-        let made = stamp.map(|stamp| stamp.made).or_else(|| {
-            let time = packet.header.ext_vals.abs_capture_time?.capture_time;
-            time.duration_since(std::time::UNIX_EPOCH).ok()
-        });
+        let stamp = Stamp::read(packet.payload, at);
+        let made = stamp.map(|stamp| stamp.made).or(packet.captured);
         if let Some(made) = made {
             self.latency.add(wall.at(now).saturating_sub(made));
         }
-        if let Some(pictures) = &mut pictures {
+        if let Some(pictures) = &mut stream.pictures {
             let seen = Seen {
-                sequence: *packet.seq_no,
-                marker: packet.header.marker,
-                begins_key: begins_key_frame(&packet.payload),
+                sequence: packet.sequence,
+                marker: packet.marker,
+                begins_key: begins_key_frame(packet.payload),
                 is_empty: packet.payload.is_empty(),
                 made,
                 layer: stamp.map(|stamp| Layer {
@@ -270,14 +192,13 @@ impl Connection {
                 }
             });
         }
-        if let Some(stream) = self.stream(packet.header.ssrc, is_video) {
-            stream.pictures = pictures;
-        }
     }
 
-    fn stream(&mut self, ssrc: Ssrc, is_video: bool) -> Option<&mut Stream> {
-        if let Some(at) = self.streams.iter().position(|stream| stream.ssrc == ssrc) {
-            return self.streams.get_mut(at);
+    /// The place of a stream.
+    fn stream(&mut self, ssrc: u32, is_video: bool) -> Option<usize> {
+        let known = self.streams.iter().position(|stream| stream.ssrc == ssrc);
+        if known.is_some() {
+            return known;
         }
         if self.streams.len() >= STREAMS_MAX {
             return None;
@@ -287,7 +208,7 @@ impl Connection {
             sequence: Sequence::default(),
             pictures: is_video.then(Pictures::default),
         });
-        self.streams.last_mut()
+        self.streams.len().checked_sub(1)
     }
 
     /// Asks for a key frame where a video has none to begin with, as a player's decoder would.
@@ -302,25 +223,18 @@ impl Connection {
             let pictures = stream.pictures.as_ref();
             pictures.is_some_and(Pictures::needs_key_frame)
         });
-        let mut has_asked = false;
         for stream in waiting {
-            if let Some(stream) = peer.rtc.direct_api().stream_rx(&stream.ssrc) {
-                stream.request_keyframe(KeyframeRequestKind::Pli);
-                has_asked = true;
-            }
-        }
-        if has_asked {
+            peer.request_key_frame(stream.ssrc);
             self.requested = Some(now);
-            peer.timeout(now, &mut |event| self.event(event, now));
         }
     }
 
     /// Begins to count.
-    pub(crate) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self, peer: Option<&Peer>) {
         self.counts = Counts::default();
         self.latency = Histogram::default();
         self.picture_latency = Histogram::default();
-        self.feedback_before = self.feedback();
+        self.sent_before = sent(peer);
         self.dropped_before = self.shim.as_ref().map_or(0, |shim| shim.dropped);
         for stream in &mut self.streams {
             stream.sequence.reset();
@@ -337,22 +251,25 @@ impl Connection {
     }
 
     /// Adds what only the end shows to the counts of [`Self::end`].
-    pub(crate) fn settle(&self, counts: &mut Counts) {
+    pub(crate) fn settle(&self, peer: Option<&Peer>, counts: &mut Counts) {
         counts.lost = self
             .streams
             .iter()
             .map(|stream| stream.sequence.lost())
             .sum();
-        let feedback = self.feedback();
-        counts.nacks = feedback.nacks - self.feedback_before.nacks;
-        counts.plis = feedback.plis - self.feedback_before.plis;
+        let (nacks, plis) = sent(peer);
+        counts.nacks = nacks.saturating_sub(self.sent_before.0);
+        counts.plis = plis.saturating_sub(self.sent_before.1);
         let dropped = self.shim.as_ref().map_or(0, |shim| shim.dropped);
         counts.impaired = dropped - self.dropped_before;
     }
 }
 
-/// Opus in str0m's default table and in every browser's.
-const OPUS: u8 = 111;
+/// NACKs and PLIs that a viewer has sent so far.
+fn sent(peer: Option<&Peer>) -> (u64, u64) {
+    let receiver = peer.and_then(|peer| peer.receiver.as_ref());
+    receiver.map_or((0, 0), |receiver| (receiver.nacks, receiver.plis))
+}
 
 /// Whether a payload of H.264 (RFC 6184) begins a key frame: parameter sets, or the first part of an IDR slice.
 fn begins_key_frame(payload: &[u8]) -> bool {
@@ -372,26 +289,6 @@ fn begins_key_frame(payload: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn datagrams_are_told_apart_by_their_heads() {
-        let mut rtp = vec![0; 64];
-        (rtp[0], rtp[1]) = (0x80, 0x80 + 108);
-        let seen = |bytes: &[u8]| Datagram::of(bytes);
-        let rtp_with = |head| Datagram::Rtp {
-            payload_type: 108,
-            head,
-        };
-        assert_eq!(seen(&rtp), rtp_with(12));
-        (rtp[0], rtp[15]) = (0x90, 3);
-        assert_eq!(seen(&rtp), rtp_with(28));
-        rtp[1] = 200;
-        assert_eq!(seen(&rtp), Datagram::Rtcp);
-        rtp[0] = 22;
-        assert_eq!(seen(&rtp), Datagram::Other);
-        assert_eq!(seen(&[0x90, 108]), Datagram::Other);
-        assert_eq!(seen(&[]), Datagram::Other);
-    }
 
     #[test]
     fn the_beginnings_of_key_frames_are_known() {

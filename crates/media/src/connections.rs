@@ -5,21 +5,23 @@
 //!
 //! Terms: a *peer* is a publish or a subscription; a *session* is the HTTP resource that stands for a peer (RFC 9725).
 
+mod session;
+mod subscription;
+
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use auth::bearer;
 use axum::extract::ws::Utf8Bytes;
-use model::{ConnectionId, Grant, ParticipantId, StageArn};
-use sfu::Layers;
+use model::{ConnectionId, StageArn};
 use stage::{LeftReason, Roster};
 use tokio::sync::watch;
 
 use crate::mailbox::{Mailbox, SocketNews};
-use crate::news::News;
-use crate::placement::Seat;
+
+pub(crate) use session::{Session, SessionKey};
+use subscription::Followed;
+pub(crate) use subscription::{NotAsked, NotFollowed};
 
 /// What is there at the moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,69 +38,6 @@ pub struct Gauges {
     pub relays_dropped: u64,
     /// Sends that were dropped because a socket's queue was full, since the start.
     pub transmits_dropped: u64,
-}
-
-/// The name of a session: 128 random bits, hard to guess (RFC 9725, section 5).
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct SessionKey(u128);
-
-impl SessionKey {
-    /// A key from 16 random bytes.
-    pub(crate) fn from_random(random: [u8; 16]) -> Self {
-        Self(u128::from_be_bytes(random))
-    }
-
-    /// Reads the form that `Display` writes, and no other.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        (text.len() == 32 && text.bytes().all(is_hex))
-            .then(|| u128::from_str_radix(text, 16).ok().map(Self))
-            .flatten()
-    }
-}
-
-impl fmt::Debug for SessionKey {
-    /// Shows nothing: a key in a log would be a session's URL.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SessionKey(..)")
-    }
-}
-
-impl fmt::Display for SessionKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
-    }
-}
-
-/// What a session resource is about.
-#[derive(Clone, Debug)]
-pub(crate) struct Session {
-    /// The peer.
-    pub(crate) connection: ConnectionId,
-    /// The worker that owns it.
-    pub(crate) worker: usize,
-    /// Whose it is.
-    pub(crate) stage: StageArn,
-    /// Whose it is.
-    pub(crate) participant: ParticipantId,
-    /// The token that opened it. It goes on being good for the session, whatever becomes of the key that signed it.
-    pub(crate) token: bearer::Key,
-    /// Names its ICE session (RFC 9725, section 4.3.1), with quotes.
-    pub(crate) etag: String,
-    /// Whose media it gets, if it is a subscription.
-    pub(crate) publisher: Option<ConnectionId>,
-    /// The `mid` of the section that carries video to it, once it is answered.
-    pub(crate) video_mid: Option<String>,
-    /// Its place on the worker, if it is a subscription.
-    #[expect(dead_code, reason = "it is given up by its drop")]
-    pub(crate) seat: Option<Arc<Seat>>,
-}
-
-impl Session {
-    /// Whether the token was given to the participant that made the session.
-    pub(crate) fn is_of(&self, grant: &Grant) -> bool {
-        self.stage == grant.stage && self.participant == grant.participant
-    }
 }
 
 /// Which way a peer's media goes.
@@ -166,19 +105,10 @@ struct State {
     peers: HashMap<ConnectionId, Peer>,
     sessions: HashMap<SessionKey, Session>,
     /// The newest of each subscription, for the streams that tell of it.
-    news: HashMap<SessionKey, watch::Sender<News>>,
+    news: HashMap<SessionKey, Followed>,
     sockets: HashMap<ConnectionId, Ear>,
     /// Subscriptions that feeds make up: each has the socket of its feed.
     links: HashMap<ConnectionId, Arc<Mailbox<SocketNews>>>,
-}
-
-/// Why a subscription cannot be followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NotFollowed {
-    /// The session is gone, or publishes.
-    NoSubscription,
-    /// Enough streams follow it.
-    TooMany,
 }
 
 impl State {
@@ -239,7 +169,7 @@ impl Connections {
                 session: key,
             };
             if session.publisher.is_some() {
-                state.news.insert(key, watch::Sender::default());
+                state.news.insert(key, Followed::default());
             }
             state.sessions.insert(key, session);
             Ok(())
@@ -303,41 +233,6 @@ impl Connections {
                 session.video_mid = video_mid;
             }
         });
-    }
-
-    /// There are other layers for a subscription, or it gets another one.
-    pub(crate) fn session_layers(&self, connection: ConnectionId, layers: Layers) {
-        self.with(|state| {
-            if let Some(Peer {
-                phase: Phase::Live { session, .. },
-                ..
-            }) = state.peers.get(&connection)
-                && let Some(news) = state.news.get(session)
-            {
-                news.send_modify(|news| news.layers = Some(Arc::new(layers)));
-            }
-        });
-    }
-
-    /// The newest of a subscription as it is now; `None` where there is no such subscription.
-    pub(crate) fn news(&self, key: SessionKey) -> Option<News> {
-        self.with(|state| Some(state.news.get(&key)?.borrow().clone()))
-    }
-
-    /// Follows a subscription, unless `streams_max` do so already. The receiver sees the end of the session as the end of its
-    /// sender.
-    pub(crate) fn news_follow(
-        &self,
-        key: SessionKey,
-        streams_max: usize,
-    ) -> Result<watch::Receiver<News>, NotFollowed> {
-        self.with(|state| {
-            let news = state.news.get(&key).ok_or(NotFollowed::NoSubscription)?;
-            if news.receiver_count() >= streams_max {
-                return Err(NotFollowed::TooMany);
-            }
-            Ok(news.subscribe())
-        })
     }
 
     /// A new events socket; the receiver sees what it is told.
@@ -460,108 +355,4 @@ impl Connections {
 }
 
 #[cfg(test)]
-mod tests {
-    use model::StageId;
-
-    use super::*;
-
-    type Closes = Arc<Mutex<Vec<(usize, ConnectionId)>>>;
-
-    fn table() -> (Connections, Closes) {
-        let closes = Closes::default();
-        let sink = Arc::clone(&closes);
-        let close = move |worker, connection| sink.lock().unwrap().push((worker, connection));
-        (Connections::new(Box::new(close)), closes)
-    }
-
-    fn session(connection: ConnectionId) -> Session {
-        Session {
-            connection,
-            worker: 3,
-            stage: StageArn::parse("arn:aws:ivs:us-west-2:123456789012:stage/abcdABCDefgh")
-                .unwrap(),
-            participant: ParticipantId::parse("ana").unwrap(),
-            token: bearer::Key::new("token"),
-            etag: "\"1\"".to_owned(),
-            publisher: None,
-            video_mid: None,
-            seat: None,
-        }
-    }
-
-    const KEY: SessionKey = SessionKey(7);
-
-    #[test]
-    fn a_close_that_comes_before_the_offer_is_sent_keeps_it_from_being_sent() {
-        let (table, closes) = table();
-        let connection = table.peer_open(Kind::Publish);
-        table.close(connection, LeftReason::ParticipantDisconnected);
-        let sent = table.peer_send(KEY, session(connection), || -> Result<(), LeftReason> {
-            unreachable!("the offer must not be sent")
-        });
-        assert_eq!(sent, Err(LeftReason::ParticipantDisconnected));
-        assert!(table.session(KEY).is_none());
-        assert!(closes.lock().unwrap().is_empty());
-    }
-
-    #[test]
-    fn a_close_that_comes_after_it_reaches_the_worker_once() {
-        let (table, closes) = table();
-        let connection = table.peer_open(Kind::Publish);
-        table
-            .peer_send::<LeftReason>(KEY, session(connection), || Ok(()))
-            .unwrap();
-        let found = table.session(KEY).map(|session| session.connection);
-        assert_eq!(found, Some(connection));
-        table.close(connection, LeftReason::StageDeleted);
-        table.close(connection, LeftReason::StageDeleted);
-        assert!(!table.peer_abandon(connection));
-        assert_eq!(*closes.lock().unwrap(), [(3, connection)]);
-        assert!(table.session(KEY).is_none());
-        assert_eq!(table.gauges(), Gauges::default());
-    }
-
-    #[test]
-    fn a_worker_that_is_full_leaves_the_peer_for_its_door_to_give_up() {
-        let (table, closes) = table();
-        let connection = table.peer_open(Kind::Subscribe);
-        let sent = table.peer_send(KEY, session(connection), || Err(LeftReason::TokenReused));
-        assert_eq!(sent, Err(LeftReason::TokenReused));
-        assert!(table.peer_abandon(connection));
-        assert!(closes.lock().unwrap().is_empty());
-    }
-
-    #[test]
-    fn a_slow_socket_sees_only_the_newest_roster_and_the_first_reason() {
-        let (table, _) = table();
-        let (connection, receiver) = table.socket_open();
-        for roster in ["one", "two"] {
-            let nobody = Arc::new(Roster {
-                stage: StageId::parse("abcdABCDefgh").unwrap(),
-                participants: Vec::new(),
-            });
-            let to = [connection, ConnectionId(99)];
-            table.tell(&to, &nobody, &Utf8Bytes::from_static(roster));
-        }
-        table.close(connection, LeftReason::TokenReused);
-        table.sockets_close(LeftReason::Unknown);
-        let told = receiver.borrow();
-        assert_eq!(told.roster.as_ref().map(Utf8Bytes::as_str), Some("two"));
-        assert_eq!(told.left, Some(LeftReason::TokenReused));
-    }
-
-    #[test]
-    fn session_names_read_back_only_as_written() {
-        let key = SessionKey::from_random([0xab; 16]);
-        assert!(SessionKey::parse(&key.to_string()) == Some(key));
-        for text in [
-            "",
-            "ab",
-            &"AB".repeat(16),
-            &"+a".repeat(16),
-            &"ab".repeat(17),
-        ] {
-            assert!(SessionKey::parse(text).is_none(), "{text}");
-        }
-    }
-}
+mod tests;

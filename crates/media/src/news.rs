@@ -50,8 +50,8 @@ pub(crate) fn layers_json(mid: &str, layers: &Layers) -> Value {
     Value::Object(Map::from_iter([(mid.to_owned(), track)]))
 }
 
-/// Why the layer is the one it is, as a word for clients.
-fn reason(reason: LayerReason) -> &'static str {
+/// Why the layer is the one it is, as the word that clients of every protocol get.
+pub(crate) fn reason(reason: LayerReason) -> &'static str {
     match reason {
         LayerReason::Automatic => "automatic",
         LayerReason::Selected => "selected",

@@ -24,6 +24,7 @@ use crate::problem::Problem;
 use crate::rate::Attempts;
 use crate::settings::{Clock, KeysUnavailable, PublicKeys, Random, RevokedTokens, Settings};
 use crate::speakers::Speakers;
+use crate::whip::STREAMS_MAX;
 use crate::{StageSender, worker};
 
 /// How long a door waits for `stage`. Longer than a slow disk takes to sync, shorter than clients wait.
@@ -69,6 +70,8 @@ pub(crate) struct Plane {
     /// Of keys and of revocations.
     lookups: Semaphore,
     pub(crate) token_skew: Duration,
+    /// Streams of events that may still begin.
+    pub(crate) streams: Arc<Semaphore>,
     ice_servers: Vec<IceServerSettings>,
     attempts: Attempts,
     closing: AtomicBool,
@@ -142,6 +145,7 @@ impl Plane {
             revoked_tokens: settings.revoked_tokens,
             lookups: Semaphore::new(LOOKUPS_MAX),
             token_skew: settings.token_skew,
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             ice_servers: settings.ice_servers,
             attempts: Attempts::default(),
             closing: AtomicBool::new(false),
@@ -173,6 +177,14 @@ impl Plane {
             .collect()
     }
 
+    /// Lets a request in at all: not when the process is going down.
+    pub(crate) fn may_enter(&self) -> Result<(), Problem> {
+        if self.closing.load(Ordering::Acquire) {
+            return Err(Problem::shutting_down());
+        }
+        Ok(())
+    }
+
     /// Lets a request try its token: not when the process is going down, and not too often from one address.
     pub(crate) fn may_try(&self, extensions: &http::Extensions) -> Result<(), Problem> {
         self.may_try_from(peer_address(extensions))
@@ -180,9 +192,7 @@ impl Plane {
 
     /// The same for whoever has that address.
     pub(crate) fn may_try_from(&self, address: IpAddr) -> Result<(), Problem> {
-        if self.closing.load(Ordering::Acquire) {
-            return Err(Problem::shutting_down());
-        }
+        self.may_enter()?;
         if self.attempts.allow(address, self.now().mono) {
             Ok(())
         } else {

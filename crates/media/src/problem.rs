@@ -105,6 +105,16 @@ impl Problem {
         .after(BUSY)
     }
 
+    /// 429: too many requests about the events and layers of one subscription.
+    pub(crate) fn too_many_choices() -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "TOO_MANY_REQUESTS",
+            "too many requests about this subscription",
+        )
+        .after(BUSY)
+    }
+
     /// 503: a queue is full, or an answer did not come in time.
     pub(crate) fn overloaded() -> Self {
         Self::new(

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use crate::config::{Config, Mode, Settings};
+use crate::config::{Config, Mode, Settings, Signer};
 use crate::http_client::ServerUrl;
 
 /// `doctor`.
@@ -51,11 +51,14 @@ pub(crate) async fn run(args: DoctorArgs) -> anyhow::Result<Outcome> {
     } else {
         Mode::Dev
     };
-    let config = Config::load(mode, *args.settings, args.config.as_deref())?;
+    let file = args.config.as_deref();
     let mut report = Report::default();
-    match &args.server {
-        None => here::examine(&config, &mut report).await,
-        Some(server) => there::examine(server, &config, &mut report).await,
+    if let Some(server) = &args.server {
+        let signer = Signer::load(mode, *args.settings, file)?;
+        there::examine(server, &signer, &mut report).await;
+    } else {
+        let config = Config::load(mode, *args.settings, file)?;
+        here::examine(&config, &mut report).await;
     }
     Ok(Outcome {
         text: if args.json {

@@ -127,6 +127,7 @@ impl StageLoop {
             Input::StageDeleted { stage } => self.census.stage_deleted(stage),
             Input::AllStagesDeleted => self.census = Census::default(),
             Input::Restored(_)
+            | Input::Knock { .. }
             | Input::Disconnect { .. }
             | Input::Connected { .. }
             | Input::Closed { .. }

@@ -33,6 +33,13 @@ pub(crate) struct Demand<'a> {
     pub(crate) is_paused: bool,
 }
 
+impl Demand<'_> {
+    /// What the layer takes that is being sent, bits per second; `None` while nothing is.
+    pub(crate) fn current_bps(&self) -> Option<u64> {
+        self.layers.get(self.current?).copied()
+    }
+}
+
 /// What one demand gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Choice {

@@ -11,8 +11,9 @@ use crate::io::{Output, Transmit, Transport};
 const SEGMENTS_MAX: usize = 64;
 /// Most bytes in one send: what an IPv4 datagram may carry, less some room.
 const BYTES_MAX: usize = 65_000;
-/// Buffers that are kept for the next sends.
-const SPARE_MAX: usize = 1_024;
+/// Buffers that are kept for the next sends. Each is free again before the next feed's turn, but where the socket was full; what a
+/// rush has left over is given back.
+const SPARE_MAX: usize = 64;
 /// A buffer that has grown beyond this is not kept.
 const SPARE_BYTES_MAX: usize = 128 << 10;
 /// Room of a new buffer: a picture of some packets.

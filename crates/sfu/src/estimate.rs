@@ -12,6 +12,8 @@
 //!
 //! What is absent: pacing, and the bytes of probes; the caller sends both. Time is an argument.
 
+mod bucket;
+mod cluster;
 mod delay;
 mod history;
 mod loss;
@@ -55,12 +57,34 @@ const SILENT_STEP_US: i64 = 500_000;
 const IDLE_US: i64 = 1_500_000;
 /// Latest time, in microseconds since the beginning: so late that it never comes, and times can be added without overflow.
 const US_MAX: i64 = i64::MAX / 4;
-/// Growth of the estimate by receiver reports alone, in a second.
+/// Growth of the estimate by receiver reports alone, in a second: after little loss, and after some. A report speaks for this
+/// long at most, in microseconds (RFC 3550 section 6.2: five seconds between two), and those that follow sooner are one.
 const GROWTH_BY_REPORTS: f64 = 1.08;
+const GROWTH_BY_REPORTS_SLOW: f64 = 1.02;
+const REPORT_US_MAX: i64 = 5_000_000;
+const REPORT_US_MIN: i64 = 100_000;
+/// A round trip that is longer than the shortest by this, and by as much as that takes, in microseconds, is taken for a queue.
+const QUEUE_US: f64 = 50_000.0;
+/// By how much the shortest round trip grows with each report, so that a way that has got longer is believed in the end.
+const SHORTEST_GROWTH: f64 = 1.02;
 /// Weight of the newest round trip (RFC 6298 section 2).
 const ROUND_TRIP_WEIGHT: f64 = 0.125;
+/// How much more than the estimate is kept while no queue grows, in percent of it: an encoder's bitrate moves by about as much.
+const KEPT_PERCENT: u64 = 130;
+/// For how long after the estimate was lowered nothing is, in microseconds.
+const CALM_US: i64 = 3_000_000;
 /// What is taken for the round trip before it is known, in microseconds.
 const ROUND_TRIP_US: i64 = 100_000;
+
+/// A receiver report.
+#[derive(Clone, Copy, Debug)]
+struct Reported {
+    at_us: i64,
+    /// For how long it speaks.
+    since_us: i64,
+    /// The greatest share that is lost of any stream.
+    share: f64,
+}
 
 /// Estimates one link.
 #[derive(Debug)]
@@ -81,14 +105,20 @@ pub(crate) struct Estimator {
     acknowledged: Throughput,
     remb: Option<(f64, i64)>,
     round_trip_us: Option<f64>,
+    /// Bytes that have been sent.
+    sent_bytes: f64,
+    /// From when on the estimate has not been lowered for long enough.
+    calm_from_us: i64,
     /// What an upgrade would need, bits per second; 0 for none.
     wanted: f64,
     /// Since when packets are under way that nothing was heard of.
     waiting_us: Option<i64>,
     /// When something was sent last.
     sent_us: i64,
-    /// When the last receiver report came.
-    reported_us: Option<i64>,
+    /// The last receiver report that counted.
+    reported: Option<Reported>,
+    /// The shortest round trip that receiver reports have told, microseconds.
+    shortest_us: Option<f64>,
     /// Whether feedback for single packets has come.
     has_feedback: bool,
 }
@@ -111,10 +141,13 @@ impl Estimator {
             acknowledged: Throughput::default(),
             remb: None,
             round_trip_us: None,
+            sent_bytes: 0.0,
+            calm_from_us: 0,
             wanted: 0.0,
             waiting_us: None,
             sent_us: 0,
-            reported_us: None,
+            reported: None,
+            shortest_us: None,
             has_feedback: false,
         }
     }
@@ -132,6 +165,7 @@ impl Estimator {
         let counted = u16::try_from(bytes).unwrap_or(u16::MAX);
         self.history.sent(sequence, counted, probe, now_us);
         self.offered.add(now_us, counted);
+        self.sent_bytes += f64::from(counted);
         if let Some(cluster) = probe {
             self.probes.sent(cluster, counted, now_us);
         }
@@ -153,10 +187,15 @@ impl Estimator {
             };
             newest = newest.max(Some(packet.sent_us));
             let Some(received) = arrival.received else {
-                self.loss.lost();
+                // What a probe was too much for says nothing about the media.
+                if packet.cluster.is_none() {
+                    self.loss.lost();
+                }
                 continue;
             };
-            self.loss.arrived(packet.was_lost);
+            if packet.cluster.is_none() {
+                self.loss.arrived(packet.was_lost);
+            }
             arrived = arrived.max(Some(packet.sent_us));
             let (received_us, has_jumped) = self.clock.read(received);
             if has_jumped {
@@ -189,37 +228,65 @@ impl Estimator {
         if let Some(round_trip) = round_trip {
             self.note_round_trip(i64::try_from(round_trip.as_micros()).unwrap_or(i64::MAX));
         }
-        let since = now_us - self.reported_us.unwrap_or(now_us);
-        self.reported_us = Some(now_us);
+        let share = f64::from(fraction_lost) / 256.0;
+        let since_us = match self.reported {
+            None => 0,
+            // One datagram reports on each stream; the worst of them counts.
+            Some(last) if last.at_us == now_us && share > last.share => last.since_us,
+            Some(last) if now_us - last.at_us < REPORT_US_MIN => return,
+            Some(last) => now_us - last.at_us,
+        };
+        self.reported = Some(Reported {
+            at_us: now_us,
+            since_us,
+            share,
+        });
         if self.has_feedback {
             return;
         }
         self.waiting_us = None;
-        let share = f64::from(fraction_lost) / 256.0;
+        let is_queue = self.is_queue(round_trip);
         let bps = self.bps();
         let flow = Flow {
             offered: self.offered.bps(),
             acknowledged: None,
             peak: None,
+            // It rises by time alone, however many reports come.
+            ceiling: bps,
         };
-        // A flood of reports is one report.
-        if since > 0 && since < 100_000 {
-            return;
-        }
         // The first loss is a part of what was sent, however far the estimate has come; from there on the bound falls, because
         // what is sent again would hold it up.
         let sent = match self.loss.bound() {
             Some(_) => bps,
             None => bps.max(flow.offered.unwrap_or(0.0)),
         };
-        let is_lowered = self.loss.observe(share, sent, flow);
-        if !is_lowered && !self.loss.is_much() {
+        let weight = Loss::weight(since_us);
+        let is_lowered = self.loss.observe(share, weight, sent, flow);
+        if !is_lowered && !is_queue && !self.loss.is_much() {
+            let growth = if Loss::is_little(share) {
+                GROWTH_BY_REPORTS
+            } else {
+                GROWTH_BY_REPORTS_SLOW
+            };
             let proven = flow.offered.unwrap_or(0.0) * 1.5;
-            let grown = bps * GROWTH_BY_REPORTS.powf(float_us(since.min(2_000_000)));
+            let grown = bps * growth.powf(float_us(since_us.min(REPORT_US_MAX)));
             let grown = grown.min(proven.max(self.wanted)).max(bps);
             self.rate.set(grown, now_us);
             self.loss.lift(grown);
         }
+    }
+
+    /// Whether the round trip of a report tells of a queue on the way.
+    fn is_queue(&mut self, round_trip: Option<Duration>) -> bool {
+        let Some(sample) = round_trip.and_then(|at| i64::try_from(at.as_micros()).ok()) else {
+            return false;
+        };
+        let sample = float_i64(sample.min(10_000_000));
+        let shortest = self
+            .shortest_us
+            .map_or(sample, |shortest| sample.min(shortest * SHORTEST_GROWTH));
+        self.shortest_us = Some(shortest);
+        sample > shortest + shortest.max(QUEUE_US)
     }
 
     /// Takes the receiver's own estimate, bits per second.
@@ -240,12 +307,19 @@ impl Estimator {
     pub(crate) fn poll_probe(&mut self, now: Instant) -> Option<Probe> {
         let now_us = self.pass(now);
         self.rest(now_us);
+        let acknowledged = self.acknowledged.bps().unwrap_or(0.0);
         let conditions = Conditions {
             bps: self.bps(),
-            is_calm: self.trend.usage() != Usage::Over && !self.loss.is_much(),
+            known: acknowledged.max(self.rate.capacity_bps().unwrap_or(0.0)),
+            is_calm: self.trend.usage() != Usage::Over && !self.loss.is_hopeless(),
             is_measured: self.has_feedback,
         };
         self.probes.poll(conditions, now_us)
+    }
+
+    /// Whether more of that probe is to be sent: it ends early when it turns out to be too much.
+    pub(crate) fn wants_more(&self, cluster: ProbeCluster) -> bool {
+        self.probes.wants_more(cluster)
     }
 
     /// When [`Self::handle_timeout`] is to be called at the latest; in the future once it has been.
@@ -268,7 +342,7 @@ impl Estimator {
         let from = self.bps();
         let to = from * SILENT_PART;
         self.rate.set(to, now_us);
-        self.probes.lowered(from, to, now_us);
+        self.lowered(from, now_us);
         // The next step comes after the pause, whatever the caller's ticks are.
         let limit = self.silent_limit();
         self.waiting_us = Some(now_us - limit + SILENT_STEP_US);
@@ -284,14 +358,28 @@ impl Estimator {
         self.bps() as u64
     }
 
-    /// What has arrived of late, bits per second, however late it was; 0 before the first measurement.
+    /// What may be spent, bits per second, while what is being sent takes `kept`: that much, although it has come to be more
+    /// than the estimate, as long as it gets through.
+    pub(crate) fn budget_bps(&self, kept: u64) -> u64 {
+        let estimate = self.bitrate_bps();
+        let is_bound = self.bps() < self.rate.bps();
+        let is_calm = self.trend.usage() != Usage::Over && self.now_us >= self.calm_from_us;
+        if is_bound || !is_calm {
+            return estimate;
+        }
+        estimate.max(kept.min(estimate.saturating_mul(KEPT_PERCENT) / 100))
+    }
+
+    /// What has arrived of late, however long it took, and what the link loses however little is sent, bits per second; 0 before
+    /// the first measurement.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a rate that was measured"
     )]
     pub(crate) fn delivered_bps(&self) -> u64 {
-        self.acknowledged.peak_bps().unwrap_or(0.0) as u64
+        let arrived = self.acknowledged.peak_bps().unwrap_or(0.0);
+        (arrived / (1.0 - self.loss.own())) as u64
     }
 
     /// What loss allows, bits per second; `None` while it is no limit.
@@ -329,15 +417,20 @@ impl Estimator {
 
     fn conclude(&mut self, reported_us: i64, now_us: i64) {
         let from = self.bps();
-        if let Some(found) = self.probes.finish(from, reported_us, now_us) {
+        let so_far = (self.sent_bytes, self.loss.share());
+        if let Some(found) = self.probes.finish(from, so_far, reported_us, now_us) {
             self.rate.set(found, now_us);
             self.loss.lift(found);
+            if found >= self.wanted {
+                self.loss.is_no_worse();
+            }
         }
         let from = self.bps();
         let flow = Flow {
             offered: self.offered.bps(),
             acknowledged: self.acknowledged.bps(),
             peak: self.acknowledged.peak_bps(),
+            ceiling: self.probes.ceiling(from),
         };
         let usage = match self.trend.usage() {
             // A probe that was too much has told so itself.
@@ -348,8 +441,15 @@ impl Estimator {
         let is_lower_by_delay = self.rate.update(usage, flow, round_trip, now_us);
         let is_lower_by_loss = self.loss.update(from, flow, now_us);
         if is_lower_by_delay || is_lower_by_loss {
-            self.probes.lowered(from, self.bps(), now_us);
+            self.lowered(from, now_us);
         }
+    }
+
+    fn lowered(&mut self, from: f64, now_us: i64) {
+        self.calm_from_us = self.now_us + CALM_US;
+        let borne = self.acknowledged.peak_bps().unwrap_or(0.0);
+        let fall = (from, self.bps());
+        self.probes.lowered(fall, self.sent_bytes, borne, now_us);
     }
 
     fn bps(&self) -> f64 {
@@ -371,7 +471,7 @@ impl Estimator {
 
     fn silent_from(&self) -> Option<i64> {
         // Of a peer that never reported anything, nothing is to be concluded.
-        let is_reporting = self.has_feedback || self.reported_us.is_some();
+        let is_reporting = self.has_feedback || self.reported.is_some();
         let waiting = self.waiting_us.filter(|_| is_reporting)?;
         Some(waiting.saturating_add(self.silent_limit()))
     }

@@ -13,6 +13,7 @@ const SLICE: u8 = 1;
 const SLICE_PARTITION_A: u8 = 2;
 const SLICE_IDR: u8 = 5;
 const SPS: u8 = 7;
+const PPS: u8 = 8;
 const NAL_MAX: u8 = 23;
 const STAP_A: u8 = 24;
 const FU_A: u8 = 28;
@@ -23,6 +24,13 @@ const SPS_BYTES_MAX: usize = 1_024;
 /// level allows, and encoders claim levels that are too low; what counts is the size.
 const LEVEL_AT: usize = 2;
 const LEVEL_MAX: u8 = 62;
+
+/// The profile without slices of type B (section A.2.1).
+const BASELINE: u8 = 66;
+/// Macroblocks of the largest picture of any level (table A-1).
+const MACROBLOCKS_MAX: u32 = 139_264;
+/// The fields of a slice header that are read take less: 35, 7 and 17 bits, and emulation prevention.
+const HEADER_BYTES_MAX: usize = 12;
 
 /// Reads one payload. Only the structures of packetization modes 0 and 1 are known.
 pub(crate) fn inspect(payload: &[u8]) -> Result<Facts, Malformed> {
@@ -35,22 +43,62 @@ pub(crate) fn inspect(payload: &[u8]) -> Result<Facts, Malformed> {
     }
 }
 
-/// Whether a sound payload holds a sequence parameter set. It is never in fragments: see [`inspect`].
-pub(crate) fn has_parameters(payload: &[u8]) -> bool {
-    let Some((first, mut rest)) = payload.split_first() else {
-        return false;
+/// What a decoder has to have before it can show anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Holds {
+    /// A sequence parameter set.
+    pub(crate) sequence: bool,
+    /// A picture parameter set.
+    pub(crate) picture: bool,
+    /// The beginning of an IDR slice.
+    pub(crate) key: bool,
+}
+
+impl Holds {
+    pub(crate) const ALL: Self = Self {
+        sequence: true,
+        picture: true,
+        key: true,
     };
-    if first & 0x1f != STAP_A {
-        return first & 0x1f == SPS;
-    }
-    while let Some((length, after)) = rest.split_first_chunk::<2>() {
-        if after.first().is_some_and(|header| header & 0x1f == SPS) {
-            return true;
+
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self {
+            sequence: self.sequence | other.sequence,
+            picture: self.picture | other.picture,
+            key: self.key | other.key,
         }
-        let length = usize::from(u16::from_be_bytes(*length));
-        rest = after.get(length..).unwrap_or_default();
     }
-    false
+
+    fn of(kind: u8) -> Self {
+        Self {
+            sequence: kind == SPS,
+            picture: kind == PPS,
+            key: kind == SLICE_IDR,
+        }
+    }
+}
+
+/// What of that a sound payload holds. A sequence parameter set is never in fragments: see [`inspect`].
+pub(crate) fn holds(payload: &[u8]) -> Holds {
+    let Some((first, mut rest)) = payload.split_first() else {
+        return Holds::default();
+    };
+    match first & 0x1f {
+        STAP_A => {
+            let mut all = Holds::default();
+            while let Some((length, after)) = rest.split_first_chunk::<2>() {
+                all = all.or(Holds::of(after.first().map_or(0, |header| header & 0x1f)));
+                let length = usize::from(u16::from_be_bytes(*length));
+                rest = after.get(length..).unwrap_or_default();
+            }
+            all
+        }
+        FU_A => match rest.first() {
+            Some(header) if header & 0x80 != 0 => Holds::of(header & 0x1f),
+            _ => Holds::default(),
+        },
+        kind => Holds::of(kind),
+    }
 }
 
 /// The type of a NAL unit header whose forbidden bit is clear.
@@ -79,6 +127,7 @@ fn aggregate(mut rest: &[u8]) -> Result<Facts, Malformed> {
         let inner = unit(nal)?;
         facts.is_start |= inner.is_start;
         facts.is_b_slice |= inner.is_b_slice;
+        facts.allows_b = inner.allows_b.or(facts.allows_b);
         facts.size = [facts.size, inner.size]
             .into_iter()
             .flatten()
@@ -103,7 +152,7 @@ fn fragment(rest: &[u8]) -> Result<Facts, Malformed> {
     if !is_first {
         return Ok(Facts::default());
     }
-    let slice = Slice::read(kind, body);
+    let slice = Slice::read(kind, body, true)?;
     Ok(Facts {
         is_start: slice.begins_key_frame,
         is_b_slice: slice.is_b,
@@ -114,16 +163,21 @@ fn fragment(rest: &[u8]) -> Result<Facts, Malformed> {
 fn unit(nal: &[u8]) -> Result<Facts, Malformed> {
     let (header, body) = nal.split_first().ok_or(Malformed)?;
     let kind = nal_type(*header)?;
-    let slice = Slice::read(kind, body);
+    let slice = Slice::read(kind, body, false)?;
+    let is_set = kind == SPS;
     Ok(Facts {
-        is_start: kind == SPS || slice.begins_key_frame,
+        is_start: is_set || slice.begins_key_frame,
         is_b_slice: slice.is_b,
-        size: if kind == SPS { Some(size(nal)?) } else { None },
+        size: if is_set { Some(size(nal)?) } else { None },
+        allows_b: body
+            .first()
+            .filter(|_| is_set)
+            .map(|profile| *profile != BASELINE),
         ..Facts::default()
     })
 }
 
-/// What the first two fields of a slice header say (ITU-T H.264 section 7.3.3).
+/// What the first fields of a slice header say (ITU-T H.264 section 7.3.3).
 #[derive(Clone, Copy, Debug, Default)]
 struct Slice {
     /// The first slice of an IDR picture.
@@ -133,16 +187,37 @@ struct Slice {
 }
 
 impl Slice {
-    fn read(kind: u8, body: &[u8]) -> Self {
+    /// Reads the header of a slice, which may be cut off where the body is the first of several parts.
+    fn read(kind: u8, body: &[u8], is_part: bool) -> Result<Self, Malformed> {
         if !matches!(kind, SLICE | SLICE_PARTITION_A | SLICE_IDR) {
-            return Self::default();
+            return Ok(Self::default());
         }
         let mut bits = Bits::new(body);
         let first_macroblock = bits.exp_golomb();
-        Self {
-            begins_key_frame: kind == SLICE_IDR && first_macroblock == Some(0),
-            is_b: matches!(bits.exp_golomb(), Some(1 | 6)),
+        let slice_type = bits.exp_golomb();
+        let parameters = bits.exp_golomb();
+        let (Some(first_macroblock), Some(slice_type), Some(parameters)) =
+            (first_macroblock, slice_type, parameters)
+        else {
+            let is_cut = is_part && body.len() < HEADER_BYTES_MAX;
+            return if is_cut {
+                Ok(Self::default())
+            } else {
+                Err(Malformed)
+            };
+        };
+        // An IDR picture has I and SI slices only (section 7.4.3).
+        let is_sound = first_macroblock < MACROBLOCKS_MAX
+            && slice_type <= 9
+            && parameters <= 255
+            && (kind != SLICE_IDR || matches!(slice_type % 5, 2 | 4));
+        if !is_sound {
+            return Err(Malformed);
         }
+        Ok(Self {
+            begins_key_frame: kind == SLICE_IDR && first_macroblock == 0,
+            is_b: slice_type % 5 == 1,
+        })
     }
 }
 

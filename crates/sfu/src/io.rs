@@ -1,5 +1,6 @@
 //! What goes in and what comes out.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,8 +62,7 @@ pub struct Datagram<'a> {
     pub contents: &'a [u8],
 }
 
-/// One thing that happened.
-#[derive(Debug)]
+/// One thing that happened. Not `Debug`: fragments open connections.
 pub enum Input<'a> {
     /// A publisher's offer; answered by [`Output::Answer`].
     Publish {
@@ -429,7 +429,7 @@ pub enum Output {
 }
 
 /// An accepted offer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The SDP answer, complete with candidates in every section.
     pub sdp: String,
@@ -437,8 +437,17 @@ pub struct Answer {
     pub slots: Vec<Slot>,
 }
 
+impl fmt::Debug for Answer {
+    /// Leaves the SDP out: its ICE password lets others into the connection.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("slots", &self.slots)
+            .finish_non_exhaustive()
+    }
+}
+
 /// An accepted patch.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Patched {
     /// Candidates were noted (204).
     Candidates,
@@ -447,6 +456,16 @@ pub enum Patched {
         /// `application/trickle-ice-sdpfrag`.
         fragment: String,
     },
+}
+
+impl fmt::Debug for Patched {
+    /// Leaves the fragment out: its ICE password lets others into the connection.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Candidates => "Candidates",
+            Self::Restarted { .. } => "Restarted(..)",
+        })
+    }
 }
 
 /// Why a patch is refused.

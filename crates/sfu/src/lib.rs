@@ -55,6 +55,7 @@ mod rtcp;
 mod sdp;
 mod simulcast;
 mod source;
+mod start;
 mod timers;
 mod voice;
 mod vp8;

@@ -4,6 +4,7 @@
 //! those (`answer`), so nothing else that a client writes reaches its parser.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use model::ErrorCode;
 
@@ -44,12 +45,23 @@ pub enum OfferError {
 }
 
 /// An offer that has been read and found sound.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Offer {
     sdp: String,
     fault: Option<ErrorCode>,
     direction: Direction,
     terms: Terms,
+}
+
+impl fmt::Debug for Offer {
+    /// Leaves the SDP out: its ICE password lets others into the connection.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Offer")
+            .field("direction", &self.direction)
+            .field("fault", &self.fault)
+            .field("terms", &self.terms)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Offer {
@@ -85,13 +97,23 @@ impl Offer {
 }
 
 /// What an offer says, as far as it matters here.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Terms {
     pub(crate) credentials: Credentials,
     /// SHA-256 of the peer's certificate, as `a=fingerprint` writes it.
     pub(crate) fingerprint: String,
     pub(crate) setup: Setup,
     pub(crate) sections: Vec<Section>,
+}
+
+impl fmt::Debug for Terms {
+    /// Leaves out who the peer is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Terms")
+            .field("setup", &self.setup)
+            .field("sections", &self.sections)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The peer's DTLS role (RFC 8842).
@@ -103,10 +125,17 @@ pub(crate) enum Setup {
 }
 
 /// ICE user name fragment and password (RFC 8839 section 5.4).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Credentials {
     pub(crate) ufrag: String,
     pub(crate) password: String,
+}
+
+impl fmt::Debug for Credentials {
+    /// Shows nothing.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(..)")
+    }
 }
 
 /// One m-section.

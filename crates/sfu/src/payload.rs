@@ -5,6 +5,8 @@ use crate::red::Red;
 use crate::vp8::Picture;
 use crate::{h264, vp8};
 
+pub(crate) use crate::h264::Holds;
+
 /// The payload does not follow its payload format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
@@ -18,6 +20,8 @@ pub(crate) struct Facts {
     pub(crate) size: Option<Size>,
     /// It begins a slice with bidirectional prediction.
     pub(crate) is_b_slice: bool,
+    /// H.264: it says what the stream is, and whether such slices may be in it.
+    pub(crate) allows_b: Option<bool>,
     /// VP8: what the descriptor numbers.
     pub(crate) picture: Option<Picture>,
     /// Opus: what the payload repeats.
@@ -48,12 +52,13 @@ pub(crate) fn inspect(codec: Codec, payload: &[u8]) -> Result<Facts, Malformed> 
     }
 }
 
-/// Whether a packet at which a decoder can start brings all that the decoder has to know: for H.264 its parameter sets, which
-/// an encoder may send once and never again.
-pub(crate) fn is_self_contained(codec: Codec, payload: &[u8]) -> bool {
+/// What of that which a decoder needs to begin a packet brings: for H.264 its parameter sets, which may be in packets of their
+/// own, and the key frame. `is_start` says whether a decoder can start with it at all.
+pub(crate) fn holds(codec: Codec, payload: &[u8], is_start: bool) -> Holds {
     match codec {
-        Codec::Opus | Codec::Vp8 => true,
-        Codec::H264 => h264::has_parameters(payload),
+        Codec::H264 => h264::holds(payload),
+        Codec::Opus | Codec::Vp8 if is_start => Holds::ALL,
+        Codec::Opus | Codec::Vp8 => Holds::default(),
     }
 }
 
@@ -71,7 +76,7 @@ mod tests {
         fn t42_arbitrary_payloads_never_panic(payload in prop::collection::vec(any::<u8>(), 0..300)) {
             for codec in [Codec::Opus, Codec::H264, Codec::Vp8] {
                 let _ = inspect(codec, &payload);
-                let _ = is_self_contained(codec, &payload);
+                let _ = holds(codec, &payload, true);
             }
         }
 

@@ -19,10 +19,11 @@ use crate::keyframe::Requests;
 use crate::layer::{Counted, Layers, VideoLayer};
 use crate::meter::Meter;
 use crate::packet::{Packet, Track};
-use crate::payload::Facts;
+use crate::payload::{self, Facts};
 use crate::ring::Ring;
 use crate::simulcast;
 use crate::source::Source;
+use crate::start::Starts;
 use crate::voice::Voice;
 use form::Form;
 
@@ -94,6 +95,9 @@ pub(crate) struct Stream {
     source: Option<Source>,
     ring: Ring,
     key_frames: Requests,
+    starts: Starts,
+    /// H.264: whether slices with bidirectional prediction may be in the stream by its own account.
+    allows_b: bool,
     bytes: Meter,
     /// Of a mirror: the source that the newest packet is of.
     epoch: u32,
@@ -114,6 +118,8 @@ impl Stream {
                 Ring::video()
             },
             key_frames: Requests::new(settings.key_frame_request_interval),
+            starts: Starts::default(),
+            allows_b: false,
             bytes: Meter::new(STREAM_WINDOW),
             epoch: 0,
             repairs_plainly: false,
@@ -342,6 +348,7 @@ impl Publisher {
             counters.packets_dropped += 1;
             return Taken::Fine;
         };
+        let is_start = facts.is_start && self.is_start(track, codec, (epoch, sequence), &packet);
         let packet = Arc::new(Packet {
             track,
             codec,
@@ -349,7 +356,7 @@ impl Publisher {
             sequence,
             timestamp: packet.timestamp,
             marker: packet.marker,
-            is_start: facts.is_start,
+            is_start,
             picture: facts.picture,
             red: facts.red,
             extensions: packet.extensions,
@@ -360,6 +367,18 @@ impl Publisher {
         self.keep(&packet, facts, now);
         self.wait_for_forwarding(packet, counters);
         Taken::Fine
+    }
+
+    /// Whether viewers can begin with a packet at which decoders can start.
+    fn is_start(&mut self, track: Track, codec: Codec, at: (u32, u64), packet: &Incoming) -> bool {
+        if codec != Codec::H264 {
+            return true;
+        }
+        let Some(stream) = self.stream_mut(track) else {
+            return false;
+        };
+        let has_sets = payload::holds(codec, &packet.payload, true).sequence;
+        stream.starts.take(has_sets, at, stream.ring.newest())
     }
 
     fn wait_for_forwarding(&mut self, packet: Arc<Packet>, counters: &mut Counters) {
@@ -385,6 +404,11 @@ impl Publisher {
         } else {
             form.inspect(&packet.payload).ok()
         };
+        stream.allows_b = facts
+            .and_then(|facts| facts.allows_b)
+            .unwrap_or(stream.allows_b);
+        // Where they may not be, what looks like one is malformed.
+        let facts = facts.filter(|facts| !facts.is_b_slice || stream.allows_b);
         let numbered = if let Some(facts) = facts {
             Numbered::Media {
                 track,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::packet::Packet;
-use crate::payload;
+use crate::payload::{self, Holds};
 
 /// Most packets of a video encoding, and how long they are kept: two seconds of 4 Mbit/s.
 const VIDEO_PACKETS: usize = 1_024;
@@ -14,6 +14,9 @@ const AUDIO_PACKETS: usize = 64;
 const AGE: Duration = Duration::from_secs(2);
 /// A key frame that is older begins no stream: what has come since would be too much at once.
 const START_AGE: Duration = Duration::from_secs(1);
+
+/// So many packets before the one with the sequence parameter set may belong to it: a delimiter and other parameter sets.
+const SETS_MAX: u64 = 8;
 
 /// Packets by epoch and sequence number.
 #[derive(Debug)]
@@ -34,6 +37,8 @@ struct Start {
     arrived: Instant,
     /// The last packet up to which none is missing.
     whole_to: u64,
+    /// What these bring.
+    holds: Holds,
 }
 
 impl Ring {
@@ -90,10 +95,15 @@ impl Ring {
     pub(crate) fn start(&self, now: Instant) -> Option<(u32, u64)> {
         let start = self.start.as_ref()?;
         let newest = self.packets.back()?;
-        let is_whole = key(newest) == (start.epoch, start.whole_to);
+        let is_whole = key(newest) == (start.epoch, start.whole_to) && start.holds == Holds::ALL;
         let is_there = self.get(start.epoch, start.sequence).is_some();
         let is_young = now.saturating_duration_since(start.arrived) <= START_AGE;
         (is_whole && is_there && is_young).then_some((start.epoch, start.sequence))
+    }
+
+    /// The epoch and number of the newest packet.
+    pub(crate) fn newest(&self) -> Option<(u32, u64)> {
+        self.packets.back().map(|packet| key(packet))
     }
 
     /// The packets of the epoch from that number on, in order.
@@ -109,30 +119,51 @@ impl Ring {
             .binary_search_by_key(&wanted, |packet| key(packet))
     }
 
-    /// Notes the beginning of a key frame. Of the packets of one picture at which a decoder can start (parameter sets, then the
-    /// first slice) the first one counts, whichever of them comes first.
+    /// Notes the beginning of a key frame: the first packet of the picture that has its parameter sets, in whatever order these
+    /// come.
     fn begin(&mut self, packet: &Packet) {
-        if !packet.is_start || !payload::is_self_contained(packet.codec, &packet.payload) {
+        let holds = holds(packet);
+        let before = self
+            .start
+            .filter(|start| start.epoch == packet.epoch && start.timestamp == packet.timestamp);
+        let is_first = match (before, self.start) {
+            (Some(start), _) => {
+                (holds.sequence || holds.picture) && packet.sequence < start.sequence
+            }
+            (None, Some(start)) => {
+                holds.sequence && (packet.epoch, packet.sequence) > (start.epoch, start.sequence)
+            }
+            (None, None) => holds.sequence,
+        };
+        if !is_first {
             return;
         }
-        let is_later = self.start.is_none_or(|start| {
-            let is_same_picture =
-                start.epoch == packet.epoch && start.timestamp == packet.timestamp;
-            if is_same_picture {
-                packet.sequence < start.sequence
-            } else {
-                (packet.epoch, packet.sequence) > (start.epoch, start.sequence)
-            }
+        let mut first = packet.sequence;
+        let earlier = (1..=SETS_MAX).map_while(|back| {
+            let at = packet.sequence.checked_sub(back)?;
+            let packet = self
+                .get(packet.epoch, at)
+                .filter(|at| at.timestamp == packet.timestamp)?;
+            Some((at, self::holds(packet)))
         });
-        if is_later {
-            self.start = Some(Start {
-                epoch: packet.epoch,
-                sequence: packet.sequence,
-                timestamp: packet.timestamp,
-                arrived: packet.arrived,
-                whole_to: packet.sequence,
-            });
+        for (at, holds) in earlier {
+            if holds.sequence || holds.picture {
+                first = at;
+            }
         }
+        self.start = Some(Start {
+            epoch: packet.epoch,
+            sequence: first,
+            timestamp: packet.timestamp,
+            arrived: packet.arrived,
+            whole_to: first,
+            holds: if first == packet.sequence {
+                holds
+            } else {
+                self.get(packet.epoch, first)
+                    .map_or(holds, |first| self::holds(first))
+            },
+        });
     }
 
     /// Follows the packets after the start as far as there is no gap; each is passed once.
@@ -141,17 +172,27 @@ impl Ring {
         loop {
             let next = start.whole_to.saturating_add(1);
             // In the usual case it is the newest.
-            let newest = self.packets.back().map(|packet| key(packet));
-            if newest != Some((start.epoch, next)) && self.get(start.epoch, next).is_none() {
+            let newest = self
+                .packets
+                .back()
+                .filter(|packet| key(packet) == (start.epoch, next));
+            let Some(packet) = newest.or_else(|| self.get(start.epoch, next)) else {
                 break;
-            }
+            };
             start.whole_to = next;
-            if newest == Some((start.epoch, next)) {
+            if start.holds != Holds::ALL {
+                start.holds = start.holds.or(holds(packet));
+            }
+            if newest.is_some() {
                 break;
             }
         }
         self.start = Some(start);
     }
+}
+
+fn holds(packet: &Packet) -> Holds {
+    payload::holds(packet.codec, &packet.payload, packet.is_start)
 }
 
 fn key(packet: &Packet) -> (u32, u64) {
@@ -172,17 +213,33 @@ mod tests {
     }
 
     /// The kinds of packets in a picture.
-    const PARAMETERS: &[u8] = &[0x67, 66, 0xe0, 31];
+    const PARAMETERS: &[u8] = &[0x78, 0, 4, 0x67, 66, 0xe0, 31, 0, 2, 0x68, 0xce];
+    const SEQUENCE: &[u8] = &[0x67, 66, 0xe0, 31];
+    const PICTURE: &[u8] = &[0x68, 0xce];
+    /// All of a key frame.
+    const WHOLE: &[u8] = &[
+        0x78, 0, 4, 0x67, 66, 0xe0, 31, 0, 2, 0x68, 0xce, 0, 2, 0x65, 0xb8,
+    ];
     const IDR: &[u8] = &[0x65, 0xb8];
     const DELTA: &[u8] = &[0x41, 0xe0];
 
     fn packet(epoch: u32, sequence: u64, payload: &[u8], arrived: Instant) -> Arc<Packet> {
+        packet_at(0, epoch, sequence, payload, arrived)
+    }
+
+    fn packet_at(
+        timestamp: u32,
+        epoch: u32,
+        sequence: u64,
+        payload: &[u8],
+        arrived: Instant,
+    ) -> Arc<Packet> {
         Arc::new(Packet {
             track: Track::video(0).unwrap(),
             codec: Codec::H264,
             epoch,
             sequence,
-            timestamp: 0,
+            timestamp,
             marker: false,
             is_start: payload != DELTA,
             picture: None,
@@ -200,7 +257,10 @@ mod tests {
         let mut ring = Ring::video();
         ring.insert(packet(0, 9, DELTA, now));
         assert_eq!(ring.start(now), None);
-        for (sequence, payload) in [(10, PARAMETERS), (11, IDR), (12, DELTA)] {
+        ring.insert(packet(0, 10, PARAMETERS, now));
+        // Nothing could be shown yet.
+        assert_eq!(ring.start(now), None);
+        for (sequence, payload) in [(11, IDR), (12, DELTA)] {
             ring.insert(packet(0, sequence, payload, now));
             assert_eq!(ring.start(now), Some((0, 10)));
         }
@@ -221,6 +281,47 @@ mod tests {
     }
 
     #[test]
+    fn a_start_is_the_first_of_the_parameter_sets_in_whatever_order_they_come() {
+        let now = beginning();
+        let pictures: [&[&[u8]]; 3] = [
+            &[SEQUENCE, PICTURE, IDR],
+            &[PICTURE, SEQUENCE, IDR],
+            &[PICTURE, PICTURE, SEQUENCE],
+        ];
+        for (picture, is_start) in pictures.into_iter().zip([true, true, false]) {
+            for order in [
+                [0, 1, 2],
+                [0, 2, 1],
+                [1, 0, 2],
+                [1, 2, 0],
+                [2, 0, 1],
+                [2, 1, 0],
+            ] {
+                let mut ring = Ring::video();
+                ring.insert(packet(0, 9, DELTA, now));
+                for at in order {
+                    assert_eq!(ring.start(now), None);
+                    ring.insert(packet_at(90, 0, 10 + at as u64, picture[at], now));
+                }
+                assert_eq!(ring.start(now), is_start.then_some((0, 10)), "{order:?}");
+                ring.insert(packet_at(180, 0, 13, DELTA, now));
+                assert_eq!(ring.start(now), is_start.then_some((0, 10)), "{order:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn parameter_sets_may_be_in_a_picture_before_the_key_frame() {
+        let now = beginning();
+        let mut ring = Ring::video();
+        for (sequence, payload) in [(10, PARAMETERS), (11, DELTA), (12, IDR)] {
+            assert_eq!(ring.start(now), None);
+            ring.insert(packet_at(sequence, 0, sequence.into(), payload, now));
+        }
+        assert_eq!(ring.start(now), Some((0, 10)));
+    }
+
+    #[test]
     fn a_slice_without_parameter_sets_is_no_start() {
         let now = beginning();
         let mut ring = Ring::video();
@@ -233,12 +334,12 @@ mod tests {
         let now = beginning();
         let later = now + Duration::from_millis(1_001);
         let mut ring = Ring::video();
-        ring.insert(packet(0, 10, PARAMETERS, now));
+        ring.insert(packet(0, 10, WHOLE, now));
         assert!(ring.start(now + Duration::from_secs(1)).is_some());
         assert_eq!(ring.start(later), None);
         ring.insert(packet(1, 3, DELTA, later));
         assert_eq!(ring.start(later), None);
-        ring.insert(packet(1, 4, PARAMETERS, later));
+        ring.insert(packet(1, 4, WHOLE, later));
         assert_eq!(ring.start(later), Some((1, 4)));
         assert!(ring.get(0, 10).is_some());
         assert_eq!(ring.after(0, 10).count(), 1);
@@ -267,7 +368,7 @@ mod tests {
             let now = beginning();
             let mut ring = Ring::video();
             for (epoch, number) in &numbers {
-                let payload = if number % 10 == 0 { PARAMETERS } else { DELTA };
+                let payload = if number % 10 == 0 { WHOLE } else { DELTA };
                 ring.insert(packet(*epoch, *number, payload, now));
             }
             prop_assert_eq!(ring.get(asked.0, asked.1).is_some(), numbers.contains(&asked));

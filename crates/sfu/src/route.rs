@@ -4,7 +4,7 @@
 //! with each check, on several pairs at once if they have them; the highest priority wins then, and a better one that has
 //! fallen silent gives way. A check proves the password and not the address that it comes from: one that was seen before, and
 //! comes again from elsewhere, moves nothing. When the way in use ends, as a TCP connection does, another one on which checks
-//! have come takes its place at once.
+//! have come takes its place at once; and where it is silent, the one by which the client sends.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -89,8 +89,13 @@ impl Route {
             });
             return false;
         }
+        self.take(remote, check.priority, now);
+        true
+    }
+
+    fn take(&mut self, remote: Remote, priority: u32, now: Instant) {
         self.others.retain(|other| other.remote != remote);
-        if let Some((before, priority)) = self.chosen.replace((remote, check.priority)) {
+        if let Some((before, priority)) = self.chosen.replace((remote, priority)) {
             self.note(Other {
                 remote: before,
                 is_nominated: true,
@@ -99,7 +104,6 @@ impl Route {
             });
         }
         self.heard = now;
-        true
     }
 
     fn note(&mut self, other: Other) {
@@ -110,11 +114,25 @@ impl Route {
         self.others.push_back(other);
     }
 
-    /// Something authentic came from there.
-    pub(crate) fn heard(&mut self, remote: Remote, now: Instant) {
+    /// Something authentic came from there that is no check; says whether the way has changed.
+    ///
+    /// A client sends by the way that it uses. So one that checks have come by takes the place of one that has fallen silent,
+    /// nominated or not: checks that only renew consent (RFC 7675 section 5.1) nominate nothing, and a NAT gives the client
+    /// another address between two of them.
+    pub(crate) fn heard(&mut self, remote: Remote, now: Instant) -> bool {
         if self.remote() == Some(remote) {
             self.heard = now;
+            return false;
         }
+        let is_silent = now.saturating_duration_since(self.heard) >= QUIET;
+        let other = self.others.iter().find(|other| {
+            other.remote == remote && now.saturating_duration_since(other.heard) < CONSENT
+        });
+        let Some(other) = other.copied().filter(|_| is_silent) else {
+            return false;
+        };
+        self.take(other.remote, other.priority, now);
+        true
     }
 
     /// The address is the client's no more; says whether it was in use. The best of the others takes its place.
@@ -202,6 +220,28 @@ mod tests {
         route.check(at(1), check(true, 5, 1), now);
         assert!(!route.check(at(2), check(true, 5, 1), now));
         assert_eq!(route.remote(), Some(at(1)));
+    }
+
+    // T46: what clients do that renew consent without nominating anew.
+    #[test]
+    fn t46_a_client_whose_checks_nominate_nothing_is_followed_where_it_sends_from() {
+        let now = beginning();
+        let mut route = Route::new(now);
+        route.check(at(1), check(true, 5, 1), now);
+        route.heard(at(1), now + Duration::from_secs(1));
+        // A datagram alone proves no address, and what is late from another way changes nothing.
+        let silent = now + Duration::from_secs(4);
+        assert!(!route.heard(at(2), silent));
+        assert!(!route.check(at(2), check(false, 4, 2), now + Duration::from_secs(2)));
+        assert!(!route.heard(at(2), now + Duration::from_secs(3)));
+        assert_eq!(route.remote(), Some(at(1)));
+        assert!(route.heard(at(2), silent));
+        assert_eq!(route.remote(), Some(at(2)));
+        assert!(!route.heard(at(1), silent), "late");
+        assert_eq!(route.remote(), Some(at(2)));
+        // Checks have come by it too long ago.
+        route.check(at(3), check(false, 4, 3), silent);
+        assert!(!route.heard(at(3), silent + CONSENT));
     }
 
     #[test]

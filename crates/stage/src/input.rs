@@ -71,6 +71,11 @@ pub enum Input {
         /// Whom.
         participant: ParticipantId,
     },
+    /// Somebody asks whether a join with the token would be refused. Nothing changes.
+    Knock {
+        /// The verified token.
+        grant: Grant,
+    },
     /// A participant opens its events socket: this is the join. An older socket of the same token is closed.
     Join {
         /// The socket.

@@ -104,6 +104,7 @@ impl Stages {
                 let exchanged = self.exchange(connection, &grant, now);
                 return exchanged.unwrap_or_else(Reply::Refused);
             }
+            Input::Knock { grant } => return self.knock(&grant, now),
             Input::StageOpened { stage, banned } => self.open_stage(stage, banned),
             Input::StageDeleted { stage } => self.delete_stage(&stage, now),
             Input::AllStagesDeleted => self.delete_all_stages(now),
@@ -116,6 +117,20 @@ impl Stages {
             Input::Shutdown => self.shut_down(now),
         }
         Reply::Done
+    }
+
+    /// Whether the holder of the token may come in at all.
+    fn knock(&self, grant: &Grant, now: Now) -> Reply {
+        if self.is_shutting_down {
+            return Reply::Refused(Refusal::ShuttingDown);
+        }
+        let Some(stage) = self.by_arn.get(&grant.stage) else {
+            return Reply::Refused(Refusal::StageNotFound);
+        };
+        match stage.check_grant(grant, now) {
+            Ok(()) => Reply::Done,
+            Err(refusal) => Reply::Refused(refusal),
+        }
     }
 
     /// Lets somebody in who may come in, if the stage has what is asked for.

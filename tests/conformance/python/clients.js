@@ -52,6 +52,9 @@ const lead = (sdp, codec) => {
   });
 };
 
+// The answer without the addresses of UDP.
+const overTcp = (sdp) => sdp.replace(/a=candidate:.* udp .*\r\n/gi, '');
+
 // The picture with grain over it, which takes the bitrate that it is allowed, as a real camera's does.
 const grainy = (track, { width, height, frameRate }) => {
   const element = document.createElement('video');
@@ -76,7 +79,7 @@ const grainy = (track, { width, height, frameRate }) => {
 // Offers `codec`, and sends it; with `beside`, which is offered too, also where the answer prefers that.
 window.publish = async (name, url, token, {
   width = 640, height = 360, kbps = 800, codec = 'video/H264', beside = null, frameRate = 30,
-  layers = [{ maxBitrate: kbps * 1000 }], grain = false, sound = null,
+  layers = [{ maxBitrate: kbps * 1000 }], grain = false, sound = null, tcp = false,
 } = {}) => {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width, height, frameRate } });
   const connection = new RTCPeerConnection();
@@ -90,7 +93,10 @@ window.publish = async (name, url, token, {
   video.setCodecPreferences(all.filter((each) => [codec, beside, 'video/rtx'].includes(each.mimeType)));
   // A busy machine must not change the sizes that a test waits for.
   await video.sender.setParameters({ ...video.sender.getParameters(), degradationPreference: 'maintain-resolution' });
-  return negotiate(name, url, token, connection, (sdp) => beside ? lead(sdp, codec) : sdp);
+  return negotiate(name, url, token, connection, (sdp) => {
+    const led = beside ? lead(sdp, codec) : sdp;
+    return tcp ? overTcp(led) : led;
+  });
 };
 
 // Sends an encoding, or stops it.
@@ -101,7 +107,7 @@ window.activate = async (name, rid, active) => {
   await video.setParameters(parameters);
 };
 
-// `media` is where media is sent to in place of the addresses in the answer: `[address, port]`, or null; `tcp` leaves out those of UDP.
+// `media` is where media is sent to in place of the addresses in the answer: `[address, port]`, or null; `tcp` takes out those of UDP.
 window.subscribe = async (name, url, token, {
   kinds = ['audio', 'video'], media = null, tcp = false, sampled = false, sound = null,
 } = {}) => {
@@ -119,7 +125,7 @@ window.subscribe = async (name, url, token, {
   document.body.append(element);
   const bend = (sdp) => {
     if (sampled) sample(name);
-    if (tcp) return sdp.replace(/a=candidate:.* udp .*\r\n/gi, '');
+    if (tcp) return overTcp(sdp);
     return media
       ? sdp.replace(/a=candidate:.* tcp .*\r\n/gi, '').replace(/^(a=candidate:\S+ \d udp \d+) \S+ \d+/gim, `$1 ${media.join(' ')}`)
       : sdp;

@@ -9,8 +9,10 @@ from pathlib import Path
 
 # Longest that a packet waits at the limit. Home routers queue as long.
 QUEUE = "200ms"
-# Two packets pass at once. More would let probes of the bandwidth through as if the link were wide.
+# How much passes at once: two packets.
 BURST = "3kb"
+# As home routers and carriers have it: a short probe of the bandwidth passes whole, as if the link were wide.
+BUCKET = "16kb"
 # <sched.h>
 CLONE_NEWNET = 0x40000000
 
@@ -59,11 +61,11 @@ class Namespace:
         subprocess.run(["ip", "netns", "delete", self.name], capture_output=True)
         subprocess.run(["ip", "link", "delete", self.outside], capture_output=True)
 
-    def limit(self, kbit: int) -> None:
-        """What goes into the namespace is let through at this rate."""
+    def limit(self, kbit: int, burst: str = BURST) -> None:
+        """What goes into the namespace is let through at this rate, and `burst` of it at once after a pause."""
         _run(
             "tc", "qdisc", "replace", "dev", self.outside, "root",
-            "tbf", "rate", f"{kbit}kbit", "burst", BURST, "latency", QUEUE,
+            "tbf", "rate", f"{kbit}kbit", "burst", burst, "latency", QUEUE,
         )
 
     def program(self, folder: Path, executable: str) -> str:

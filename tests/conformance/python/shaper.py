@@ -44,8 +44,22 @@ class Shaper:
                 shaper._pass(1, data, lambda: shaper._client and shaper._near.sendto(data, shaper._client))
 
         self._near, _ = await self._loop.create_datagram_endpoint(Near, local_addr=("127.0.0.1", 0))
-        self._far, _ = await self._loop.create_datagram_endpoint(Far, remote_addr=self._server)
+        self._far_side = Far
+        await self._reach()
         self.port = self._near.get_extra_info("sockname")[1]
+
+    async def _reach(self) -> None:
+        self._far, _ = await self._loop.create_datagram_endpoint(self._far_side, remote_addr=self._server)
+
+    def move(self) -> None:
+        """From now on the server sees another address, as after a NAT has forgotten the client. The old one is gone."""
+
+        async def move() -> None:
+            before = self._far
+            await self._reach()
+            before.close()
+
+        asyncio.run_coroutine_threadsafe(move(), self._loop).result(10)
 
     def _pass(self, way: int, data: bytes, send) -> None:
         now = self._loop.time()

@@ -16,11 +16,12 @@ class Feed {
   grow(audio, video) {
     for (const [kind, wanted] of [['audio', audio], ['video', video]]) {
       const there = this.connection.getTransceivers().filter(({ receiver }) => receiver.track.kind === kind).length;
-      // Offers of many sections are short enough only if they name what a stage can carry, and nothing else.
+      // What a stage cannot carry makes an offer of many sections longer, and nothing else.
       const { codecs } = RTCRtpReceiver.getCapabilities(kind);
       const carried = codecs.filter(({ mimeType }) => ['audio/opus', 'video/H264', 'video/VP8', 'video/rtx'].includes(mimeType));
       for (let count = there; count < wanted; count += 1) {
-        this.connection.addTransceiver(kind, { direction: 'recvonly' }).setCodecPreferences(carried);
+        const transceiver = this.connection.addTransceiver(kind, { direction: 'recvonly' });
+        if (!this.options.everyCodec) transceiver.setCodecPreferences(carried);
       }
     }
   }

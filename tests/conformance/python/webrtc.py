@@ -97,13 +97,14 @@ class Loop:
     def publish(self, url: str, token: str, bend=lambda sdp: sdp) -> "Peer":
         return self._peer(url, token, True, bend)
 
-    def watch(self, url: str, token: str) -> "Peer":
-        return self._peer(url, token, False, lambda sdp: sdp)
+    def watch(self, url: str, token: str, port: int | None = None) -> "Peer":
+        """`port` is one of this machine through which the media goes in place of the server's own."""
+        return self._peer(url, token, False, lambda sdp: sdp, port)
 
-    def _peer(self, url, token, publishes, bend) -> "Peer":
+    def _peer(self, url, token, publishes, bend, port=None) -> "Peer":
         peer = Peer(self)
         self.peers.append(peer)
-        self.run(peer.open(url, token, publishes, bend))
+        self.run(peer.open(url, token, publishes, bend, port))
         return peer
 
 
@@ -117,7 +118,7 @@ class Peer:
         # The newest datagrams of media as they were sent.
         self.sent: collections.deque[bytes] = collections.deque(maxlen=300)
 
-    async def open(self, url: str, token: str, publishes: bool, bend) -> None:
+    async def open(self, url: str, token: str, publishes: bool, bend, port: int | None) -> None:
         self.connection = RTCPeerConnection()
         if publishes:
             self.connection.addTrack(AudioStreamTrack())
@@ -137,7 +138,11 @@ class Peer:
             url, bend(self.connection.localDescription.sdp).encode(), method="POST",
             headers={"Content-Type": "application/sdp", "Authorization": f"Bearer {token}"},
         )
-        answer = await asyncio.to_thread(lambda: urllib.request.urlopen(request, timeout=20).read().decode())
+        with await asyncio.to_thread(lambda: urllib.request.urlopen(request, timeout=20)) as response:
+            self.session, self.etag = response.headers["Location"], response.headers["ETag"]
+            answer = response.read().decode()
+        if port:
+            answer = re.sub(r"^(a=candidate:\S+ \d udp \d+) \S+ \d+", rf"\1 127.0.0.1 {port}", answer, flags=re.M | re.I)
         await self.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
     def _remember(self, ice) -> None:

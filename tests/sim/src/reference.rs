@@ -125,6 +125,16 @@ impl Reference {
         }
     }
 
+    fn disconnect(&mut self, stage: &StageArn, participant: &ParticipantId, now: Now) {
+        if let Some(session) = self.active(stage) {
+            let reason = LeftReason::ParticipantDisconnected;
+            self.evict(session, participant, reason, now);
+        }
+        if let Some(bans) = self.stages.get_mut(stage) {
+            bans.insert(participant.clone());
+        }
+    }
+
     fn answer(&mut self, input: &Input, now: Now) -> Answer {
         match input {
             Input::StageOpened { stage, banned } => {
@@ -138,18 +148,12 @@ impl Reference {
                 }
             }
             Input::Restored(left) => self.restore(left, now),
-            Input::Disconnect { stage, participant } => {
-                if let Some(session) = self.active(stage) {
-                    self.evict(
-                        session,
-                        participant,
-                        LeftReason::ParticipantDisconnected,
-                        now,
-                    );
-                }
-                if let Some(bans) = self.stages.get_mut(stage) {
-                    bans.insert(participant.clone());
-                }
+            Input::Disconnect { stage, participant } => self.disconnect(stage, participant, now),
+            Input::Knock { grant } => {
+                return self
+                    .let_in(grant, now)
+                    .err()
+                    .map_or(Answer::Done, Answer::Refused);
             }
             Input::Join {
                 connection,

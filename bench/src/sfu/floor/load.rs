@@ -1,6 +1,6 @@
 //! The floor program's source and receivers.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -9,6 +9,7 @@ use anyhow::ensure;
 use load::{Generator, Histogram, Source, Wall};
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
+use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
 
 use super::program::HELLO;
 use super::seal::Stream;
@@ -17,11 +18,22 @@ use crate::process::Process;
 use crate::sfu::outcome::Outcome;
 use crate::sfu::scenario::Flow;
 
-/// Largest datagram that is read.
-const DATAGRAM_MAX: usize = 2_000;
+/// What is read at once: with GRO several datagrams.
+const BUFFER_BYTES: usize = 65_536;
+/// Buffers filled by one system call with GRO.
+const BATCH: usize = 4;
+
+/// Who receives.
+pub(in crate::sfu) struct Receivers {
+    pub(in crate::sfu) count: usize,
+    pub(in crate::sfu) address: IpAddr,
+    /// Several datagrams at once.
+    pub(in crate::sfu) gro: bool,
+}
 
 struct Receiver {
     socket: UdpSocket,
+    gro: Option<UdpSocketState>,
     stream: Stream,
 }
 
@@ -40,6 +52,7 @@ struct Load {
     source: Generator,
     wall: Wall,
     sender: std::net::UdpSocket,
+    buffers: Vec<Vec<u8>>,
     sequence: u16,
     seen: Seen,
 }
@@ -48,10 +61,10 @@ struct Load {
 pub(in crate::sfu) fn measure(
     flow: &Flow,
     core: u32,
-    address: IpAddr,
-    viewers: usize,
+    receivers: &Receivers,
     source: &Source,
 ) -> anyhow::Result<Outcome> {
+    let (viewers, address) = (receivers.count, receivers.address);
     let folder = tempfile::tempdir()?;
     let ready = folder.path().join("ready.json");
     let mut command = Command::new(std::env::current_exe()?);
@@ -62,7 +75,7 @@ pub(in crate::sfu) fn measure(
     let server: SocketAddr = process.wait_for_facts(&ready)?.parse()?;
     let resident = process.resident()?;
 
-    let mut load = Load::new(server, viewers, source)?;
+    let mut load = Load::new(server, receivers, source)?;
     load.run(clock::now() + flow.warm_up)?;
     load.seen = Seen::default();
     let (before, busy) = (process.cpu()?, crate::process::cpu(std::process::id())?);
@@ -88,17 +101,22 @@ pub(in crate::sfu) fn measure(
 }
 
 impl Load {
-    fn new(server: SocketAddr, viewers: usize, source: &Source) -> anyhow::Result<Self> {
+    fn new(server: SocketAddr, wanted: &Receivers, source: &Source) -> anyhow::Result<Self> {
         let poll = Poll::new()?;
-        let mut receivers = Vec::with_capacity(viewers);
-        for number in 0..viewers {
+        let mut receivers = Vec::with_capacity(wanted.count);
+        for number in 0..wanted.count {
             let mut socket = UdpSocket::bind(SocketAddr::new(server.ip(), 0))?;
             poll.registry()
                 .register(&mut socket, Token(number), Interest::READABLE)?;
             // The program counts receivers in the order of their greetings, and loopback keeps it.
             socket.send_to(HELLO, server)?;
+            let gro = wanted
+                .gro
+                .then(|| UdpSocketState::new(UdpSockRef::from(&socket)))
+                .transpose()?;
             receivers.push(Receiver {
                 socket,
+                gro,
                 stream: Stream::new(number)?,
             });
         }
@@ -111,6 +129,7 @@ impl Load {
             source: Generator::new(source, 0, clock::now()),
             wall: Wall::start(),
             sender,
+            buffers: vec![vec![0; BUFFER_BYTES]; BATCH],
             sequence: 0,
             seen: Seen::default(),
         })
@@ -151,24 +170,45 @@ impl Load {
     }
 
     fn receive(&mut self, number: usize) -> anyhow::Result<()> {
-        let mut buffer = [0; DATAGRAM_MAX];
         let Some(receiver) = self.receivers.get_mut(number) else {
             return Ok(());
         };
         loop {
-            let length = match receiver.socket.recv_from(&mut buffer) {
-                Ok((length, _)) => length,
+            let mut metas = [RecvMeta::default(); BATCH];
+            let count = match receiver.read(&mut self.buffers, &mut metas) {
+                Ok(count) => count,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::ConnectionRefused => continue,
                 Err(error) => return Err(error.into()),
             };
-            if let Some(payload) = receiver.stream.open(&mut buffer[..length]) {
-                self.seen.packets += 1;
-                let age = load::age(payload, self.wall.at(clock::now()));
-                if let Some(age) = age {
-                    self.seen.ages.add(age);
+            for (meta, buffer) in metas.iter().zip(&mut self.buffers).take(count) {
+                for datagram in buffer[..meta.len].chunks_mut(meta.stride.max(1)) {
+                    let Some(payload) = receiver.stream.open(datagram) else {
+                        continue;
+                    };
+                    self.seen.packets += 1;
+                    let age = load::age(payload, self.wall.at(clock::now()));
+                    if let Some(age) = age {
+                        self.seen.ages.add(age);
+                    }
                 }
             }
         }
+    }
+}
+
+impl Receiver {
+    fn read(
+        &self,
+        buffers: &mut [Vec<u8>],
+        metas: &mut [RecvMeta; BATCH],
+    ) -> std::io::Result<usize> {
+        if let Some(gro) = &self.gro {
+            let mut slices: Vec<_> = buffers.iter_mut().map(|one| IoSliceMut::new(one)).collect();
+            return gro.recv(UdpSockRef::from(&self.socket), &mut slices, metas);
+        }
+        let (length, _) = self.socket.recv_from(&mut buffers[0])?;
+        (metas[0].len, metas[0].stride) = (length, length);
+        Ok(1)
     }
 }

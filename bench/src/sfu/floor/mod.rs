@@ -8,5 +8,5 @@ mod load;
 mod program;
 mod seal;
 
-pub(super) use load::measure;
+pub(super) use load::{Receivers, measure};
 pub(crate) use program::run;

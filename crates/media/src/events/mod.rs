@@ -33,8 +33,11 @@ use crate::problem::Problem;
 pub(crate) use message::stage_state;
 pub(crate) use stage_v1::{Sessions, Tenants, TokenName};
 
-/// Longest message of a client.
+/// Longest message of a client in the dialect of IVS.
 const MESSAGE_BYTES_MAX: usize = 64 << 10;
+/// Longest message of a client in `stage.v1`: a browser's offer of as many sections as there may be, with all its codecs,
+/// makes one of 110 KB (Chromium 156), and the longest SDP that is read one of 140 KB.
+const STAGE_V1_MESSAGE_BYTES_MAX: usize = 160 << 10;
 /// What waits for a client that reads slowly: a few snapshots of a full stage (12 publishers with 1 KiB of attributes each
 /// make 20 KiB).
 const UNSENT_BYTES_MAX: usize = 256 << 10;
@@ -82,14 +85,14 @@ async fn upgrade(request: Request<Body>, dialect: Dialect) -> Result<WebSocketUp
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
         .await
         .map_err(IntoResponse::into_response)?;
-    let read_buffer_bytes = match dialect {
-        Dialect::Ivs => 16 << 10,
+    let (read_buffer_bytes, message_bytes_max) = match dialect {
+        Dialect::Ivs => (16 << 10, MESSAGE_BYTES_MAX),
         // Of thousands of viewers each says something long once, and then next to nothing.
-        Dialect::StageV1 => 4 << 10,
+        Dialect::StageV1 => (4 << 10, STAGE_V1_MESSAGE_BYTES_MAX),
     };
     let mut upgrade = upgrade
-        .max_message_size(MESSAGE_BYTES_MAX)
-        .max_frame_size(MESSAGE_BYTES_MAX)
+        .max_message_size(message_bytes_max)
+        .max_frame_size(message_bytes_max)
         .read_buffer_size(read_buffer_bytes)
         .write_buffer_size(0)
         .max_write_buffer_size(UNSENT_BYTES_MAX);

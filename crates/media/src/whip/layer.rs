@@ -11,7 +11,6 @@ use http::{Request, StatusCode};
 use serde::Deserialize;
 use sfu::{LayerLabel, VideoWant, Want};
 
-use super::stream::not_a_subscription;
 use super::{JSON, request, session};
 use crate::news::News;
 use crate::plane::Plane;
@@ -43,10 +42,11 @@ pub(super) async fn choose(
     Path(name): Path<String>,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
-    let (key, session) = session::own(&plane, &name, request::token(&plane, &request)?).await?;
+    let (key, session) =
+        session::subscription(&plane, &name, (request.headers(), request.extensions())).await?;
     let news = plane.connections.news(key);
     let (Some(news), Some(publisher)) = (news, session.publisher) else {
-        return Err(not_a_subscription());
+        return Err(session::not_a_subscription());
     };
     let body = request::text(request, JSON).await?;
     let choice: Choice = serde_json::from_str(&body)

@@ -17,6 +17,8 @@ mod request;
 mod session;
 mod stream;
 
+pub(crate) use stream::STREAMS_MAX;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -32,7 +34,7 @@ use http::header::{
 };
 use http::{HeaderName, HeaderValue, Request, StatusCode};
 use model::ParticipantId;
-use stage::Refusal;
+use stage::{Input, Reply};
 
 use crate::plane::Plane;
 use crate::problem::Problem;
@@ -120,12 +122,14 @@ async fn endpoint_options(
     let headers = request.headers();
     if headers.contains_key(AUTHORIZATION) && !headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
         let caller = plane.verify(request::token(&plane, &request)?).await?;
-        // Who is inside already may go on with a token that has ended; whether that is so, only `stage` knows, and an answer
-        // names the servers anyway.
-        if caller.grant.expires <= plane.now().wall {
-            return Err(Refusal::TokenExpired.into());
+        let grant = caller.grant.clone();
+        match plane.ask(Input::Knock { grant }).await? {
+            Reply::Done => link_ice_servers(&plane, &caller.grant.participant, &mut response),
+            Reply::Refused(refusal) => return Err(refusal.into()),
+            Reply::Joined { .. } | Reply::Admitted { .. } | Reply::Exchanged { .. } => {
+                return Err(Problem::internal());
+            }
         }
-        link_ice_servers(&plane, &caller.grant.participant, &mut response);
     }
     Ok(response)
 }

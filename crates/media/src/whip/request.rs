@@ -22,7 +22,7 @@ pub(super) fn token<'a, B>(plane: &Plane, request: &'a Request<B>) -> Result<&'a
 }
 
 /// The token of `Authorization: Bearer …` (RFC 6750, section 2.1). A token in the URL is not looked at: URLs get logged.
-fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
+pub(super) fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     let missing = || Problem::token_missing("the request has no bearer token");
     let value = single(headers, &AUTHORIZATION)
         .map_err(|Repeated| {

@@ -7,18 +7,17 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, ETAG, IF_MATCH};
-use http::{HeaderMap, Request, StatusCode};
+use http::{Extensions, HeaderMap, Request, StatusCode};
 use sfu::{PatchFault, Patched};
 use stage::{CloseCause, Input};
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::{SDP_FRAGMENT, empty_sdp, request};
 use crate::admission::new_etag;
-use crate::connections::{Session, SessionKey};
+use crate::connections::{NotAsked, Session, SessionKey};
 use crate::plane::Plane;
 use crate::problem::Problem;
-use crate::worker::{Order, WORKER_PATIENCE};
+use crate::worker::{Awaited, Fragment, Order, Unanswered};
 
 /// How long a DELETE waits until `stage` has taken note; the session is gone either way.
 const NOTED_PATIENCE: Duration = Duration::from_secs(2);
@@ -44,11 +43,12 @@ pub(super) async fn patch(
     // Looked up again: while the body came in, the session may have restarted or ended.
     let (key, session) = find(&plane, &name)?;
     let restart = precondition(&headers, &session.etag)?;
-    let (reply, patched) = oneshot::channel();
+    let (mut patched, reply, claim) = Awaited::new();
     let order = Order::Patch {
         connection: session.connection,
-        fragment,
+        fragment: Fragment(fragment),
         restart: restart == Restart::Allowed,
+        claim,
         reply,
     };
     let worker = plane
@@ -57,9 +57,10 @@ pub(super) async fn patch(
         .ok_or_else(Problem::internal)?;
     worker.try_order(order).map_err(|_| Problem::overloaded())?;
     // The sender goes with a peer that ends meanwhile.
-    let patched = match timeout(WORKER_PATIENCE, patched).await {
-        Ok(patched) => patched.unwrap_or(Err(PatchFault::NotFound))?,
-        Err(_) => return Err(Problem::overloaded()),
+    let patched = match patched.outcome().await {
+        Ok(patched) => patched?,
+        Err(Unanswered::Gone) => return Err(PatchFault::NotFound.into()),
+        Err(Unanswered::GivenUp) => return Err(Problem::overloaded()),
     };
     Ok(match patched {
         // No entity tag here (RFC 9725, section 4.3.2): the ICE session is the same one.
@@ -118,6 +119,40 @@ pub(super) async fn own(
     } else {
         Err(Problem::forbidden("the session is another participant's"))
     }
+}
+
+/// The subscription that a request for its events or its layer is about. Such requests are counted by subscription; as an
+/// attempt to use a token count only those whose token has to be verified.
+pub(super) async fn subscription(
+    plane: &Plane,
+    name: &str,
+    parts: (&HeaderMap, &Extensions),
+) -> Result<(SessionKey, Session), Problem> {
+    let (headers, extensions) = parts;
+    plane.may_enter()?;
+    let token = request::bearer(headers)?;
+    let found = find(plane, name).ok();
+    let opened = found.filter(|(_, session)| session.token.is(token));
+    let (key, session) = if let Some(opened) = opened {
+        opened
+    } else {
+        plane.may_try(extensions)?;
+        own(plane, name, token).await?
+    };
+    match plane.connections.news_ask(key, plane.now().mono) {
+        Ok(()) => Ok((key, session)),
+        Err(NotAsked::NoSubscription) => Err(not_a_subscription()),
+        Err(NotAsked::TooOften) => Err(Problem::too_many_choices()),
+    }
+}
+
+/// 404: what is asked for belongs to subscriptions.
+pub(super) fn not_a_subscription() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "NOT_A_SUBSCRIPTION",
+        "the session is not one that receives",
+    )
 }
 
 /// Whether the preconditions of a PATCH let it restart ICE.

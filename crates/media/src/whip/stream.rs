@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
 use http::{Request, StatusCode};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::{JSON, request, session};
@@ -31,11 +31,9 @@ pub(super) const EVENTS: &str = "active,inactive,layers";
 /// Streams of one session: one for each tab that shows it, with room for one that is going.
 const STREAMS_PER_SESSION_MAX: usize = 4;
 /// Streams in all. Each holds one of the HTTP server's connections, of which the API needs some.
-const STREAMS_MAX: usize = 4_096;
+pub(crate) const STREAMS_MAX: usize = 4_096;
 /// Proxies give up on silence after a minute (nginx, ALB).
 const HEARTBEAT: Duration = Duration::from_secs(15);
-
-static STREAMS: OnceLock<Arc<Semaphore>> = OnceLock::new();
 
 /// Which events a client wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,8 +99,8 @@ pub(super) async fn choose(
     Path(name): Path<String>,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
-    let (key, _) = session::own(&plane, &name, request::token(&plane, &request)?).await?;
-    plane.connections.news(key).ok_or_else(not_a_subscription)?;
+    let (key, _) =
+        session::subscription(&plane, &name, (request.headers(), request.extensions())).await?;
     let body = request::text(request, JSON).await?;
     let names: Vec<String> = serde_json::from_str(&body).map_err(|_| {
         let message = "the body must be a list of events, as JSON";
@@ -124,15 +122,15 @@ pub(super) async fn read(
     RawQuery(query): RawQuery,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
-    let (key, session) = session::own(&plane, &name, request::token(&plane, &request)?).await?;
+    let (key, session) =
+        session::subscription(&plane, &name, (request.headers(), request.extensions())).await?;
     let wanted = Wanted::of_query(query.as_deref())?;
-    let streams = STREAMS.get_or_init(|| Arc::new(Semaphore::new(STREAMS_MAX)));
-    let permit = Arc::clone(streams)
+    let permit = Arc::clone(&plane.streams)
         .try_acquire_owned()
         .map_err(|_| Problem::overloaded())?;
     let news = plane.connections.news_follow(key, STREAMS_PER_SESSION_MAX);
     let news = news.map_err(|error| match error {
-        NotFollowed::NoSubscription => not_a_subscription(),
+        NotFollowed::NoSubscription => session::not_a_subscription(),
         NotFollowed::TooMany => Problem::new(
             StatusCode::CONFLICT,
             "TOO_MANY_STREAMS",
@@ -149,15 +147,6 @@ pub(super) async fn read(
         (CACHE_CONTROL, "no-store"),
     ];
     Ok((StatusCode::OK, headers, body).into_response())
-}
-
-/// 404: what is asked for belongs to subscriptions.
-pub(super) fn not_a_subscription() -> Problem {
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        "NOT_A_SUBSCRIPTION",
-        "the session is not one that receives",
-    )
 }
 
 /// One stream, from its first event to its last.
@@ -246,6 +235,7 @@ impl Follower {
 mod tests {
     use model::ConnectionId;
     use sfu::{LayerReason, Layers};
+    use tokio::sync::Semaphore;
 
     use super::*;
 

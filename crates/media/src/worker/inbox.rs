@@ -1,6 +1,7 @@
 //! Orders for a worker, from any thread.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mio::Waker;
@@ -8,6 +9,7 @@ use model::ConnectionId;
 use sfu::{Answer, Offer, PatchFault, Patched, PeerFault, Want};
 use tokio::sync::oneshot;
 
+use super::awaited::Claim;
 use super::relay::Across;
 use crate::mailbox::{FeedNews, Mailbox};
 
@@ -58,6 +60,8 @@ pub(crate) enum Order {
         connection: ConnectionId,
         /// The offer.
         offer: Offer,
+        /// To be taken before it begins.
+        claim: Claim,
         /// Where the answer goes.
         answer: oneshot::Sender<Result<Answer, PeerFault>>,
     },
@@ -73,9 +77,11 @@ pub(crate) enum Order {
         /// Which peer.
         connection: ConnectionId,
         /// The fragment.
-        fragment: String,
+        fragment: Fragment,
         /// Whether it may restart ICE.
         restart: bool,
+        /// To be taken before it begins.
+        claim: Claim,
         /// Where the result goes.
         reply: oneshot::Sender<Result<Patched, PatchFault>>,
     },
@@ -88,6 +94,15 @@ pub(crate) enum Order {
     },
     /// Close every peer and end.
     Stop,
+}
+
+/// A body of a PATCH. It is never shown: an ICE password lets others into the connection.
+pub(crate) struct Fragment(pub(crate) String);
+
+impl fmt::Debug for Fragment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fragment(..)")
+    }
 }
 
 /// Too many orders wait already.

@@ -3,6 +3,7 @@
 //! Its loop never waits but in `poll`: it takes orders, empties its sockets (each within a budget, so that no source of
 //! work starves another), lets `sfu` forward once, carries out what comes of it, and sleeps until something is due.
 
+mod awaited;
 mod feeds;
 mod framing;
 mod inbox;
@@ -29,7 +30,8 @@ use crate::facts::Facts;
 use crate::settings::{Clock, Settings};
 use crate::speakers::Speakers;
 
-pub(crate) use inbox::{Inbox, InboxFull, Order};
+pub(crate) use awaited::{Awaited, Unanswered};
+pub(crate) use inbox::{Fragment, Inbox, InboxFull, Order};
 pub(crate) use relay::{Neighbours, join};
 pub(crate) use run::cause_of;
 use totals::Totals;

@@ -1,5 +1,8 @@
 //! The loop of a worker.
 
+mod orders;
+mod outputs;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,27 +12,24 @@ use std::time::Duration;
 
 use mio::{Events, Poll};
 use model::{ConnectionId, ErrorCode, Now};
-use sfu::{
-    Answer, Counters, Datagram, Input, Layers, Output, PatchFault, Patched, PeerFault, Sfu,
-    Transport,
-};
-use stage::CloseCause;
+use sfu::{Answer, Counters, Datagram, Input, PatchFault, Patched, PeerFault, Sfu, Transport};
 use tokio::sync::{oneshot, watch};
 
 use super::feeds::Feeds;
 use super::inbox::{Inbox, Order};
-use super::relay::{Neighbours, Relays, Waiting};
+use super::relay::{Neighbours, Relays};
 use super::tcp::Tcp;
 use super::totals::{Totals, sum};
 use super::udp::Udp;
 use super::{LISTENER, Prepared, Reports, UDP, WAKER};
-use crate::mailbox::FeedNews;
 use crate::settings::Clock;
 
 /// Orders taken per turn, so that a rush of offers does not hold media up.
 const ORDERS_PER_TURN: usize = 64;
 /// Readiness events taken per poll; the rest come with the next one.
 const EVENTS_PER_POLL: usize = 1_024;
+
+pub(crate) use outputs::cause_of;
 
 type AnswerSender = oneshot::Sender<Result<Answer, PeerFault>>;
 type PatchSender = oneshot::Sender<Result<Patched, PatchFault>>;
@@ -218,96 +218,6 @@ impl Worker {
         Flow::GoOn
     }
 
-    fn obey(&mut self, order: Order, now: Now) {
-        let input = match order {
-            Order::Publish {
-                connection,
-                offer,
-                answer,
-            } => {
-                self.await_answer(connection, answer);
-                Input::Publish { connection, offer }
-            }
-            Order::Subscribe {
-                connection,
-                publisher,
-                home,
-                offer,
-                answer,
-            } => {
-                self.await_answer(connection, answer);
-                if !self.relays.need(publisher, home) {
-                    let waiting = Waiting { connection, offer };
-                    return self.relays.wait(publisher, waiting);
-                }
-                Input::Subscribe {
-                    connection,
-                    publisher,
-                    offer,
-                }
-            }
-            Order::Feed {
-                connection,
-                offer,
-                home,
-                mailbox,
-                answer,
-            } => {
-                self.feeds.open(connection, home, mailbox);
-                self.await_answer(connection, answer);
-                Input::Feed { connection, offer }
-            }
-            Order::Reoffer {
-                connection,
-                offer,
-                answer,
-            } => {
-                // Where the feed is gone, the sender goes too, and its session hears of the end.
-                if !self.peers.contains(&connection) {
-                    return;
-                }
-                self.answers.insert(connection, answer);
-                self.reoffers.insert(connection);
-                Input::Reoffer { connection, offer }
-            }
-            Order::Want { connection, wants } => {
-                // What is not mirrored yet is bound once it is. Other subscribers have their publisher already.
-                self.relays.need_all(&wants, self.feeds.home(connection));
-                Input::Want { connection, wants }
-            }
-            Order::Patch {
-                connection,
-                fragment,
-                restart,
-                reply,
-            } => {
-                self.patches.entry(connection).or_default().push_back(reply);
-                let input = Input::Patch {
-                    connection,
-                    fragment: &fragment,
-                    restart,
-                };
-                self.sfu.handle(input, now);
-                return;
-            }
-            Order::Across(across) => return self.relays.obey(across, &mut self.sfu, now),
-            Order::Close { connection } => {
-                self.peers.remove(&connection);
-                self.feeds.close(connection);
-                self.relays.leave(connection, &mut self.answers);
-                Input::Close { connection }
-            }
-            Order::Stop => return,
-        };
-        self.sfu.handle(input, now);
-    }
-
-    /// The peer counts from its order on: its close may come in the same turn, before its answer is carried out.
-    fn await_answer(&mut self, connection: ConnectionId, answer: AnswerSender) {
-        self.peers.insert(connection);
-        self.answers.insert(connection, answer);
-    }
-
     fn receive(&mut self, now: Now) {
         let sfu = &mut self.sfu;
         let mut take = |transport, source, contents: &[u8]| {
@@ -329,114 +239,6 @@ impl Worker {
         self.tcp.sweep(now.mono);
         for source in self.tcp.take_closed() {
             self.sfu.handle(Input::TcpClosed { source }, now);
-        }
-    }
-
-    /// Carries out what the forwarding unit wants.
-    fn carry_out(&mut self) {
-        while let Some(output) = self.sfu.poll_output() {
-            match output {
-                Output::Transmit(transmit) => match transmit.transport {
-                    Transport::Udp => {
-                        if let Some(buffer) = self.udp.send(transmit) {
-                            self.sfu.reuse(buffer);
-                        }
-                    }
-                    Transport::Tcp => {
-                        self.tcp.send(transmit.destination, &transmit.contents);
-                        self.sfu.reuse(transmit.contents);
-                    }
-                },
-                Output::Answer { connection, result } => {
-                    if !self.reoffers.remove(&connection) && result.is_err() {
-                        self.peers.remove(&connection);
-                        self.feeds.close(connection);
-                    }
-                    // Nobody waits any more where the client has gone; its door closes the peer.
-                    if let Some(answer) = self.answers.remove(&connection) {
-                        let _ = answer.send(result);
-                    }
-                }
-                Output::Patched { connection, result } => {
-                    let waiting = self.patches.get_mut(&connection);
-                    if let Some(reply) = waiting.and_then(VecDeque::pop_front) {
-                        let _ = reply.send(result);
-                    }
-                    self.patches.retain(|_, waiting| !waiting.is_empty());
-                }
-                Output::Connected { connection } => {
-                    let tell = |news: &mut FeedNews| news.is_connected = true;
-                    if !self.feeds.tell(connection, tell) {
-                        let connected = stage::Input::Connected { connection };
-                        self.reports.facts.push(connected);
-                    }
-                }
-                Output::Closed { connection, fault } => self.ended(connection, fault),
-                Output::Bound {
-                    connection,
-                    bindings,
-                } => {
-                    self.feeds
-                        .tell(connection, |news| news.bindings = Some(bindings));
-                }
-                Output::Need {
-                    connection,
-                    audio,
-                    video,
-                } => {
-                    self.feeds
-                        .tell(connection, |news| news.need = Some((audio, video)));
-                }
-                output @ (Output::RelayOpened { .. }
-                | Output::Relay { .. }
-                | Output::RelayClosed { .. }
-                | Output::KeyFrame { .. }
-                | Output::MirrorIdle { .. }
-                | Output::MirrorLost { .. }) => self.relays.carry_out(output),
-                Output::Layers { connection, layers } => self.layers(connection, layers),
-                Output::Voice {
-                    connection,
-                    is_speaking,
-                    level,
-                } => {
-                    let level = is_speaking.then_some(level);
-                    self.reports.speakers.heard(connection, level);
-                }
-                Output::Quality {
-                    connection,
-                    quality,
-                } => {
-                    self.feeds
-                        .tell(connection, |news| news.quality = Some(quality));
-                }
-            }
-        }
-        self.relays.wake();
-    }
-
-    /// A peer has ended on its own account.
-    fn ended(&mut self, connection: ConnectionId, fault: PeerFault) {
-        self.peers.remove(&connection);
-        if let Some(mailbox) = self.feeds.close(connection) {
-            return mailbox.put(|news| news.closed = Some(fault));
-        }
-        let cause = cause_of(fault);
-        // Where a door or `stage` was faster it has told already, or knows.
-        if self.reports.connections.peer_ended(connection) {
-            let closed = stage::Input::Closed { connection, cause };
-            self.reports.facts.push(closed);
-        }
-    }
-
-    fn layers(&self, connection: ConnectionId, layers: Layers) {
-        let publisher = layers.publisher;
-        let mut layers = Some(layers);
-        self.feeds.tell(connection, |news| {
-            news.layers
-                .extend(layers.take().map(|layers| (publisher, layers)));
-        });
-        if let Some(layers) = layers {
-            self.reports.connections.session_layers(connection, layers);
         }
     }
 
@@ -479,15 +281,6 @@ impl Worker {
         self.counted_before = sum([self.counted_before, self.sfu.counters()].into_iter());
         self.counted_before.panics += 1;
         self.sfu = Sfu::new(self.settings.clone());
-    }
-}
-
-/// What `stage` is told about an end.
-pub(crate) fn cause_of(fault: PeerFault) -> CloseCause {
-    match fault {
-        PeerFault::Timeout => CloseCause::Timeout,
-        PeerFault::Fault(code) => CloseCause::Fault(code),
-        PeerFault::ClosedByPeer | PeerFault::PublisherGone | PeerFault::Offer => CloseCause::Client,
     }
 }
 

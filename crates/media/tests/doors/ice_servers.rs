@@ -7,7 +7,7 @@ use media::{IceAccess, IceServerSettings, IceUrl};
 
 use crate::http::Request;
 use crate::peer::{Offering, Role};
-use crate::world::{Options, World, run};
+use crate::world::{Options, World, arn, run};
 
 const STUN: &str = "<stun:stun.example.com>; rel=\"ice-server\"";
 
@@ -107,6 +107,30 @@ fn w31_options_names_them_to_bearers_of_a_token_and_to_no_preflight() {
                 let reply = world.send(request).await.expect(status);
                 assert_eq!(reply.header("link"), None, "{path}");
             }
+        }
+    });
+}
+
+// Credentials of a relay are worth something without the stage.
+#[test]
+fn w31_options_refuses_whom_a_join_would_refuse_and_in_the_same_words() {
+    run(async {
+        let world = world().await;
+        world.kick("ana").await;
+        let mut elsewhere = world.holder("ben");
+        elsewhere.stage = arn("zyxwZYXWzyxw");
+        for (token, status, code) in [
+            (world.token("ana"), 403, "PARTICIPANT_DISCONNECTED"),
+            (world.token_of(&elsewhere), 404, "STAGE_NOT_FOUND"),
+        ] {
+            let options = Request::new("OPTIONS", "/whip").bearer(&token);
+            let reply = world.send(options).await.expect(status);
+            assert_eq!(reply.header("link"), None);
+            let offer = Offering::udp(Role::Publisher).await.sdp;
+            let join = Request::new("POST", "/whip").bearer(&token).sdp(&offer);
+            let joined = world.send(join).await.expect(status);
+            assert!(reply.body.contains(code), "{}", reply.body);
+            assert_eq!(reply.body, joined.body);
         }
     });
 }

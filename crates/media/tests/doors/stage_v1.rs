@@ -314,7 +314,7 @@ fn t66_offences_end_the_session_with_their_code() {
         for (name, messages, code) in [
             (
                 "over the limit",
-                vec![Message::text("x".repeat((64 << 10) + 1))],
+                vec![Message::text("x".repeat((160 << 10) + 1))],
                 1009,
             ),
             ("binary", vec![Message::binary(vec![1, 2, 3])], 1003),

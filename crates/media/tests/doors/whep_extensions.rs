@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use crate::http::Request;
 use crate::media::publish;
 use crate::peer::{Offering, Peer, Role};
-use crate::world::{World, run};
+use crate::world::{Options, World, run};
 
 const EVENTS: &str = "rel=\"urn:ietf:params:whep:ext:core:server-sent-events\"";
 const LAYER: &str = "rel=\"urn:ietf:params:whep:ext:core:layer\"";
@@ -18,6 +18,8 @@ struct Room {
     _ana: Peer,
     publish: String,
     ben: Peer,
+    /// That opened the session.
+    token: String,
     session: String,
 }
 
@@ -28,18 +30,22 @@ impl Room {
 
     /// The publisher is of that kind.
     async fn of(role: Role) -> Self {
-        let world = World::new().await;
+        Self::within(World::new().await, role).await
+    }
+
+    async fn within(world: World, role: Role) -> Self {
         let offering = Offering::udp(role).await;
         let (ana, publish) = publish(&world, &world.token("ana"), offering).await;
         world.expect_events("ana", &[Joined, PublishStarted]).await;
         let offering = Offering::udp(Role::Subscriber).await;
-        let (ben, session) =
-            crate::media::subscribe(&world, &world.token("ben"), "ana", offering).await;
+        let token = world.token("ben");
+        let (ben, session) = crate::media::subscribe(&world, &token, "ana", offering).await;
         Self {
             world,
             _ana: ana,
             publish,
             ben,
+            token,
             session,
         }
     }
@@ -108,6 +114,30 @@ fn answers_to_subscribers_name_both_extensions_and_answers_to_publishers_none() 
         let post = Request::new("POST", "/whip").bearer(&room.world.token("dan"));
         let reply = room.world.send(post.sdp(&offer)).await.expect(201);
         assert!(reply.headers_of("link").is_empty());
+    });
+}
+
+// A player that follows its window must not keep its whole office from joining, nor be kept from it by them.
+#[test]
+fn requests_about_a_subscription_have_a_limit_of_their_own() {
+    run(async {
+        let world = World::with(Options {
+            frozen: true,
+            ..Options::default()
+        })
+        .await;
+        let room = Room::within(world, Role::Publisher).await;
+        // No time passes, so no allowance comes back: nobody may try a token from this address any more.
+        let attempt = Request::new("DELETE", "/whip/session/x");
+        attempt.send_often(room.world.http, 2_100).await;
+        let choose = |token: &str| room.post("layer", "{}").bearer(token);
+        let list = room.post("events", "[\"layers\"]").bearer(&room.token);
+        room.world.send(list).await.expect(201);
+        for status in [200; 29].into_iter().chain([429; 2]) {
+            room.world.send(choose(&room.token)).await.expect(status);
+        }
+        let another = room.world.send(choose(&room.world.token("cat"))).await;
+        assert!(another.expect(429).body.contains("address"));
     });
 }
 

@@ -71,6 +71,29 @@ pub(crate) struct Config {
     pub(crate) has_public_access_key: bool,
 }
 
+/// With what a client of a server signs. The rest of the settings is the server's affair, and is not checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Signer {
+    /// Those that are served; empty stands for every one.
+    pub(crate) regions: BTreeSet<Region>,
+    pub(crate) access_keys: BTreeMap<String, AccessKey>,
+}
+
+impl Signer {
+    /// Puts flags and environment over the file over the defaults of the mode, and checks what a client needs.
+    pub(crate) fn load(
+        mode: Mode,
+        flags_and_env: Settings,
+        file: Option<&Path>,
+    ) -> Result<Self, ConfigError> {
+        let settings = layered(mode, flags_and_env, file)?;
+        Ok(Self {
+            regions: regions(&settings.regions.unwrap_or_default())?,
+            access_keys: access_keys(mode, settings.access_keys.unwrap_or_default())?,
+        })
+    }
+}
+
 /// Why there is no configuration; the operator acts on each.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
@@ -114,9 +137,7 @@ impl Config {
         flags_and_env: Settings,
         file: Option<&Path>,
     ) -> Result<Self, ConfigError> {
-        let from_file = file.map(read).transpose()?.unwrap_or_default();
-        let settings = flags_and_env.over(from_file).over(Settings::defaults(mode));
-        Self::check(mode, settings)
+        Self::check(mode, layered(mode, flags_and_env, file)?)
     }
 
     fn check(mode: Mode, settings: Settings) -> Result<Self, ConfigError> {
@@ -204,6 +225,15 @@ impl Config {
             has_public_access_key,
         })
     }
+}
+
+fn layered(
+    mode: Mode,
+    flags_and_env: Settings,
+    file: Option<&Path>,
+) -> Result<Settings, ConfigError> {
+    let from_file = file.map(read).transpose()?.unwrap_or_default();
+    Ok(flags_and_env.over(from_file).over(Settings::defaults(mode)))
 }
 
 /// `dev` has an access key that everybody knows.
@@ -545,6 +575,21 @@ mod tests {
             )
             .is_ok()
         );
+    }
+
+    #[test]
+    fn a_client_needs_a_key_and_no_addresses() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("downstage.toml");
+        let load = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            Signer::load(Mode::Serve, Settings::default(), Some(&file))
+        };
+        let signer = load(KEY).unwrap();
+        assert_eq!(signer.access_keys.keys().collect::<Vec<_>>(), ["AKID"]);
+        assert_eq!(signer.regions.len(), 7);
+        let error = load("").unwrap_err().to_string();
+        assert!(error.starts_with("access_keys: serve needs"), "{error}");
     }
 
     #[test]

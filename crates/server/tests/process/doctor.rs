@@ -142,6 +142,24 @@ fn a_key_of_ones_own_is_taken_and_never_shown() {
     }
 }
 
+// The file of a client need not say how a server is reached.
+#[test]
+fn a_file_with_a_key_alone_is_enough_to_examine_a_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(serve(), folder.path());
+    let file = folder.path().join("key.toml");
+    let key = "[[access_keys]]\nid = \"AKID\"\nsecret = \"0123456789abcdef\"\naccount = \"123456789012\"\n";
+    std::fs::write(&file, key).unwrap();
+    let file = file.to_str().unwrap();
+    let url = format!("http://{}", server.http);
+    let output = doctor(&["--server", &url, "--config", file]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    // To serve with it more is needed.
+    let output = doctor(&["--config", file]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("media.external_ip: needed"), "{said}");
+}
+
 #[test]
 fn a_server_that_does_not_run_is_the_first_thing_to_fail() {
     let free = TcpListener::bind("127.0.0.1:0")

@@ -91,6 +91,21 @@ impl Loss {
         };
     }
 
+    /// The share that the link loses anyway.
+    pub(super) fn own(&self) -> f64 {
+        self.own.unwrap_or(0.0).clamp(0.0, OWN_MAX)
+    }
+
+    /// Whether no probe could show that the link loses that much anyway.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.share() > OWN_MAX
+    }
+
+    /// A probe at a higher rate got through but for the share that is lost anyway.
+    pub(super) fn is_no_worse(&mut self) {
+        self.own = self.share.filter(|share| *share > MUCH);
+    }
+
     /// More has got through.
     pub(super) fn lift(&mut self, bps: f64) {
         self.bound = self.bound.map(|bound| bound.max(bps));
@@ -108,17 +123,28 @@ impl Loss {
         self.lost = 0;
         self.total = 0;
         self.since_us = Some(now_us);
-        self.observe(share, bps, flow)
+        self.observe(share, WEIGHT, bps, flow)
+    }
+
+    /// The weight of an observation that took that long, in microseconds.
+    pub(super) fn weight(since_us: i64) -> f64 {
+        let observations = super::float_i64(since_us) / super::float_i64(OBSERVE_US);
+        1.0 - (1.0 - WEIGHT).powf(observations.max(1.0))
+    }
+
+    /// Whether a share is so little that more may be sent.
+    pub(super) fn is_little(share: f64) -> bool {
+        share < LITTLE
     }
 
     /// Takes an observed share. `bps` is the present estimate. Says whether the bound was lowered.
-    pub(super) fn observe(&mut self, share: f64, bps: f64, flow: Flow) -> bool {
+    pub(super) fn observe(&mut self, share: f64, weight: f64, bps: f64, flow: Flow) -> bool {
         let before = self.share.unwrap_or(share);
-        let share = before + WEIGHT * (share - before);
+        let share = before + weight * (share - before);
         self.share = Some(share);
         if share <= MUCH {
             let rise = if share < LITTLE { RISE } else { RISE_SLOWLY };
-            self.rise(rise, bps);
+            self.rise(rise, bps, flow.ceiling);
             if share < LITTLE {
                 self.trial = None;
                 self.own = None;
@@ -126,17 +152,17 @@ impl Loss {
             return false;
         }
         if self.is_own(share, flow) {
-            self.rise(RISE_SLOWLY, bps);
+            self.rise(RISE_SLOWLY, bps, flow.ceiling);
             return false;
         }
         self.bound = Some(bounded(bps * (1.0 - FALL * share)));
         true
     }
 
-    fn rise(&mut self, factor: f64, bps: f64) {
+    fn rise(&mut self, factor: f64, bps: f64, ceiling: f64) {
         self.bound = self
             .bound
-            .map(|bound| bound * factor)
+            .map(|bound| bound.max((bound * factor).min(ceiling)))
             // From there on it would be a limit that loss has nothing to do with.
             .filter(|bound| *bound <= super::BPS_MAX && *bound < bps * 2.0);
     }

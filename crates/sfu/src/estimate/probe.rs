@@ -4,8 +4,18 @@
 //! (draft-ietf-rmcat-gcc-02 knows no probes; libwebrtc's are `probe_controller.cc` and `probe_bitrate_estimator.cc`, whose
 //! figures are used where nothing else is said). A probe is only made for what an upgrade needs, and never beyond: a viewer who
 //! has everything is not probed at all.
+//!
+//! Shapers are buckets of tokens: what fits into one passes as if the link were wide. So a short probe that found enough for an
+//! upgrade is followed by a sustained one, which would empty a usual bucket and ends as soon as packets wait; only that one is
+//! believed. When an upgrade has to be taken back all the same, the bucket is larger than that: how much went beyond
+//! what the link bears is the volume of further probes. Beyond the largest volume, time passes between trials, twice as long each time.
 
 use std::num::NonZeroU8;
+
+use super::bucket::Bucket;
+use super::cluster::{Cluster, seconds};
+
+pub(crate) use super::cluster::ProbeCluster;
 
 /// The first two probes, as factors of where the estimate begins.
 const FIRST: [f64; 2] = [3.0, 6.0];
@@ -24,36 +34,33 @@ const GAINED: f64 = 1.05;
 const LENGTH_S: f64 = 0.025;
 /// Fewest bytes: five packets that fill half of a datagram.
 const BYTES_MIN: f64 = 3_000.0;
-/// Fewest packets that must have arrived, and the part of the bytes.
-const ARRIVED_MIN: u32 = 4;
-const ARRIVED: f64 = 0.8;
-/// An arrival rate below this part of the sending rate is the link's own, of which a part is used.
-const UNSATURATED: f64 = 0.9;
-const UTILISED: f64 = 0.95;
-/// An arrival rate beyond this factor of the sending rate is no measurement.
-const CREDIBLE: f64 = 2.0;
-/// How long a probe's result is waited for, in microseconds.
-const WAIT_US: i64 = 1_000_000;
 /// The pause after a probe that did not succeed, in microseconds. An upgrade within 5 s after a restriction ends needs it
 /// below that.
-const RETRY_US: i64 = 3_000_000;
+const RETRY_US: i64 = 2_600_000;
 /// The pause after the rate was lowered, in microseconds.
 const LOWERED_US: i64 = 1_000_000;
 /// For how long after a probe the queue that it made may be seen, in microseconds.
 const WAKE_US: i64 = 300_000;
+/// The same after a sustained probe that was too much, in microseconds.
+const WAKE_US_SUSTAINED: i64 = 700_000;
+/// Within what that is done, in seconds, and the most that is sent meanwhile, in bytes.
+const SUSTAINED_S: f64 = 0.08;
+const SUSTAINED_S_MAX: f64 = 0.6;
+const SUSTAINED_BYTES_MAX: f64 = 400_000.0;
+/// What a sustained probe aims at beyond what is needed.
+const SUSTAINED_BEYOND: f64 = 1.03;
+/// The pause after a probe that told nothing, in microseconds.
+const UNCLEAR_US: i64 = 1_000_000;
+/// What is known to be borne counts up to this part of the aim.
+const KNOWN: f64 = 0.8;
 /// A rate that a probe promised and that falls within this time, in microseconds, to this part of it, was not there.
-const PROMISE_US: i64 = 5_000_000;
+const PROMISE_US: i64 = 10_000_000;
 const PROMISE: f64 = 0.8;
-/// After such a promise, a probe has to find this much more than was promised, or the time below has to pass: the link bore it
-/// nearly, and would be tried and left again and again.
-const DOUBT: f64 = 1.3;
-/// How long, in microseconds, and how often that doubles with further promises.
-const DOUBT_US: i64 = 6_000_000;
-const BROKEN_MAX: u32 = 4;
+/// A promise that was kept for this long, in microseconds, makes up for those that were broken.
+const KEPT_US: i64 = 20_000_000;
 
-/// Names a probe; its packets carry it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ProbeCluster(NonZeroU8);
+/// Up to which part of what is wanted the estimate grows without a probe. What is wanted moves, too.
+const BELOW_WANTED: f64 = 0.9;
 
 /// A probe that is to be sent: evenly, within `bytes * 8 / bps` seconds, as five packets at least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,36 +73,13 @@ pub(crate) struct Probe {
     pub(crate) bytes: usize,
 }
 
-/// The probe that is under way.
-#[derive(Clone, Copy, Debug)]
-struct Cluster {
-    id: ProbeCluster,
-    aim: f64,
-    bytes: f64,
-    begun_us: i64,
-    sent: f64,
-    sent_last_us: i64,
-    measured: Option<Measured>,
-}
-
-/// What has arrived of it; times in microseconds, of sending on our clock and of arrival on the peer's.
-#[derive(Clone, Copy, Debug)]
-struct Measured {
-    packets: u32,
-    bytes: f64,
-    sent_first: i64,
-    sent_last: i64,
-    sent_last_bytes: f64,
-    arrived_first: i64,
-    arrived_first_bytes: f64,
-    arrived_last: i64,
-}
-
 /// What probing depends on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Conditions {
     /// The present estimate.
     pub(super) bps: f64,
+    /// What the link is known to bear.
+    pub(super) known: f64,
     /// No queue grows and not much is lost.
     pub(super) is_calm: bool,
     /// The peer reports arrivals, without which nothing can be measured.
@@ -116,14 +100,17 @@ pub(super) struct Probes {
     next_us: i64,
     /// Whether the last one succeeded.
     is_chain: bool,
-    ended_us: Option<i64>,
+    /// Whether a short one has found what is wanted, and a sustained one follows.
+    is_promising: bool,
+    /// Until when a queue may be the last one's.
+    felt_until_us: i64,
     /// The rate before it dropped.
     before: f64,
-    /// When a probe raised the estimate, and to what.
-    raised: Option<(i64, f64)>,
-    broken: u32,
-    /// Until when less than that is not believed.
-    doubt: Option<(i64, f64)>,
+    /// When a probe raised the estimate, to what, and what had been sent until then, in bytes.
+    raised: Option<(i64, f64, f64)>,
+    bucket: Bucket,
+    /// Whether the caller can send probes at all.
+    is_able: bool,
 }
 
 impl Probes {
@@ -136,11 +123,12 @@ impl Probes {
             active: None,
             next_us: i64::MIN,
             is_chain: false,
-            ended_us: None,
+            is_promising: false,
+            felt_until_us: i64::MIN,
             before: 0.0,
             raised: None,
-            broken: 0,
-            doubt: None,
+            bucket: Bucket::default(),
+            is_able: true,
         }
     }
 
@@ -150,14 +138,13 @@ impl Probes {
 
     /// Whether a queue seen now may be a probe's.
     pub(super) fn is_felt(&self, now_us: i64) -> bool {
-        self.active.is_some_and(|cluster| cluster.sent > 0.0)
-            || self.ended_us.is_some_and(|at| now_us - at < WAKE_US)
+        self.active.is_some_and(|cluster| cluster.sent > 0.0) || now_us < self.felt_until_us
     }
 
     /// When time alone changes something. A probe that is due already and not made waits for feedback.
     pub(super) fn due(&self, bps: f64, now_us: i64) -> Option<i64> {
         match self.active {
-            Some(cluster) => Some(cluster.begun_us + WAIT_US),
+            Some(cluster) => Some(cluster.expires_us()),
             None if self.wanted > bps => Some(self.next_us).filter(|at| *at > now_us),
             None => None,
         }
@@ -172,32 +159,20 @@ impl Probes {
         if !is_due || !conditions.is_calm || !is_measured || self.wanted <= conditions.bps {
             return None;
         }
-        if self
-            .raised
-            .is_some_and(|(at, _)| now_us - at > 2 * PROMISE_US)
-        {
+        if self.raised.is_some_and(|(at, ..)| now_us - at > KEPT_US) {
             self.raised = None;
-            self.broken = 0;
+            self.bucket = Bucket::default();
         }
-        let factor = if self.is_chain { FURTHER } else { AFRESH };
-        let further = (conditions.bps * factor).max(self.before * AFTER_DROP);
-        let aim = FIRST
-            .get(self.made)
-            .map_or(further, |first| further.max(self.start * first))
-            .min(self.wanted.max(self.believed_from(now_us)) * BEYOND);
-        self.made = self.made.saturating_add(1).min(FIRST.len());
-        let bytes = (aim * LENGTH_S / 8.0).max(BYTES_MIN);
+        let (aim, bytes, known) = if self.is_promising {
+            let (aim, bytes, known) = self.sustained(conditions.known);
+            (aim, bytes, Some(known))
+        } else {
+            let (aim, bytes) = self.short(conditions.bps);
+            (aim, bytes, None)
+        };
         let id = ProbeCluster(self.id);
         self.id = self.id.checked_add(1).unwrap_or(NonZeroU8::MIN);
-        self.active = Some(Cluster {
-            id,
-            aim,
-            bytes,
-            begun_us: now_us,
-            sent: 0.0,
-            sent_last_us: now_us,
-            measured: None,
-        });
+        self.active = Some(Cluster::new(id, (aim, bytes, known), now_us));
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -210,10 +185,46 @@ impl Probes {
         })
     }
 
+    /// Aim and bytes of a short probe.
+    fn short(&mut self, bps: f64) -> (f64, f64) {
+        let factor = if self.is_chain { FURTHER } else { AFRESH };
+        let further = (bps * factor).max(self.before * AFTER_DROP);
+        let aim = FIRST
+            .get(self.made)
+            .map_or(further, |first| further.max(self.start * first))
+            .min(self.wanted * BEYOND);
+        self.made = self.made.saturating_add(1).min(FIRST.len());
+        (aim, (aim * LENGTH_S / 8.0).max(BYTES_MIN))
+    }
+
+    /// Aim and bytes of a sustained probe, and what of the aim is known to be borne.
+    fn sustained(&self, known: f64) -> (f64, f64, f64) {
+        let bits = self.bucket.bits();
+        let aim = (self.wanted * SUSTAINED_BEYOND).max(known + bits / SUSTAINED_S_MAX);
+        let known = known.min(aim * KNOWN);
+        let seconds = (bits / (aim - known)).clamp(SUSTAINED_S, SUSTAINED_S_MAX);
+        (aim, (aim * seconds / 8.0).min(SUSTAINED_BYTES_MAX), known)
+    }
+
+    /// Whether more of that probe is to be sent.
+    pub(super) fn wants_more(&self, id: ProbeCluster) -> bool {
+        self.active
+            .is_some_and(|cluster| cluster.id == id && !cluster.is_over)
+    }
+
+    /// Up to where the estimate may grow by itself: what needs a probe is not to be had without.
+    pub(super) fn ceiling(&self, bps: f64) -> f64 {
+        if self.is_able && self.wanted > bps {
+            self.wanted * BELOW_WANTED
+        } else {
+            f64::INFINITY
+        }
+    }
+
     pub(super) fn sent(&mut self, id: ProbeCluster, bytes: u16, now_us: i64) {
         if let Some(cluster) = self.active.as_mut().filter(|cluster| cluster.id == id) {
-            cluster.sent += f64::from(bytes);
-            cluster.sent_last_us = now_us;
+            self.is_able = true;
+            cluster.sent(f64::from(bytes), now_us);
         }
     }
 
@@ -221,79 +232,86 @@ impl Probes {
         let Some(cluster) = self.active.as_mut().filter(|cluster| cluster.id == id) else {
             return;
         };
-        let bytes = f64::from(bytes);
-        let Some(so_far) = &mut cluster.measured else {
-            cluster.measured = Some(Measured {
-                packets: 1,
-                bytes,
-                sent_first: sent,
-                sent_last: sent,
-                sent_last_bytes: bytes,
-                arrived_first: arrived,
-                arrived_first_bytes: bytes,
-                arrived_last: arrived,
-            });
-            return;
-        };
-        so_far.packets = so_far.packets.saturating_add(1);
-        so_far.bytes += bytes;
-        so_far.sent_first = so_far.sent_first.min(sent);
-        if sent >= so_far.sent_last {
-            so_far.sent_last = sent;
-            so_far.sent_last_bytes = bytes;
-        }
-        if arrived < so_far.arrived_first {
-            so_far.arrived_first = arrived;
-            so_far.arrived_first_bytes = bytes;
-        }
-        so_far.arrived_last = so_far.arrived_last.max(arrived);
+        cluster.arrived(f64::from(bytes), sent, arrived);
     }
 
     /// After a feedback up to a packet sent then: the rate that a probe has found, if one is complete and found more than the
-    /// estimate.
-    pub(super) fn finish(&mut self, bps: f64, reported_us: i64, now_us: i64) -> Option<f64> {
-        let cluster = self.active.filter(|cluster| {
-            cluster.sent >= cluster.bytes && reported_us >= cluster.sent_last_us
-        })?;
-        let believed = self.believed_from(now_us);
-        let found = cluster.rate().filter(|found| *found >= believed);
+    /// estimate. `sent` bytes have been sent so far, and that share is lost.
+    pub(super) fn finish(
+        &mut self,
+        bps: f64,
+        (sent, loss): (f64, f64),
+        reported_us: i64,
+        now_us: i64,
+    ) -> Option<f64> {
+        let cluster = self
+            .active
+            .filter(|cluster| cluster.is_complete(reported_us))?;
         self.active = None;
-        self.ended_us = Some(now_us);
+        let wake = if cluster.is_over {
+            WAKE_US_SUSTAINED
+        } else {
+            WAKE_US
+        };
+        self.felt_until_us = now_us + wake;
+        let found = match cluster.known {
+            None => cluster.even_rate(loss).or_else(|| cluster.rate()),
+            Some(_) => cluster.sustained_rate(loss),
+        };
+        let is_enough = found.is_some_and(|found| found >= self.wanted && self.wanted > bps);
+        self.is_promising = is_enough && cluster.known.is_none();
+        if self.is_promising {
+            self.next_us = now_us;
+            return None;
+        }
         self.is_chain =
             found.is_some_and(|found| found >= cluster.aim * REACHED && found >= bps * GAINED);
+        if let Some(known) = cluster.known
+            && !is_enough
+        {
+            self.is_chain = false;
+            if cluster.is_over {
+                self.bucket.emptied(cluster.emptied(known));
+            }
+        }
         if self.is_chain {
             self.next_us = now_us;
+        } else if found.is_none() && !cluster.is_over {
+            self.next_us = now_us + UNCLEAR_US;
         } else {
             self.pause(now_us);
         }
+        let found = match cluster.known {
+            Some(_) => found.filter(|_| is_enough),
+            None => found.map(|found| found.min(self.ceiling(bps))),
+        };
         let found = found.filter(|found| *found > bps)?;
-        self.raised = Some((now_us, found));
+        if is_enough {
+            self.raised = Some((now_us, found, sent));
+        }
         if found >= self.before {
             self.before = 0.0;
         }
         Some(found)
     }
 
-    /// The estimate was lowered, for reasons of the link's.
-    pub(super) fn lowered(&mut self, from: f64, to: f64, now_us: i64) {
+    /// The estimate was lowered, for reasons of the link's; `sent` bytes have been sent so far, and it bears `borne` bits per
+    /// second.
+    pub(super) fn lowered(&mut self, (from, to): (f64, f64), sent: f64, borne: f64, now_us: i64) {
         self.before = self.before.max(from);
         self.next_us = self.next_us.max(now_us + LOWERED_US);
         self.is_chain = false;
+        self.is_promising = false;
         let broken = self
             .raised
-            .filter(|(at, bps)| now_us - at < PROMISE_US && to < bps * PROMISE);
-        if let Some((_, promised)) = broken {
+            .filter(|(at, bps, _)| now_us - at < PROMISE_US && to < bps * PROMISE);
+        if let Some((at, _, sent_then)) = broken {
             self.raised = None;
-            self.doubt = Some((now_us + (DOUBT_US << self.broken), promised * DOUBT));
-            self.broken = (self.broken + 1).min(BROKEN_MAX);
+            let borne = borne / 8.0 * seconds(now_us - at);
+            if let Some(pause) = self.bucket.passed(sent - sent_then - borne) {
+                self.next_us = now_us + pause;
+            }
         }
-    }
-
-    /// What a probe has to find at least.
-    fn believed_from(&self, now_us: i64) -> f64 {
-        self.doubt
-            .filter(|(until, _)| now_us < *until)
-            .map_or(0.0, |(_, bps)| bps)
     }
 
     fn pause(&mut self, now_us: i64) {
@@ -302,43 +320,13 @@ impl Probes {
 
     /// Gives up a probe that nothing was heard of.
     pub(super) fn expire(&mut self, now_us: i64) {
-        if self
-            .active
-            .is_some_and(|cluster| now_us - cluster.begun_us >= WAIT_US)
-        {
+        if let Some(cluster) = self.active.filter(|cluster| now_us >= cluster.expires_us()) {
+            self.is_able = cluster.sent > 0.0;
             self.active = None;
             self.is_chain = false;
-            self.ended_us = Some(now_us);
+            self.is_promising = false;
+            self.felt_until_us = now_us + WAKE_US;
             self.pause(now_us);
         }
     }
-}
-
-impl Cluster {
-    /// The rate at which it got through, at most the one it aimed at; `None` if too little arrived to tell.
-    fn rate(&self) -> Option<f64> {
-        let measured = self.measured?;
-        if measured.packets < ARRIVED_MIN || measured.bytes < self.bytes * ARRIVED {
-            return None;
-        }
-        // The last packet sent and the first one to arrive are outside of the intervals.
-        let sent = measured.sent_last - measured.sent_first;
-        let sent_bps = per_second(measured.bytes - measured.sent_last_bytes, sent);
-        let took = measured.arrived_last - measured.arrived_first;
-        let arrived_bps = per_second(measured.bytes - measured.arrived_first_bytes, took)?;
-        if took > WAIT_US || sent_bps.is_some_and(|sent_bps| arrived_bps > sent_bps * CREDIBLE) {
-            return None;
-        }
-        // Media can make it faster than it was to be; the aim is what counts.
-        let sent_bps = sent_bps.map_or(self.aim, |sent_bps| sent_bps.min(self.aim));
-        if arrived_bps < sent_bps * UNSATURATED {
-            return Some(arrived_bps * UTILISED);
-        }
-        Some(arrived_bps.min(sent_bps))
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a short time")]
-fn per_second(bytes: f64, us: i64) -> Option<f64> {
-    (us > 0).then(|| bytes * 8_000_000.0 / us as f64)
 }

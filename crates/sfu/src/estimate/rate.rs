@@ -39,6 +39,8 @@ pub(super) struct Flow {
     pub(super) acknowledged: Option<f64>,
     /// The same, or more if more arrived last.
     pub(super) peak: Option<f64>,
+    /// Up to where the estimate may grow by itself.
+    pub(super) ceiling: f64,
 }
 
 /// The controller.
@@ -62,6 +64,11 @@ impl Rate {
 
     pub(super) fn bps(&self) -> f64 {
         self.bps
+    }
+
+    /// What got through when a queue grew last; `None` if none did, or more has got through since.
+    pub(super) fn capacity_bps(&self) -> Option<f64> {
+        self.capacity.known.map(|(average, _)| average * 1_000.0)
     }
 
     /// Sets what has been measured in another way.
@@ -100,7 +107,9 @@ impl Rate {
         let Some(acknowledged) = flow.acknowledged else {
             return;
         };
-        let limit = UNPROVEN * acknowledged + UNPROVEN_BPS;
+        // What gets through is proven.
+        self.bps = bounded(self.bps.max(acknowledged));
+        let limit = (UNPROVEN * acknowledged + UNPROVEN_BPS).min(flow.ceiling);
         if self.bps >= limit {
             return;
         }

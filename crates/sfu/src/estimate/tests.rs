@@ -8,7 +8,9 @@
     reason = "numbers of a simulation are small"
 )]
 
+mod buckets;
 mod closed_loop;
 mod garbage;
 mod link;
+mod reports;
 mod viewer;

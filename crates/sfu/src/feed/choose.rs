@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use model::ConnectionId;
 
-use super::{CHOICE_INTERVAL, Feed, QUALITY_INTERVAL, Slot};
+use super::{CHOICE_INTERVAL, Feed, QUALITY_INTERVAL, SETTLED_INTERVAL, Slot};
 use crate::allocate::{Choice, Demand, allocate};
 use crate::codec::Kind;
 use crate::io::{Counters, LayerReason, Layers, Quality, Start, VideoWant};
@@ -20,8 +20,10 @@ const AUDIO_BPS_MIN: u64 = 32_000;
 const HEADERS_SHARE: u64 = 20;
 /// How long what the lowest layers take is sent before the estimate is believed to be less.
 const TRIAL: Duration = Duration::from_secs(3);
-/// How long after a trial the next one may begin, for videos that are paused where nothing can be probed.
+/// How long after a trial the next one may begin, for videos that are paused where nothing can be probed: each that has failed
+/// doubles it, so many times, because each costs a link that is too narrow three seconds of loss and delay.
 const TRIAL_INTERVAL: Duration = Duration::from_secs(10);
+const TRIAL_DOUBLINGS_MAX: u32 = 5;
 /// A bitrate that has moved by less than a quarter is not news, and by more it is at most this often.
 const NEWS_SHARE: u64 = 4;
 const NEWS_INTERVAL: Duration = Duration::from_secs(5);
@@ -63,7 +65,6 @@ impl Feed {
         now: Instant,
     ) -> Chosen {
         self.choice_is_wanted = false;
-        self.choice_due = now + CHOICE_INTERVAL;
         let mut chosen = Chosen::default();
         self.choose_audio();
         let candidates = self.candidates(&find);
@@ -79,12 +80,8 @@ impl Feed {
             .map(|audio| audio.bitrate_bps(now).max(AUDIO_BPS_MIN) + AUDIO_HEADERS_BPS)
             .sum();
         let mut choices = Vec::with_capacity(demands.len());
-        let lowest: u64 = demands
-            .iter()
-            .filter_map(|demand| demand.layers.first())
-            .sum();
         self.try_again(now);
-        let budget = self.budget(lowest.saturating_add(audio_bps), now);
+        let budget = self.budget(&demands, audio_bps, now);
         let next = allocate(budget, audio_bps, &demands, &mut choices);
         // What is sent already is to be known to be carried, too.
         let spent: u64 = demands
@@ -104,6 +101,20 @@ impl Feed {
         for candidate in &candidates {
             self.tell(candidate, &mut chosen, now);
         }
+        let has_all = next.is_none()
+            && candidates.iter().zip(&choices).all(|(candidate, choice)| {
+                // Of a publisher that sends nothing it is told when that begins.
+                candidate.allowed.is_empty() || *choice != Choice::Paused
+            })
+            && chosen.awaited.is_empty()
+            && candidates.len()
+                == self
+                    .bonds
+                    .iter()
+                    .filter(|bond| bond.video.is_some())
+                    .count()
+            && !self.waits_for_slot();
+        self.settle_at(has_all.then(|| spent.saturating_add(audio_bps)), now);
         if self.quality_due <= now {
             self.quality_due = now + QUALITY_INTERVAL;
             chosen.quality = Some(Quality {
@@ -116,40 +127,79 @@ impl Feed {
         chosen
     }
 
+    /// Notes what is sent, if that is all, and when to choose again.
+    fn settle_at(&mut self, sent_bps: Option<u64>, now: Instant) {
+        self.settled_bps = sent_bps;
+        if self.is_unsettled() {
+            self.settled_bps = None;
+        }
+        let interval = self
+            .settled_bps
+            .map_or(CHOICE_INTERVAL, |_| SETTLED_INTERVAL);
+        self.choice_due = now + interval;
+    }
+
+    /// Whether a feed that had all it can get has not the bandwidth for it any more.
+    pub(super) fn is_unsettled(&self) -> bool {
+        let Some(sent_bps) = self.settled_bps else {
+            return false;
+        };
+        let estimator = &self.wire.estimator;
+        if self.wire.has_estimate() {
+            estimator.bitrate_bps() < sent_bps
+        } else {
+            estimator
+                .loss_bound_bps()
+                .is_some_and(|bound| bound < sent_bps)
+        }
+    }
+
     /// Audio alone does not let an estimate grow to what a video takes, and probes need a stream of video that the client knows and
     /// gets retransmissions for: without these, a paused video would stay so for ever.
-    fn try_again(&mut self, now: Instant) {
-        let is_due = self
-            .trial
-            .is_some_and(|begun| now.saturating_duration_since(begun) >= TRIAL_INTERVAL);
-        if is_due
-            && self.slots.iter().any(|slot| slot.is_paused)
-            && !self.slots.iter().any(Slot::can_pad)
-        {
+    pub(super) fn try_again(&mut self, now: Instant) {
+        let Some(begun) = self.trial else { return };
+        let since = now.saturating_duration_since(begun);
+        if !self.slots.iter().any(|slot| slot.is_paused) {
+            // What has gone well for so long has not failed.
+            if since >= TRIAL_INTERVAL {
+                self.trials_failed = 0;
+            }
+            return;
+        }
+        let doublings = self.trials_failed.min(TRIAL_DOUBLINGS_MAX);
+        if since >= TRIAL_INTERVAL * (1 << doublings) && !self.slots.iter().any(Slot::can_pad) {
             self.trial = Some(now);
+            self.trials_failed = self.trials_failed.saturating_add(1);
         }
     }
 
     /// What may be sent, bits per second.
-    fn budget(&self, lowest_bps: u64, now: Instant) -> u64 {
+    fn budget(&self, demands: &[Demand<'_>], audio_bps: u64, now: Instant) -> u64 {
+        let sum = |bps: &dyn Fn(&Demand<'_>) -> Option<u64>| {
+            audio_bps.saturating_add(demands.iter().filter_map(bps).sum())
+        };
+        let lowest = |demand: &Demand<'_>| demand.layers.first().copied();
+        let estimator = &self.wire.estimator;
         if !self.wire.has_estimate() {
             // Of a client that does not tell when packets arrive little is known: it gets what there is until much is lost.
             // Loss does not tell whether less would help, so that the lowest layers stay.
-            let bound = self.wire.estimator.loss_bound_bps();
-            return bound.map_or(u64::MAX, |bound| bound.max(lowest_bps));
+            let bound = estimator.loss_bound_bps();
+            return bound.map_or(u64::MAX, |bound| bound.max(sum(&lowest)));
         }
-        let estimate = self.wire.estimator.bitrate_bps();
         let is_tried = self
             .trial
             .is_some_and(|begun| now.saturating_duration_since(begun) < TRIAL);
         // Nothing is known before something was sent, so the lowest layers are tried; and what arrives, late or not, is not
-        // taken away for an estimate.
+        // taken away for an estimate. What arrives beyond that may be of probes.
         let proven = if is_tried {
-            lowest_bps
+            sum(&lowest)
         } else {
-            self.wire.estimator.delivered_bps().min(lowest_bps)
+            let going = sum(&|demand| lowest(demand).filter(|_| !demand.is_paused));
+            estimator.delivered_bps().min(going)
         };
-        estimate.max(proven)
+        estimator
+            .budget_bps(sum(&|demand| demand.current_bps()))
+            .max(proven)
     }
 
     fn choose_audio(&mut self) {

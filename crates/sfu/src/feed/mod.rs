@@ -14,6 +14,7 @@ mod choose;
 mod feedback;
 mod header;
 mod resent;
+mod sealed;
 mod slot;
 mod stream;
 #[cfg(test)]
@@ -48,6 +49,8 @@ use wire::Wire;
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// How often layers are chosen anew without a cause.
 const CHOICE_INTERVAL: Duration = Duration::from_millis(100);
+/// The same for a feed that has all it can get, and bandwidth for it: what else could change that is told.
+const SETTLED_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the client is told how it is served.
 const QUALITY_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -81,10 +84,14 @@ pub(crate) struct Feed {
     told: Vec<(ConnectionId, Layers, Instant)>,
     /// Since when the lowest layers are tried whatever the estimate is.
     trial: Option<Instant>,
+    /// Trials in a row after which a video was paused again.
+    trials_failed: u32,
     /// Counts what the client sends beside ICE.
     datagrams: Meter,
     report_due: Instant,
     choice_due: Instant,
+    /// What everything takes that is sent, bits per second, if there is no more to get and the estimate bears it.
+    settled_bps: Option<u64>,
     quality_due: Instant,
     /// Whether layers are to be chosen before the interval is over.
     choice_is_wanted: bool,
@@ -113,9 +120,11 @@ impl Feed {
             told_need: None,
             told: Vec::new(),
             trial: None,
+            trials_failed: 0,
             datagrams: Meter::new(DATAGRAM_WINDOW),
             report_due: now + REPORT_INTERVAL,
             choice_due: now,
+            settled_bps: None,
             quality_due: now + QUALITY_INTERVAL,
             choice_is_wanted: false,
             answers: 0,
@@ -139,6 +148,8 @@ impl Feed {
                 .any(|payload| payload.feedback.contains(&crate::codec::TRANSPORT_CC))
         });
         self.wire.agree(ids(&agreed), has_transport_feedback);
+        // No more, as a pool seldom grows.
+        self.slots.reserve_exact(agreed.len());
         for (section, payloads) in agreed {
             self.slots.push(Slot::new(
                 &section.mid,
@@ -286,10 +297,9 @@ impl Feed {
         counters: &mut Counters,
         now: Instant,
     ) {
-        let sent = packet.is_some_and(|packet| {
-            let slot = self.slots.get_mut(asked.slot);
-            slot.is_some_and(|slot| self.wire.resend(slot, packet, asked.shifts, egress, now))
-        });
+        let slot = self.slots.get_mut(asked.slot);
+        let sent =
+            slot.is_some_and(|slot| self.wire.resend(slot, packet, asked.shifts, egress, now));
         if sent {
             counters.packets_retransmitted += 1;
         } else {
@@ -318,7 +328,8 @@ impl Feed {
     pub(crate) fn choice_is_due(&self, now: Instant) -> bool {
         #[cfg(test)]
         assert!(!self.panics_next, "injected");
-        self.wire.is_open() && (self.choice_is_wanted || self.choice_due <= now)
+        let is_due = self.choice_is_wanted || self.choice_due <= now;
+        self.wire.is_open() && (is_due || self.is_unsettled())
     }
 }
 

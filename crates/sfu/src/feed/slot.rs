@@ -6,6 +6,7 @@ use model::ConnectionId;
 use srtp::Indices;
 
 use super::resent::Resent;
+use super::sealed::Sealed;
 use super::stream::Stream;
 use crate::codec::{Codec, Kind, Payload};
 use crate::io::Medium;
@@ -42,6 +43,8 @@ pub(crate) struct Slot {
     pub(super) packets: u32,
     pub(super) octets: u32,
     pub(super) resent: Resent,
+    /// Where lost packets go out as they were.
+    pub(super) sealed: Sealed,
 }
 
 /// The payload types that a client has given to one codec.
@@ -52,6 +55,8 @@ pub(super) struct Numbers {
     pub(super) redundant: Option<u8>,
     /// Of retransmissions.
     pub(super) rtx: Option<u8>,
+    /// Whether lost packets go out as they were, because it has given none for retransmissions.
+    pub(super) is_repaired_plainly: bool,
 }
 
 impl Slot {
@@ -74,6 +79,7 @@ impl Slot {
             packets: 0,
             octets: 0,
             resent: Resent::default(),
+            sealed: Sealed::default(),
         }
     }
 
@@ -85,6 +91,7 @@ impl Slot {
             media: payload.number,
             redundant: payload.redundant.map(|redundant| redundant.number),
             rtx: payload.rtx,
+            is_repaired_plainly: payload.is_repaired_plainly(),
         })
     }
 

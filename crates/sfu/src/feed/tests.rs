@@ -47,8 +47,19 @@ impl World {
 
     /// The same, with that many slots at first and the others later.
     fn grown(at_first: usize) -> Self {
+        Self::of(OFFER, at_first)
+    }
+
+    /// The same of a client that has no format for retransmissions.
+    fn plain() -> Self {
+        let is_rtx = |line: &&str| line.contains(" rtx/") || line.contains(" apt=");
+        let lines: Vec<_> = OFFER.lines().filter(|line| !is_rtx(line)).collect();
+        Self::of(&(lines.join("\r\n") + "\r\n"), 2)
+    }
+
+    fn of(offer: &str, at_first: usize) -> Self {
         let now = beginning();
-        let offer = Offer::parse(OFFER, Direction::Feed).unwrap();
+        let offer = Offer::parse(offer, Direction::Feed).unwrap();
         let mut agreed = peer::agree_to_feed(&offer.terms().sections).unwrap();
         let later = agreed.split_off(at_first);
         let mut ssrc = 0;
@@ -273,6 +284,30 @@ fn a_packet_that_comes_again_repeats_nothing() {
     assert_eq!(sizes(&mut world), [plain + 2, plain + 2]);
 }
 
+// Its index has been used (RFC 3711 section 9.1): what comes again is what was.
+#[test]
+fn a_client_without_a_format_for_retransmissions_gets_the_same_bytes_again() {
+    let mut world = World::plain();
+    for sequence in 1..=200 {
+        let packet = world.packet(video(0), sequence, sequence == 1, 1_000);
+        world.forward(ANA, packet);
+    }
+    let media = world.sent();
+    // Whatever has become of the publisher's packets, and of what the client knows.
+    world.kept.clear();
+    world.feed.slots[VIDEO].is_known = true;
+    for (first, expected) in [(184, &media[183..200]), (184, &[]), (100, &media[99..116])] {
+        let wishes = world.says(&nack(world.ssrc(VIDEO), first, 1));
+        world.resend(&wishes);
+        assert!(world.sent() == expected, "{first}");
+    }
+    // Older ones are not kept.
+    let wishes = world.says(&nack(world.ssrc(VIDEO), 1, 4));
+    world.resend(&wishes);
+    assert!(world.sent().is_empty());
+    assert_eq!(world.counters.packets_retransmitted, 34);
+}
+
 // T43.
 #[test]
 fn t43_what_is_asked_of_streams_of_others_is_ignored() {
@@ -446,13 +481,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     // One index of one stream under one key is used for one packet, whatever happens (RFC 3711 section 9.1).
+    // A client without a format for retransmissions gets the same bytes again.
     #[test]
     fn no_number_goes_out_twice_in_the_life_of_a_feed(
         steps in prop::collection::vec(step(), 1..600),
+        is_plain in any::<bool>(),
     ) {
-        let mut world = World::new();
+        let mut world = if is_plain { World::plain() } else { World::new() };
         let mut heads = BTreeMap::new();
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeMap::new();
         for step in steps {
             match step {
                 Step::Packet(is_first, place, by, is_start) => {
@@ -493,7 +530,9 @@ proptest! {
                 }
                 let name: [u8; 6] = [2, 3, 8, 9, 10, 11].map(|at: usize| datagram[at]);
                 // The lives are shorter than the range of numbers.
-                prop_assert!(seen.insert(name), "{name:?} twice");
+                let before = seen.insert(name, datagram.clone());
+                let is_same = is_plain && before.as_ref() == Some(&datagram);
+                prop_assert!(before.is_none() || is_same, "{name:?} twice");
             }
         }
     }
@@ -551,6 +590,32 @@ fn a_slot_that_was_given_up_is_empty_for_a_while_but_for_who_had_it() {
         assert_eq!(carried(&world), Some(BEN));
         assert!(!world.feed.waits_for_slot());
     }
+}
+
+#[test]
+fn what_cannot_be_probed_is_tried_less_and_less_often() {
+    let mut world = World::plain();
+    let begun = world.now;
+    let seconds = |world: &mut World, until: u64| {
+        let mut tried = Vec::new();
+        while world.now < begun + Duration::from_secs(until) {
+            world.now += Duration::from_secs(1);
+            let before = world.feed.trial;
+            world.feed.try_again(world.now);
+            if world.feed.trial != before {
+                tried.push((world.now - begun).as_secs());
+            }
+        }
+        tried
+    };
+    world.feed.slots[VIDEO].is_paused = true;
+    let tried = seconds(&mut world, 1_300);
+    assert_eq!(tried, [10, 30, 70, 150, 310, 630, 950, 1_270]);
+    // One that has gone well makes it begin anew.
+    world.feed.slots[VIDEO].is_paused = false;
+    assert!(seconds(&mut world, 1_310).is_empty());
+    world.feed.slots[VIDEO].is_paused = true;
+    assert_eq!(seconds(&mut world, 1_350), [1_311, 1_331]);
 }
 
 #[test]

@@ -235,6 +235,10 @@ impl Wire {
                 Ok(()) => out.len().saturating_sub(start),
                 Err(_) => 0,
             };
+            if bytes > 0 && numbers.is_repaired_plainly {
+                let datagram = out.get(start..).unwrap_or_default();
+                slot.sealed.keep(place.index, datagram);
+            }
         });
         if bytes == 0 {
             return None;
@@ -247,27 +251,63 @@ impl Wire {
         Some(octets)
     }
 
-    /// Sends a packet again, as RFC 4588 has it and without what it repeats; says whether it went out. `shifts` are those of the
-    /// packet's run.
+    /// Sends a packet again; says whether it went out. `shifts` are those of the packet's run.
     pub(super) fn resend(
         &mut self,
         slot: &mut Slot,
-        packet: &Arc<Packet>,
+        packet: Option<&Arc<Packet>>,
         shifts: Place,
         egress: &mut Egress,
         now: Instant,
     ) -> bool {
         self.refill(now);
-        let payload = packet.media();
-        let bytes = u64::try_from(payload.len()).unwrap_or(u64::MAX);
         let round_trip = self.estimator.round_trip().unwrap_or(ROUND_TRIP_GUESS);
         let gap = round_trip.max(RESEND_GAP_MIN);
-        if bytes > self.resend_bytes || slot.resent.is_recent(shifts.index, gap, now) {
+        if slot.resent.is_recent(shifts.index, gap, now) {
             return false;
         }
-        let Some(payload_type) = slot.payload(packet.codec).and_then(|numbers| numbers.rtx) else {
-            return false;
+        let bytes = match (slot.sealed.get(shifts.index), packet) {
+            (Some(datagram), _) => self.resend_plainly(datagram, egress),
+            (None, Some(packet)) => self.resend_apart(slot, packet, shifts, (egress, now)),
+            (None, None) => None,
         };
+        let Some(bytes) = bytes else { return false };
+        self.resend_bytes = self.resend_bytes.saturating_sub(bytes);
+        slot.resent.note(shifts.index, now);
+        true
+    }
+
+    /// Sends a packet again as it was; gives what that takes of the budget if it went out. Nothing is sealed: the index has been
+    /// used for these bytes.
+    fn resend_plainly(&mut self, datagram: &[u8], egress: &mut Egress) -> Option<u64> {
+        let (transport, destination) = self.path?;
+        let bytes = u64::try_from(datagram.len()).unwrap_or(u64::MAX);
+        if bytes > self.resend_bytes {
+            return None;
+        }
+        egress.datagram(transport, destination, |out| {
+            out.extend_from_slice(datagram);
+        });
+        // The estimate has counted it when it went out first.
+        self.sent_bytes += bytes;
+        Some(bytes)
+    }
+
+    /// Sends a packet again in a stream of retransmissions, as RFC 4588 has it and without what it repeats; gives what that takes
+    /// of the budget if it went out.
+    fn resend_apart(
+        &mut self,
+        slot: &mut Slot,
+        packet: &Packet,
+        shifts: Place,
+        (egress, now): (&mut Egress, Instant),
+    ) -> Option<u64> {
+        let payload = packet.media();
+        let bytes = u64::try_from(payload.len()).unwrap_or(u64::MAX);
+        if bytes > self.resend_bytes {
+            return None;
+        }
+        let payload_type = slot.payload(packet.codec)?.rtx?;
         let (id, tl0) = packet.picture.map_or((0, 0), |picture| {
             (
                 picture.id.map_or(0, |id| id.value),
@@ -296,11 +336,7 @@ impl Wire {
                 renumber(out, body, picture, id, tl0.wrapping_add(shifts.tl0));
             }
         });
-        if sent {
-            self.resend_bytes = self.resend_bytes.saturating_sub(bytes);
-            slot.resent.note(shifts.index, now);
-        }
-        sent
+        sent.then_some(bytes)
     }
 
     /// One packet of a slot's stream of retransmissions, with the next number of that stream.
@@ -362,6 +398,10 @@ impl Wire {
         let Some((probe, left, last)) = self.probing else {
             return;
         };
+        if !self.estimator.wants_more(probe.cluster) {
+            self.probing = None;
+            return;
+        }
         let since = now.saturating_duration_since(last);
         if since < PROBE_STEP {
             return;

@@ -29,6 +29,39 @@ fn fault_of(sdp: &str, direction: Direction) -> OfferError {
 }
 
 #[test]
+fn what_lets_others_into_a_connection_is_never_shown() {
+    let offer = Offer::parse(SUBSCRIBE, Direction::Subscribe).unwrap();
+    let terms = offer.terms();
+    let answer = crate::Answer {
+        sdp: SUBSCRIBE.to_owned(),
+        slots: Vec::new(),
+    };
+    let fragment = SUBSCRIBE.to_owned();
+    let shown = format!(
+        "{offer:?} {answer:?} {:?}",
+        crate::Patched::Restarted { fragment }
+    );
+    for secret in [
+        &terms.credentials.password,
+        &terms.credentials.ufrag,
+        &terms.fingerprint,
+    ] {
+        assert!(SUBSCRIBE.contains(secret.as_str()));
+        assert!(!shown.contains(secret.as_str()), "{shown}");
+    }
+}
+
+#[test]
+fn a_browsers_offer_of_as_many_sections_as_there_may_be_is_read_with_all_its_codecs() {
+    let candidate = "a=candidate:1 1 udp 2113937151 192.0.2.17 54321 typ host generation 0\r\n";
+    let with_candidates = format!("{}a=mid:", candidate.repeat(8));
+    let sdp = feed(16, 16).replace("a=mid:", &with_candidates);
+    assert!(sdp.len() > 100_000, "{}", sdp.len());
+    let offer = Offer::parse(&sdp, Direction::Feed).unwrap();
+    assert_eq!(offer.terms().sections.len(), 32);
+}
+
+#[test]
 fn a_feed_may_have_many_sections_of_a_kind_and_others_may_not() {
     let offer = Offer::parse(&feed(3, 4), Direction::Feed).unwrap();
     assert_eq!(offer.fault(), None);

@@ -106,7 +106,11 @@ impl Sfu {
             }
             Ok(Ok(())) => {
                 peer.heard = now;
-                peer.route.heard((datagram.transport, datagram.source), now);
+                let remote = (datagram.transport, datagram.source);
+                if peer.route.heard(remote, now) {
+                    feed.set_path(Some(remote));
+                    self.choosing.insert(connection);
+                }
             }
             // Whoever forges the address could send it too: it ends nothing.
             Ok(Err(_)) => self.counters.packets_dropped += 1,

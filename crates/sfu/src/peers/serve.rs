@@ -328,10 +328,17 @@ pub(super) fn cached_start(
 ) -> Option<Vec<Arc<Packet>>> {
     let ring = source.ring(track)?;
     let (epoch, sequence) = ring.start(now)?;
-    let packets: Vec<_> = ring
+    let mut packets: Vec<_> = ring
         .after(epoch, sequence)
         .take(CACHED_PACKETS_MAX + 1)
         .cloned()
         .collect();
+    // By itself a picture parameter set begins nothing, nor what the rest of the picture has overtaken.
+    if let Some(first) = packets.first_mut().filter(|first| !first.is_start) {
+        *first = Arc::new(Packet {
+            is_start: true,
+            ..Packet::clone(first)
+        });
+    }
     (packets.len() <= CACHED_PACKETS_MAX).then_some(packets)
 }

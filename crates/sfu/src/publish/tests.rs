@@ -17,6 +17,8 @@ const PARAMETERS: [&[u8]; 3] = [
     &[0x67, 66, 0xe0, 31, 218, 2, 128, 191, 229, 64],
     &[0x67, 66, 0xe0, 31, 218, 1, 64, 22, 255, 64],
 ];
+const PICTURE_PARAMETERS: &[u8] = &[0x68, 0xce, 0x3c, 0x80];
+const IDR: &[u8] = &[0x65, 0xb8, 1, 2, 3];
 const DELTA: &[u8] = &[0x41, 0xe0, 1, 2, 3];
 /// How long a frame lasts, and what its timestamp is ahead.
 const FRAME: Duration = Duration::from_millis(33);
@@ -24,6 +26,13 @@ const FRAME: Duration = Duration::from_millis(33);
 #[expect(clippy::disallowed_methods, reason = "where simulated time begins")]
 fn beginning() -> Instant {
     Instant::now()
+}
+
+/// A predicted picture of so many bytes.
+fn picture(bytes: usize) -> Vec<u8> {
+    let mut picture = DELTA.to_vec();
+    picture.resize(bytes, 0);
+    picture
 }
 
 /// A publisher and its encoders.
@@ -94,7 +103,7 @@ impl Stand {
         let end = self.now + duration;
         while self.now < end {
             for place in places {
-                self.send(*place, &vec![DELTA[0]; 100 * (place + 1)]);
+                self.send(*place, &picture(100 * (place + 1)));
             }
             self.now += FRAME;
         }
@@ -167,7 +176,7 @@ fn layers_of_one_size_stand_by_bitrate_and_do_not_change_places_for_little() {
     for frame in 0..120_usize {
         let wobble = if frame / 30 % 2 == 0 { 90 } else { 110 };
         for (place, bytes) in [(0, 1_000), (1, 10 * wobble), (2, 300)] {
-            stand.send(place, &vec![DELTA[0]; bytes]);
+            stand.send(place, &picture(bytes));
         }
         stand.now += FRAME;
         if frame > 65 {
@@ -298,12 +307,13 @@ fn without_subscribers_nothing_waits_and_a_viewer_can_begin_all_the_same() {
     stand.publisher.subscribers.clear();
     stand.send(1, DELTA);
     stand.send(1, PARAMETERS[1]);
-    stand.send(1, DELTA);
+    stand.send(1, PICTURE_PARAMETERS);
+    stand.send(1, IDR);
     assert!(stand.publisher.pending.is_empty());
     let ring = stand.publisher.ring(track(1)).unwrap();
     let (epoch, sequence) = ring.start(stand.now).unwrap();
     assert_eq!((epoch, sequence), (0, 70_001));
-    assert_eq!(ring.after(epoch, sequence).count(), 2);
+    assert_eq!(ring.after(epoch, sequence).count(), 3);
     assert_eq!(
         stand.publisher.ring(track(0)).unwrap().start(stand.now),
         None

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::media::{key_frame, predicted_frame};
-use crate::network::{Network, settings};
+use crate::media::{key_frame, packets, predicted_frame};
+use crate::network::{H264, Network, settings};
 use crate::offers;
 use str0m::media::MediaKind::Video;
 
@@ -44,6 +44,50 @@ fn a_viewer_that_joins_later_starts_with_a_key_frame() {
     assert_eq!(*first.seq_no & 0xffff, 1);
     let count = net.client(3).received_of(Video).len();
     assert_eq!(count, key_frame(640, 360).len() + 2);
+}
+
+// Without its parameter sets nobody can read a key frame, and whoever begins with it never gets what came before.
+#[test]
+fn a_viewer_begins_with_the_parameter_sets_though_the_key_frame_has_overtaken_them() {
+    let mut net = Network::stage(settings(), 1);
+    net.run(Duration::from_secs(2));
+    net.subscribe(3, 1, offers::CHROMIUM_SUBSCRIBE);
+    net.connect();
+    let sent = key_frame(640, 360);
+    let now = net.now.mono;
+    let client = net.client(1);
+    let video = client.tracks.iter_mut().find(|track| track.kind == Video);
+    let video = video.unwrap();
+    let (mid, first) = (video.mid, video.sequence);
+    video.sequence += sent.len() as u64;
+    let numbered = packets(&sent, 90_000);
+    let numbered: Vec<_> = (first..).zip(numbered).collect();
+    let (sets, slices) = numbered.split_first().unwrap();
+    for (sequence, packet) in slices.iter().chain([sets]) {
+        let client = net.client(1);
+        client.send_as(mid, H264, *sequence, *packet, now);
+        net.settle();
+    }
+    assert!(net.client(3).received_of(Video).is_empty());
+    net.run(Duration::from_millis(150));
+    let payloads = |net: &mut Network| -> Vec<_> {
+        let received = net.client(3).received_of(Video);
+        received
+            .iter()
+            .map(|packet| packet.payload.to_vec())
+            .collect()
+    };
+    let got = payloads(&mut net);
+    let lengths = |all: &[Vec<u8>]| all.iter().map(Vec::len).collect::<Vec<_>>();
+    assert!(
+        got == sent,
+        "{:?} {:?} {:?}",
+        lengths(&got),
+        lengths(&sent),
+        net.sfu.counters()
+    );
+    net.frame(&predicted_frame(2), 93_000);
+    assert_eq!(payloads(&mut net).len(), sent.len() + 2);
 }
 
 #[test]

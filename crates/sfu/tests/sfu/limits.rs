@@ -9,7 +9,7 @@ use sfu::PeerFault;
 use str0m::media::MediaKind::{Audio, Video};
 
 use crate::client::Packet;
-use crate::media::{fragments, key_frame, packets, predicted_frame, slice, sps, stap};
+use crate::media::{fragments, key_frame, main_sps, packets, predicted_frame, slice, sps, stap};
 use crate::network::{Leg, Network, settings};
 use crate::offers;
 
@@ -151,10 +151,52 @@ fn b_slices_end_a_publisher() {
         let mut net = Network::stage(settings(), 0);
         net.frame(&predicted_frame(3), 3_000);
         assert_eq!(net.fault(1), None);
+        net.frame(&[main_sps(640, 360)], 6_000);
         net.frame(&payloads, 6_000);
         let fault = PeerFault::Fault(ErrorCode::BFramePresent);
         assert_eq!(net.fault(1), Some(fault));
     }
+}
+
+// T42: what is malformed is dropped, and ends nobody for a reason that is not so.
+#[test]
+fn t42_what_looks_like_a_b_slice_and_cannot_be_one_is_dropped() {
+    let mut net = Network::stage(settings(), 1);
+    net.frame(&predicted_frame(3), 3_000);
+    let malformed = [
+        // By its own account the stream has none: it is Baseline.
+        slice(false, 1, 200),
+        slice(false, 6, 200),
+        fragments(&slice(false, 1, 3_000), 1_000).remove(0),
+        // An IDR picture has none whatever the profile is.
+        slice(true, 1, 200),
+        slice(true, 6, 200),
+    ];
+    let before = (
+        net.client(2).received.len(),
+        net.sfu.counters().packets_dropped,
+    );
+    for (at, payload) in (2..).zip(malformed) {
+        net.frame(&[payload], 3_000 * at);
+    }
+    assert_eq!(net.fault(1), None);
+    assert_eq!(net.sfu.counters().packets_dropped - before.1, 5);
+    assert_eq!(net.client(2).received.len(), before.0);
+    net.frame(&[main_sps(640, 360)], 30_000);
+    net.frame(&[slice(true, 1, 200)], 30_000);
+    // Beyond every picture, of no type, and cut off.
+    net.frame(&[slice(false, 11, 200)], 33_000);
+    net.frame(
+        &[
+            vec![0x41],
+            vec![0x41, 0, 0, 0, 0, 0, 1, 0x55],
+            vec![0x41, 0x80],
+        ],
+        36_000,
+    );
+    assert_eq!(net.fault(1), None);
+    net.frame(&predicted_frame(3), 39_000);
+    assert_eq!(net.client(2).received.len(), before.0 + 4);
 }
 
 /// A VP8 key frame in one packet: descriptor, frame tag, start code, size.

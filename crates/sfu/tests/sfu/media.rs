@@ -34,9 +34,18 @@ impl Bits {
 
 /// A Constrained Baseline sequence parameter set for a picture of that size; both sizes even.
 pub(crate) fn sps(width: u32, height: u32) -> Vec<u8> {
+    sps_of(66, 0xe0, width, height)
+}
+
+/// The same in the Main profile, which allows slices of type B.
+pub(crate) fn main_sps(width: u32, height: u32) -> Vec<u8> {
+    sps_of(77, 0, width, height)
+}
+
+fn sps_of(profile: u32, constraints: u32, width: u32, height: u32) -> Vec<u8> {
     let mut bits = Bits::default();
-    bits.put(66, 8);
-    bits.put(0xe0, 8);
+    bits.put(profile, 8);
+    bits.put(constraints, 8);
     bits.put(31, 8);
     // Ids and numbering.
     for value in [0, 0, 2, 1] {

@@ -1,6 +1,6 @@
 //! One `Sfu`, clients, and the wires between them, in simulated time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -35,7 +35,7 @@ pub(crate) struct Network {
     /// Ways that are not perfect.
     pub(crate) links: BTreeMap<Leg, Link>,
     /// The newest number of each stream that went out, and all of them.
-    indices: BTreeMap<u32, (u64, BTreeSet<u64>)>,
+    indices: BTreeMap<u32, (u64, BTreeMap<u64, Vec<u8>>)>,
 }
 
 /// The payload type of H.264 in FFmpeg's offer.
@@ -405,8 +405,8 @@ impl Network {
     }
 }
 
-/// No number of a stream goes out twice: with it, a key would be used twice for other bytes (RFC 3711 section 9.1).
-fn check_index(indices: &mut BTreeMap<u32, (u64, BTreeSet<u64>)>, contents: &[u8]) {
+/// No number of a stream goes out with other bytes, which its tag tells: with it, a key would be used twice for other bytes (RFC 3711 section 9.1).
+fn check_index(indices: &mut BTreeMap<u32, (u64, BTreeMap<u64, Vec<u8>>)>, contents: &[u8]) {
     let Some([first, second, high, low, _, _, _, _, ssrc @ ..]) = contents.first_chunk::<12>()
     else {
         return;
@@ -417,7 +417,7 @@ fn check_index(indices: &mut BTreeMap<u32, (u64, BTreeSet<u64>)>, contents: &[u8
     }
     let number = u64::from(u16::from_be_bytes([*high, *low]));
     let ssrc = u32::from_be_bytes(*ssrc);
-    let (newest, used) = indices.entry(ssrc).or_insert((number, BTreeSet::new()));
+    let (newest, used) = indices.entry(ssrc).or_insert((number, BTreeMap::new()));
     // The one of that number that is nearest to the newest (RFC 3711 section 3.3.1).
     let near = (*newest & !0xffff) | number;
     let index = [near, near + 0x1_0000]
@@ -426,5 +426,10 @@ fn check_index(indices: &mut BTreeMap<u32, (u64, BTreeSet<u64>)>, contents: &[u8
         .min_by_key(|index| index.abs_diff(*newest))
         .unwrap();
     *newest = (*newest).max(index);
-    assert!(used.insert(index), "{ssrc:#x} used {index} twice");
+    let tag = contents[contents.len().saturating_sub(16)..].to_vec();
+    let before = used.insert(index, tag.clone());
+    assert!(
+        before.is_none_or(|before| before == tag),
+        "{ssrc:#x} used {index} twice"
+    );
 }

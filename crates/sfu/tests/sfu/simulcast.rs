@@ -7,7 +7,7 @@ use sfu::PeerFault;
 use str0m::media::MediaKind::Video;
 
 use crate::client::{sections, value};
-use crate::media::{fragments, key_frame, packets, predicted_frame, slice};
+use crate::media::{fragments, key_frame, main_sps, packets, predicted_frame, slice};
 use crate::network::{Leg, Network, settings};
 use crate::offers;
 
@@ -244,7 +244,10 @@ fn t44_the_bitrate_counts_over_all_encodings() {
 fn limits_hold_for_each_encoding() {
     for (payloads, code) in [
         (key_frame(1280, 800), model::ErrorCode::ResolutionExceeded),
-        (vec![slice(false, 1, 200)], model::ErrorCode::BFramePresent),
+        (
+            vec![main_sps(640, 360), slice(false, 1, 200)],
+            model::ErrorCode::BFramePresent,
+        ),
     ] {
         for place in 0..3 {
             let mut net = Network::new(settings());

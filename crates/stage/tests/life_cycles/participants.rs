@@ -14,6 +14,8 @@ use crate::steps::{
 fn an_expired_token_does_not_join_by_any_door_and_leaves_no_trace() {
     check(&[
         (open(), ""),
+        (Act::Knock(who("ana")), ""),
+        (Act::Knock(who("ana").expires(0)), "refused TokenExpired"),
         (join(1, who("ana").expires(0)), "refused TokenExpired"),
         (publish(2, who("ana").expires(-1)), "refused TokenExpired"),
         (
@@ -55,6 +57,7 @@ fn a_token_that_expires_while_its_participant_is_connected_still_serves_it() {
 #[test]
 fn a_stage_that_does_not_exist_refuses_everybody() {
     check(&[
+        (Act::Knock(who("ana")), "refused StageNotFound"),
         (join(1, who("ana")), "refused StageNotFound"),
         (publish(2, who("ana")), "refused StageNotFound"),
         (subscribe(3, who("ana"), "ben"), "refused StageNotFound"),
@@ -210,6 +213,7 @@ fn t30_a_disconnected_participant_never_comes_back() {
             "ana PUBLISH_STOPPED; ben SUBSCRIBE_STOPPED ana; ana LEFT; close c4 unknown; \
              close c2 participant-disconnected; close c1 participant-disconnected; roster [] to c3",
         ),
+        (Act::Knock(who("ana")), "refused ParticipantDisconnected"),
         (join(5, who("ana")), "refused ParticipantDisconnected"),
         (publish(6, who("ana")), "refused ParticipantDisconnected"),
         (

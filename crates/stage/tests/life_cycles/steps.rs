@@ -29,6 +29,8 @@ pub(crate) enum Act {
     Delete,
     DeleteAll,
     Join(u64, Token),
+    /// Somebody asks whether they may join.
+    Knock(Token),
     Publish(u64, Token, Option<ErrorCode>),
     Subscribe(u64, Token, &'static str),
     Up(u64),
@@ -282,6 +284,9 @@ impl Run {
                 stage: arn("first"),
             },
             Act::DeleteAll => Input::AllStagesDeleted,
+            Act::Knock(token) => Input::Knock {
+                grant: token.grant(),
+            },
             Act::Join(connection, token) => Input::Join {
                 connection: ConnectionId(connection),
                 grant: token.grant(),

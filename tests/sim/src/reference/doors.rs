@@ -18,22 +18,29 @@ impl Reference {
         now: Now,
         then: impl FnOnce(&mut Self, &Caller<'_>, Now) -> Answer,
     ) -> Answer {
+        match self.let_in(grant, now) {
+            Ok(()) => then(self, &Caller { id, grant, client }, now),
+            Err(refusal) => Answer::Refused(refusal),
+        }
+    }
+
+    pub(super) fn let_in(&self, grant: &Grant, now: Now) -> Result<(), Refusal> {
         if self.is_shutting_down {
-            return Answer::Refused(Refusal::ShuttingDown);
+            return Err(Refusal::ShuttingDown);
         }
         let Some(bans) = self.stages.get(&grant.stage) else {
-            return Answer::Refused(Refusal::StageNotFound);
+            return Err(Refusal::StageNotFound);
         };
         if bans.contains(&grant.participant) {
-            return Answer::Refused(Refusal::ParticipantDisconnected);
+            return Err(Refusal::ParticipantDisconnected);
         }
         let is_inside = self
             .active(&grant.stage)
             .is_some_and(|session| self.is_connected(session, &grant.participant));
         if !is_inside && now.wall >= grant.expires {
-            return Answer::Refused(Refusal::TokenExpired);
+            return Err(Refusal::TokenExpired);
         }
-        then(self, &Caller { id, grant, client }, now)
+        Ok(())
     }
 
     pub(super) fn join(&mut self, caller: &Caller<'_>, now: Now) -> Answer {

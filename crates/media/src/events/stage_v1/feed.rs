@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use model::ConnectionId;
 use sfu::{Binding, Layers, PeerFault, Quality, Want};
 
-use super::message::{Bound, Layer, Pid, Slot, ToClient, reason};
+use super::message::{Bound, Layer, Pid, Secret, Slot, ToClient};
 use crate::mailbox::FeedNews;
+use crate::news;
 
 /// When a worker that had too much to do is told again what the feed wants.
 const WANT_RETRY: Duration = Duration::from_millis(50);
@@ -22,7 +23,7 @@ pub(super) struct Feed {
     phase: Phase,
     slots: Vec<Slot>,
     /// To the offer of a `join`, until the client is told.
-    answer: Option<String>,
+    answer: Option<Secret>,
     bindings: Vec<Binding>,
     bound_told: Vec<BoundTo>,
     need: Option<(usize, usize)>,
@@ -111,12 +112,12 @@ impl Feed {
                             is_reoffered: false,
                         };
                         self.wanted = Some(Vec::new());
-                        self.answer = Some(answer.sdp.clone());
+                        self.answer = Some(Secret(answer.sdp.clone()));
                     }
                 }
                 self.slots = answer.slots.iter().map(slot).collect();
                 let slots = self.slots.clone();
-                let sdp = answer.sdp;
+                let sdp = Secret(answer.sdp);
                 Ok(ToClient::Answer { sdp, slots })
             }
         }
@@ -190,7 +191,7 @@ impl Feed {
     }
 
     /// What `joined` says: the answer, once, and the slots.
-    pub(super) fn greeting(&mut self) -> (Option<String>, Vec<Slot>) {
+    pub(super) fn greeting(&mut self) -> (Option<Secret>, Vec<Slot>) {
         (self.answer.take(), self.slots.clone())
     }
 
@@ -260,7 +261,7 @@ fn layers_of(pid: Pid, layers: &Layers) -> ToClient {
             .selected
             .as_ref()
             .map(|label| label.as_str().to_owned()),
-        reason: reason(layers.reason),
+        reason: news::reason(layers.reason),
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) enum Input {
         /// The last frame that the client has seen.
         seen: u64,
         /// For a new feed.
-        offer: Option<String>,
+        offer: Option<Secret>,
         /// What the client is told of ICE servers.
         ice: Vec<IceServer>,
     },

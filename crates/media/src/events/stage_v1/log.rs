@@ -60,6 +60,7 @@ pub(super) fn print(seq: u64, message: &ToClient) -> Utf8Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::stage_v1::message::Secret;
 
     fn need(audio: usize) -> ToClient {
         ToClient::Need { audio, video: 0 }
@@ -92,7 +93,7 @@ mod tests {
             Some(FRAMES_MAX)
         );
         let long = ToClient::Answer {
-            sdp: "x".repeat(BYTES_MAX / 2),
+            sdp: Secret("x".repeat(BYTES_MAX / 2)),
             slots: Vec::new(),
         };
         frames.write(&long);

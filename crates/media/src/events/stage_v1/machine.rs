@@ -102,7 +102,7 @@ impl Machine {
             faults: VecDeque::new(),
             effects: VecDeque::new(),
         };
-        if let Some(sdp) = join.offer {
+        if let Some(Secret(sdp)) = join.offer {
             machine.open_feed(&sdp);
         }
         machine.settle(now);
@@ -117,7 +117,7 @@ impl Machine {
             Input::Lost => self.line = Line::Lost(now),
             Input::Resumed { seen, offer, ice } => {
                 self.ice = ice;
-                self.resumed(seen, offer.as_deref());
+                self.resumed(seen, offer.as_ref());
             }
             Input::Roster(roster) => self.roster = roster,
             Input::Linked {
@@ -237,7 +237,7 @@ impl Machine {
         }
     }
 
-    fn resumed(&mut self, seen: u64, offer: Option<&str>) {
+    fn resumed(&mut self, seen: u64, offer: Option<&Secret>) {
         let resumed = match self.log.after(seen) {
             Some(missed) => {
                 self.effects.extend(missed.into_iter().map(Effect::Send));
@@ -251,7 +251,7 @@ impl Machine {
             None => Resumed::Snapshot,
         };
         self.line = Line::Greeting(resumed);
-        if let Some(sdp) = offer {
+        if let Some(Secret(sdp)) = offer {
             if self.feed.is_open() || self.feed.is_answering() {
                 self.close_feed();
                 self.effects.push_back(Effect::CloseFeed);

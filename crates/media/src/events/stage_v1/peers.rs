@@ -6,14 +6,12 @@ use std::sync::Arc;
 use model::{ConnectionId, ErrorCode, ParticipantId, StageArn};
 use sfu::{Answer, PeerFault};
 use stage::{CloseCause, Reply};
-use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
 
 use crate::mailbox::{FeedNews, Mailbox, SocketNews};
 use crate::placement::Seat;
 use crate::plane::Plane;
 use crate::problem::Problem;
-use crate::worker::{self, Order, WORKER_PATIENCE};
+use crate::worker::{self, Awaited, Order};
 
 /// A feed that a worker has, or is about to.
 pub(super) struct FeedPeer {
@@ -21,8 +19,8 @@ pub(super) struct FeedPeer {
     seat: Seat,
     connection: ConnectionId,
     mailbox: Arc<Mailbox<FeedNews>>,
-    /// Of the offer that is being answered, and until when.
-    answer: Option<(oneshot::Receiver<Result<Answer, PeerFault>>, Instant)>,
+    /// Of the offer that is being answered.
+    answer: Option<Awaited<Result<Answer, PeerFault>>>,
     /// Whether an offer has been answered.
     pub(super) is_live: bool,
 }
@@ -37,7 +35,8 @@ impl FeedPeer {
         stage: &StageArn,
         offer: sfu::Offer,
     ) -> Result<Self, Busy> {
-        let (answer, receiver) = oneshot::channel();
+        // Where it is given up the feed is closed, so that the worker need not ask.
+        let (awaited, answer, _) = Awaited::new();
         let mut feed = Self {
             plane: Arc::clone(plane),
             seat: plane.placement.seat(stage),
@@ -53,19 +52,20 @@ impl FeedPeer {
             mailbox: Arc::clone(&feed.mailbox),
             answer,
         })?;
-        feed.answer = Some((receiver, Instant::now() + WORKER_PATIENCE));
+        feed.answer = Some(awaited);
         Ok(feed)
     }
 
     /// Hands another offer to the worker.
     pub(super) fn reoffer(&mut self, offer: sfu::Offer) -> Result<(), Busy> {
-        let (answer, receiver) = oneshot::channel();
+        let (awaited, answer, claim) = Awaited::new();
         self.order(Order::Reoffer {
             connection: self.connection,
             offer,
+            claim,
             answer,
         })?;
-        self.answer = Some((receiver, Instant::now() + WORKER_PATIENCE));
+        self.answer = Some(awaited);
         Ok(())
     }
 
@@ -86,7 +86,7 @@ impl FeedPeer {
         let answer = &mut self.answer;
         let answered = async {
             match answer {
-                Some((receiver, patience)) => timeout_at(*patience, receiver).await,
+                Some(awaited) => awaited.outcome().await,
                 None => pending().await,
             }
         };
@@ -95,11 +95,8 @@ impl FeedPeer {
             // An answer comes before what follows from it.
             answered = answered => {
                 self.answer = None;
-                FeedWord::Answer(match answered {
-                    Ok(Ok(result)) => result,
-                    // The worker has given up what it had, or has too much to do.
-                    Ok(Err(_)) | Err(_) => Err(failed()),
-                })
+                // Else the worker has given up what it had, or has too much to do.
+                FeedWord::Answer(answered.unwrap_or_else(|_| Err(failed())))
             }
             news = self.mailbox.take(), if is_live => FeedWord::News(news),
         }

@@ -25,7 +25,7 @@ impl Machine {
                     .push_back(Effect::End(End::Offence("joined already")));
             }
             FromClient::Sub(sub) => self.sub(&sub),
-            FromClient::Offer(Offer { sdp }) => self.offered(&sdp),
+            FromClient::Offer(Offer { sdp: Secret(sdp) }) => self.offered(&sdp),
             FromClient::Mute(mute) => {
                 let mute = stage::Mute {
                     audio: mute.audio,

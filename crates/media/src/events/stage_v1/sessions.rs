@@ -7,6 +7,7 @@ use model::{Grant, ParticipantId, StageArn};
 use tokio::sync::mpsc;
 
 use super::line::Line;
+use super::message::Secret;
 use super::shared::TokenName;
 use crate::connections::SessionKey;
 
@@ -30,7 +31,7 @@ pub(super) struct Return {
     /// The last frame that it has seen.
     pub(super) seen: u64,
     /// For a new feed.
-    pub(super) offer: Option<String>,
+    pub(super) offer: Option<Secret>,
     /// The token of the connection by which it comes, if it comes by one.
     pub(super) via: Option<TokenName>,
 }

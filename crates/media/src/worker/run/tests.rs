@@ -2,13 +2,15 @@
 
 use auth::token::TokenKey;
 use model::{ParticipantId, StageArn};
-use stage::LeftReason;
+use stage::{CloseCause, LeftReason};
 use tokio::sync::mpsc;
 
 use super::*;
 use crate::connections::{Connections, Kind, Session, SessionKey};
 use crate::facts;
 use crate::settings::Settings;
+use crate::worker::Fragment;
+use crate::worker::awaited::Claim;
 
 #[expect(clippy::disallowed_methods, reason = "the clock of the test process")]
 fn clock() -> Now {
@@ -80,6 +82,57 @@ fn a_peer_that_is_closed_in_the_turn_that_admits_it_leaves_nothing_behind() {
     assert!(stayed.try_recv().unwrap().is_ok());
     assert!(gone.try_recv().unwrap().is_ok());
     assert_eq!(worker.peers, BTreeSet::from([ConnectionId(1)]));
+}
+
+// What the one who waits has been told to have failed must not happen afterwards.
+#[test]
+fn an_offer_and_a_patch_that_nobody_waits_for_any_more_change_nothing() {
+    let (stages, _inputs) = mpsc::channel(1);
+    let prepared = prepared(&stages);
+    let inbox = prepared.inbox();
+    let mut worker = Worker::new(
+        prepared,
+        Arc::new(clock),
+        reports(),
+        alone(),
+        Arc::new(Totals::default()),
+    );
+    let connection = ConnectionId(1);
+    let sdp = include_str!("../../../../sfu/tests/sfu/offers/chromium-subscribe.sdp");
+    let offer = || sfu::Offer::parse(sdp, sfu::Direction::Feed).unwrap();
+    let (answer, mut answered) = oneshot::channel();
+    inbox.push(Order::Feed {
+        connection,
+        offer: offer(),
+        home: 0,
+        mailbox: Arc::default(),
+        answer,
+    });
+    worker.turn();
+    assert!(answered.try_recv().unwrap().is_ok());
+    for is_given_up in [true, false] {
+        let claim = Claim::default();
+        assert!(!is_given_up || claim.take());
+        let (answer, mut answered) = oneshot::channel();
+        inbox.push(Order::Reoffer {
+            connection,
+            offer: offer(),
+            claim: claim.clone(),
+            answer,
+        });
+        let (reply, mut patched) = oneshot::channel();
+        inbox.push(Order::Patch {
+            connection,
+            fragment: Fragment(String::new()),
+            restart: true,
+            claim: if is_given_up { claim } else { Claim::default() },
+            reply,
+        });
+        worker.turn();
+        let (answered, patched) = (answered.try_recv(), patched.try_recv());
+        assert_eq!(answered.is_err(), is_given_up);
+        assert_eq!(patched.is_err(), is_given_up);
+    }
 }
 
 /// A publisher on the first of two workers, which are driven by hand.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Instant;
 
 use super::link::{Link, Weather};
-use super::viewer::{AUDIO_BPS, LAYERS, Viewer};
+use super::viewer::{AUDIO_BPS, LAYERS, START_BPS, Viewer};
 
 /// One scenario.
 struct Row {
@@ -224,19 +224,30 @@ const ROWS: &[Row] = &[
 ];
 
 /// What came out.
-struct Seen {
-    viewers: Vec<Viewer>,
+pub(super) struct Seen {
+    pub(super) viewers: Vec<Viewer>,
     /// Queue in ms, each ms.
-    queue: Vec<u64>,
+    pub(super) queue: Vec<u64>,
 }
 
 fn run(weather: &[(u64, Weather)], seconds: u64, begins: &[u64], seed: u64) -> Seen {
+    run_of(weather, seconds, begins, seed, (LAYERS, START_BPS))
+}
+
+/// With those layers, and that as the first assumption.
+pub(super) fn run_of(
+    weather: &[(u64, Weather)],
+    seconds: u64,
+    begins: &[u64],
+    seed: u64,
+    camera: ([u64; 3], u64),
+) -> Seen {
     let epoch = beginning();
     let mut link = Link::new(weather[0].1, seed);
     let mut viewers: Vec<_> = begins
         .iter()
         .enumerate()
-        .map(|(flow, begin)| Viewer::new(flow, epoch, *begin as i64 * 1_000_000, seed))
+        .map(|(flow, begin)| Viewer::of(flow, epoch, *begin as i64 * 1_000_000, seed, camera))
         .collect();
     let mut queue = Vec::new();
     for ms in 0..seconds * 1_000 {
@@ -259,7 +270,12 @@ fn run(weather: &[(u64, Weather)], seconds: u64, begins: &[u64], seed: u64) -> S
 }
 
 /// When the layer is reached for good until the end, in seconds.
-fn reached(changes: &[(i64, Option<usize>)], layer: usize, from: u64, to: u64) -> Option<f64> {
+pub(super) fn reached(
+    changes: &[(i64, Option<usize>)],
+    layer: usize,
+    from: u64,
+    to: u64,
+) -> Option<f64> {
     let (from, to) = (from as i64 * 1_000_000, to as i64 * 1_000_000);
     let mut since = None;
     for (at, now) in changes.iter().filter(|(at, _)| *at < to) {
@@ -272,7 +288,7 @@ fn reached(changes: &[(i64, Option<usize>)], layer: usize, from: u64, to: u64) -
     since.map(|at| (at - from) as f64 / 1_000_000.0)
 }
 
-fn percentile(mut values: Vec<u64>, percent: usize) -> u64 {
+pub(super) fn percentile(mut values: Vec<u64>, percent: usize) -> u64 {
     values.sort_unstable();
     values[(values.len() - 1) * percent / 100]
 }
@@ -281,7 +297,7 @@ fn print(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
-fn print_layers(changes: &[(i64, Option<usize>)]) -> String {
+pub(super) fn print_layers(changes: &[(i64, Option<usize>)]) -> String {
     let words = changes
         .iter()
         .map(|(at, layer)| format!("{}@{:.1}", print(*layer), *at as f64 / 1_000_000.0));
@@ -491,4 +507,27 @@ fn the_layers_are_what_the_rows_take_them_for() {
 #[expect(clippy::disallowed_methods, reason = "where simulated time begins")]
 fn beginning() -> Instant {
     Instant::now()
+}
+
+#[test]
+fn a_picture_that_gets_larger_is_not_taken_away_on_a_wide_link() {
+    for seed in 0..SEEDS {
+        for layers in [[100_000, 300_000, 900_000], [128_000, 512_000, 1_024_000]] {
+            let mut link = Link::new(Weather::rate(10_000_000), seed);
+            let mut viewer = Viewer::of(0, beginning(), 0, seed, (layers, 1_000_000));
+            viewer.is_unsteady = true;
+            for ms in 0..60_000_i64 {
+                link.pass(ms * 1_000);
+                while let Some(packet) = link.arrived(ms * 1_000) {
+                    viewer.arrive(packet);
+                }
+                viewer.act(&mut link, ms * 1_000);
+            }
+            let seen: Vec<_> = viewer.log.layers.iter().map(|(_, layer)| *layer).collect();
+            let changes = print_layers(&viewer.log.layers);
+            println!("{layers:?} ({seed}): {changes}");
+            assert!(seen.is_sorted(), "{layers:?} ({seed}): {changes}");
+            assert_eq!(viewer.layer, Some(2));
+        }
+    }
 }

@@ -39,10 +39,13 @@ impl Perfect {
             self.clock += 20_000;
             self.send(bytes, None, self.clock);
             if let Some(probe) = self.estimator.poll_probe(self.now) {
+                let (begun, clock) = (self.now, self.clock);
                 for packet in 0..10 {
                     let took = probe.bytes as i64 * 8_000_000 / probe.bps as i64;
-                    let at = self.clock + took * packet / 10;
-                    self.send(probe.bytes / 10 + 1, Some(probe.cluster), at);
+                    let after = took * packet / 10;
+                    self.now = begun + Duration::from_micros(after as u64);
+                    self.clock = clock + after;
+                    self.send(probe.bytes / 10 + 1, Some(probe.cluster), self.clock);
                 }
             }
             if tick % 5 == 4 {

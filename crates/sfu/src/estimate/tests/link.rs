@@ -12,6 +12,10 @@ pub(super) struct Weather {
     pub(super) bps: u64,
     /// What the queue holds, as time at that rate.
     pub(super) queue_ms: u64,
+    /// What passes at once after a pause, as token buckets let it.
+    pub(super) bucket_bytes: u64,
+    /// What each packet takes beyond its own bytes.
+    pub(super) header_bytes: usize,
     pub(super) delay_ms: u64,
     /// Most that is added at random behind the queue.
     pub(super) jitter_ms: u64,
@@ -26,10 +30,22 @@ impl Weather {
         Self {
             bps,
             queue_ms: 300,
+            bucket_bytes: 0,
+            header_bytes: 0,
             delay_ms: 20,
             jitter_ms: 0,
             loss: 0.0,
             late: 0.0,
+        }
+    }
+
+    /// A shaper as home routers and carriers have them: Ethernet, IP and UDP headers are counted, and no more waits than 200 ms.
+    pub(super) const fn bucket(bps: u64, bucket_bytes: u64) -> Self {
+        Self {
+            queue_ms: 200,
+            bucket_bytes,
+            header_bytes: 42,
+            ..Self::rate(bps)
         }
     }
 }
@@ -47,8 +63,8 @@ pub(super) struct Link {
     pub(super) random: Random,
     queue: VecDeque<(Carried, u64)>,
     queued_bits: u64,
-    /// Bits of the first packet that have been sent, in millionths.
-    served: u64,
+    /// Bits that may be sent at once, in millionths.
+    tokens: u64,
     under_way: BinaryHeap<Reverse<Carried>>,
 }
 
@@ -59,7 +75,7 @@ impl Link {
             random: Random(seed),
             queue: VecDeque::new(),
             queued_bits: 0,
-            served: 0,
+            tokens: 0,
             under_way: BinaryHeap::new(),
         }
     }
@@ -70,7 +86,7 @@ impl Link {
     }
 
     pub(super) fn send(&mut self, flow: usize, sequence: u16, bytes: usize) {
-        let bits = bytes as u64 * 8;
+        let bits = (bytes + self.weather.header_bytes) as u64 * 8;
         if self.queued_bits + bits > self.weather.bps * self.weather.queue_ms / 1_000 {
             return;
         }
@@ -86,21 +102,19 @@ impl Link {
     /// Lets one millisecond pass, up to that time.
     pub(super) fn pass(&mut self, now_us: i64) {
         // In millionths of bits, so that nothing is lost by rounding.
-        let mut left = self.weather.bps * 1_000;
+        let new = self.weather.bps * 1_000;
+        let mut left = self.tokens + new;
         while let Some((packet, bits)) = self.queue.front().copied() {
-            let missing = bits * 1_000_000 - self.served;
-            if missing > left {
-                self.served += left;
-                return;
+            if bits * 1_000_000 > left {
+                break;
             }
-            left -= missing;
-            self.served = 0;
+            left -= bits * 1_000_000;
             self.queued_bits -= bits;
             self.queue.pop_front();
             if self.random.share() < self.weather.loss {
                 continue;
             }
-            let done_us = now_us - (left / self.weather.bps.max(1)) as i64;
+            let done_us = now_us - (left.min(new) / self.weather.bps.max(1)) as i64;
             let jitter = self.random.share() * self.weather.jitter_ms as f64 * 1_000.0;
             let is_late = self.random.share() < self.weather.late;
             let late_us = if is_late { 15_000 } else { 0 };
@@ -111,6 +125,12 @@ impl Link {
                 ..packet
             }));
         }
+        // A packet that waits is served as it is without a bucket.
+        self.tokens = if self.queue.is_empty() {
+            left.min(self.weather.bucket_bytes * 8_000_000)
+        } else {
+            left
+        };
     }
 
     /// A packet that has arrived by then.

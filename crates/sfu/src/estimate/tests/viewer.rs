@@ -10,7 +10,7 @@ use crate::arrival::Arrival;
 
 pub(super) const LAYERS: [u64; 3] = [150_000, 500_000, 1_700_000];
 pub(super) const AUDIO_BPS: u64 = 64_000;
-const START_BPS: u64 = 300_000;
+pub(super) const START_BPS: u64 = 300_000;
 /// From asking for another layer to its key frame.
 const SWITCH_US: i64 = 150_000;
 const KEY_FRAME_US: i64 = 4_000_000;
@@ -31,6 +31,10 @@ struct Sent {
 
 pub(super) struct Viewer {
     flow: usize,
+    /// Bits per second of the layers.
+    layers: [u64; 3],
+    /// Whether the encoder of the publisher has just begun and is not steady.
+    pub(super) is_unsteady: bool,
     pub(super) estimator: Estimator,
     random: Random,
     epoch: Instant,
@@ -63,15 +67,37 @@ pub(super) struct Log {
     pub(super) audio_sent: u32,
     pub(super) audio_arrived: u32,
     pub(super) arrived_bytes: u64,
+    /// Video that arrived for the first time: when, and bytes.
+    pub(super) video: Vec<(i64, usize)>,
     pub(super) probes: u32,
+}
+
+impl Log {
+    pub(super) fn video_bits_before(&self, us: i64) -> u64 {
+        let before = self.video.iter().filter(|(at, _)| *at < us);
+        before.map(|(_, bytes)| *bytes as u64 * 8).sum()
+    }
 }
 
 impl Viewer {
     pub(super) fn new(flow: usize, epoch: Instant, begins_us: i64, seed: u64) -> Self {
+        Self::of(flow, epoch, begins_us, seed, (LAYERS, START_BPS))
+    }
+
+    /// Of a publisher with these layers, and with that as the first assumption.
+    pub(super) fn of(
+        flow: usize,
+        epoch: Instant,
+        begins_us: i64,
+        seed: u64,
+        (layers, start_bps): ([u64; 3], u64),
+    ) -> Self {
         let begins = epoch + Duration::from_micros(begins_us as u64);
         Self {
             flow,
-            estimator: Estimator::new(START_BPS, begins),
+            layers,
+            is_unsteady: false,
+            estimator: Estimator::new(start_bps, begins),
             random: Random(seed * 7 + flow as u64),
             epoch,
             sequence: 65_000,
@@ -142,6 +168,9 @@ impl Viewer {
         if let Some(sent) = self.sent.get(&number) {
             self.log.audio_arrived += u32::from(sent.is_audio && sent.is_first);
             self.log.arrived_bytes += sent.bytes as u64;
+            if sent.is_first && !sent.is_audio {
+                self.log.video.push((packet.arrives_us, sent.bytes));
+            }
         }
     }
 
@@ -174,18 +203,28 @@ impl Viewer {
 
     fn choose(&mut self, now_us: i64) {
         let current = self.switch.map_or(self.layer, |(_, layer)| layer);
+        let layers = self.layers_at(now_us);
         let demand = Demand {
             priority: 0,
-            layers: &LAYERS,
+            layers: &layers,
             current,
             wanted: None,
             is_paused: self.is_paused,
         };
         let mut out = Vec::new();
-        let budget = self.estimator.bitrate_bps();
+        // What arrives of the lowest layer is not taken away.
+        let lowest = layers[0] + AUDIO_BPS;
+        let delivered = self.estimator.delivered_bps().min(lowest);
+        let proven = if self.is_paused { 0 } else { delivered };
+        let kept = current.map_or(0, |layer| layers[layer] + AUDIO_BPS);
+        let budget = self.estimator.budget_bps(kept).max(proven);
         let next = allocate(budget, AUDIO_BPS, &[demand], &mut out);
+        let spent = match out[0] {
+            Choice::Paused => 0,
+            Choice::Layer(layer) => layers[layer] + AUDIO_BPS,
+        };
         self.estimator
-            .want_probe(next.unwrap_or(0), self.at(now_us));
+            .want_probe(next.unwrap_or(0).max(spent), self.at(now_us));
         let choice = match out[0] {
             Choice::Paused => None,
             Choice::Layer(layer) => Some(layer),
@@ -207,11 +246,21 @@ impl Viewer {
         }
     }
 
+    /// Bits per second of the layers: an encoder that begins gets faster for four seconds, and then by a sixth up and down.
+    fn layers_at(&self, now_us: i64) -> [u64; 3] {
+        if !self.is_unsteady {
+            return self.layers;
+        }
+        let seconds = now_us as f64 / 1_000_000.0;
+        let part = (0.3 + 0.2 * seconds).min(1.0) + 0.16 * (seconds * 2.0).sin();
+        self.layers.map(|bps| (bps as f64 * part) as u64)
+    }
+
     fn send_picture(&mut self, link: &mut Link, now_us: i64) {
         let Some(layer) = self.layer else {
             return;
         };
-        let mean = LAYERS[layer] as f64 / 8.0 / 30.0;
+        let mean = self.layers_at(now_us)[layer] as f64 / 8.0 / 30.0;
         // Key frames are part of the layer's bitrate.
         let usual = mean * 120.0 / (119.0 + KEY_FRAME_FACTOR);
         let mut bytes = (usual * (0.8 + 0.4 * self.random.share())) as usize;
@@ -228,20 +277,25 @@ impl Viewer {
 
     /// Sends what is due of a probe, in steps of 5 ms as a worker's timer has them.
     fn send_probe(&mut self, link: &mut Link, now_us: i64) {
-        let Some((probe, sent, begun_us)) = self.probe else {
+        let Some((probe, _, begun_us)) = self.probe else {
             return;
         };
+        if !self.estimator.wants_more(probe.cluster) {
+            self.probe = None;
+            return;
+        }
         if (now_us - begun_us) % 5_000 != 0 {
             return;
         }
-        let packet = (probe.bytes / 5).clamp(200, 1_100);
+        let packet = (probe.bytes / 5).clamp(200, 300);
         let due = probe.bps as f64 * (now_us - begun_us + 5_000) as f64 / 8_000_000.0;
-        let mut sent = sent;
-        while (sent as f64) < due.min(probe.bytes as f64) {
-            sent += packet;
+        while self
+            .probe
+            .is_some_and(|(_, sent, _)| (sent as f64) < due.min(probe.bytes as f64))
+        {
             self.send(link, packet, false, false, now_us);
         }
-        self.probe = (sent < probe.bytes).then_some((probe, sent, begun_us));
+        self.probe = self.probe.filter(|(_, sent, _)| *sent < probe.bytes);
     }
 
     fn send(&mut self, link: &mut Link, bytes: usize, is_audio: bool, is_first: bool, now_us: i64) {
@@ -260,6 +314,9 @@ impl Viewer {
         let cluster = self.probe.map(|(probe, _, _)| probe.cluster);
         let now = self.at(now_us);
         self.estimator.sent(sequence, bytes, now, cluster);
+        if let Some((_, sent, _)) = &mut self.probe {
+            *sent += bytes;
+        }
         link.send(self.flow, sequence, bytes);
     }
 

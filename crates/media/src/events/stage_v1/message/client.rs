@@ -50,7 +50,7 @@ pub(in super::super) struct Empty {}
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(in super::super) struct Join {
     /// Opens a feed; an older one of a resumed session is closed.
-    pub(in super::super) offer: Option<String>,
+    pub(in super::super) offer: Option<Secret>,
     /// What is wanted of those whom no `sub` names. A resumed session keeps what it has.
     pub(in super::super) want: DefaultWant,
     /// The session to go on with.
@@ -196,7 +196,7 @@ pub(in super::super) struct Size {
 #[cfg_attr(test, derive(Serialize))]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct Offer {
-    pub(in super::super) sdp: String,
+    pub(in super::super) sdp: Secret,
 }
 
 /// See [`FromClient::Mute`].
@@ -354,6 +354,18 @@ mod tests {
         }
         assert!(parse(&"[".repeat(60_000)).is_err());
         assert!(parse(&format!(r#"{{"type":"join","want":{}"#, "[".repeat(60_000))).is_err());
+    }
+
+    #[test]
+    fn what_lets_others_into_a_connection_is_never_shown() {
+        for text in [
+            r#"{"type":"join","offer":"canary","resume":{"session":"canary","seq":1}}"#,
+            r#"{"type":"offer","sdp":"canary"}"#,
+            r#"{"type":"exchange","token":"canary"}"#,
+        ] {
+            let shown = format!("{:?}", parse(text).unwrap());
+            assert!(!shown.contains("canary"), "{shown}");
+        }
     }
 
     #[test]

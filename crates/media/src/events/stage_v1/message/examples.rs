@@ -71,6 +71,25 @@ fn the_examples_of_the_server_are_what_it_writes() {
     assert_eq!(written.len(), documented.len());
 }
 
+#[test]
+fn answers_and_sessions_are_never_shown() {
+    let canary = || Secret("canary".to_owned());
+    let joined = Joined {
+        session: canary(),
+        answer: Some(canary()),
+        ..joined()
+    };
+    let answer = ToClient::Answer {
+        sdp: canary(),
+        slots: Vec::new(),
+    };
+    for message in [ToClient::Joined(Box::new(joined)), answer] {
+        let shown = format!("{message:?}");
+        assert!(!shown.contains("canary"), "{shown}");
+        assert!(!shown.contains("c2VjcmV0"), "{shown}");
+    }
+}
+
 fn pid(id: &str) -> Pid {
     Pid(ParticipantId::parse(id).unwrap())
 }
@@ -125,7 +144,7 @@ fn joined() -> Joined {
             username: Some("1500:dan".to_owned()),
             credential: Some("c2VjcmV0".to_owned()),
         }],
-        answer: Some("v=0\r\n".to_owned()),
+        answer: Some(Secret("v=0\r\n".to_owned())),
         slots: vec![slot("0", Kind::Audio), slot("1", Kind::Video)],
         state: Some(State {
             stage_id: "abcdABCDefgh".to_owned(),
@@ -158,7 +177,7 @@ fn messages() -> Vec<ToClient> {
         },
         ToClient::Need { audio: 6, video: 5 },
         ToClient::Answer {
-            sdp: "v=0\r\n".to_owned(),
+            sdp: Secret("v=0\r\n".to_owned()),
             slots: vec![slot("0", Kind::Audio)],
         },
         ToClient::Layers {

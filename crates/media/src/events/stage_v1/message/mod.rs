@@ -14,5 +14,5 @@ pub(super) use client::{
 };
 pub(super) use fault::{Category, Code, Fault};
 pub(super) use server::{
-    Bound, Entry, Frame, Joined, Layer, Me, Resumed, Slot, Speaker, State, ToClient, Update, reason,
+    Bound, Entry, Frame, Joined, Layer, Me, Resumed, Slot, Speaker, State, ToClient, Update,
 };

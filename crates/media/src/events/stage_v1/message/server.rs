@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use model::Grant;
 use serde::Serialize;
-use sfu::LayerReason;
 
 use super::client::{Kind, Pid, Secret};
 use super::fault::Fault;
@@ -27,7 +26,7 @@ pub(in super::super) enum ToClient {
     /// So many slots are needed in all.
     Need { audio: usize, video: usize },
     /// To an offer.
-    Answer { sdp: String, slots: Vec<Slot> },
+    Answer { sdp: Secret, slots: Vec<Slot> },
     /// The layers of a publisher, and which of them comes.
     Layers {
         pid: Pid,
@@ -81,7 +80,7 @@ pub(in super::super) struct Joined {
     pub(in super::super) ice: Vec<IceServer>,
     /// To the offer, if there was one that could be answered.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in super::super) answer: Option<String>,
+    pub(in super::super) answer: Option<Secret>,
     /// Of the feed.
     pub(in super::super) slots: Vec<Slot>,
     /// The stage, unless everything of it has been told.
@@ -190,16 +189,6 @@ pub(in super::super) struct Layer {
     pub(in super::super) height: u32,
     pub(in super::super) frames_per_second: u32,
     pub(in super::super) bitrate_bps: u64,
-}
-
-/// Why a layer comes, as a word.
-pub(in super::super) fn reason(reason: LayerReason) -> &'static str {
-    match reason {
-        LayerReason::Automatic => "automatic",
-        LayerReason::Selected => "selected",
-        LayerReason::Unavailable => "unavailable",
-        LayerReason::Bandwidth => "bandwidth",
-    }
 }
 
 /// Who speaks, and how loud: -dBov, 0 is loudest.

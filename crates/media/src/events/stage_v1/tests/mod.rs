@@ -21,7 +21,7 @@ use stage::{LeftReason, Mute, Refusal, Roster, RosterEntry};
 use super::io::{Effect, Identity, Input};
 use super::links::Answer;
 use super::machine::{DELTA_INTERVAL, Machine, RESUME_WINDOW};
-use super::message::{FromClient, Join, Me, Pid, parse};
+use super::message::{FromClient, Join, Me, Pid, Secret, parse};
 use crate::connections::SessionKey;
 use crate::mailbox::FeedNews;
 
@@ -238,7 +238,7 @@ impl Run {
         self.seq = seen;
         self.handle(Input::Resumed {
             seen,
-            offer: offer.map(str::to_owned),
+            offer: offer.map(|sdp| Secret(sdp.to_owned())),
             ice: Vec::new(),
         })
     }
