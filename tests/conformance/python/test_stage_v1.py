@@ -176,7 +176,7 @@ def test_mute_is_told_to_those_who_watch(server, stage, browser):
     wait_for_pictures(page, {pid: (320, 180)})
     for muted in ({"audio": True, "video": False}, {"audio": True, "video": True}, {"audio": False, "video": False}):
         camera.evaluate("(muted) => feeds.feed.say({ type: 'mute', ...muted })", muted)
-        update = {"id": pid, "audioMuted": muted["audio"], "videoStopped": muted["video"]}
+        update = {"id": pid, "userId": "ana", "attributes": {}, "audioMuted": muted["audio"], "videoStopped": muted["video"]}
         until("the delta", lambda: update in [each for frame in frames(page, "delta") for each in frame.get("update", [])][-1:])
     until("somebody speaks", lambda: any(each["pid"] == pid for frame in frames(page, "speakers") for each in frame["list"]))
     page.context.close()

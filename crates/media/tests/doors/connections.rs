@@ -478,7 +478,7 @@ fn t45_a_connection_whose_client_falls_silent_is_closed_and_its_sessions_wait() 
 /// A text frame of a client, with a mask that changes nothing (RFC 6455, section 5.2).
 fn masked(text: &str) -> Vec<u8> {
     let length = u16::try_from(text.len()).unwrap();
-    let mut frame = vec![0x81, 0x80 | 126];
+    let mut frame = vec![0x81, 0x80 | 0x7e];
     frame.extend(length.to_be_bytes());
     frame.extend([0; 4]);
     frame.extend(text.as_bytes());

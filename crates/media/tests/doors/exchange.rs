@@ -12,7 +12,7 @@ use crate::keys::{Customer, KEY};
 use crate::media::{publish, subscribe};
 use crate::peer::{Offering, Role};
 use crate::stage_v1::Client;
-use crate::world::{Holder, World, run};
+use crate::world::{Holder, World, arn, run};
 
 /// Ana, whose tokens her own back end signs, and a socket of hers.
 struct Ana {
@@ -63,6 +63,9 @@ impl Ana {
 fn only_subscribes(holder: &mut Holder) {
     holder.publish = false;
 }
+
+/// What is told to be wrong with a token.
+type Case = (&'static str, fn(&Ana) -> String, &'static str);
 
 fn only_publishes(holder: &mut Holder) {
     holder.subscribe = false;
@@ -204,53 +207,61 @@ fn a_feed_ends_with_the_capability_for_it_and_another_begins_with_it() {
     });
 }
 
+/// Tokens for which hers is not exchanged, and a word of the reason.
+const REFUSED: [Case; 9] = [
+    ("nonsense", |_| "nonsense".to_owned(), "malformed"),
+    (
+        "another's",
+        |ana| ana.token(|holder| "eve".clone_into(&mut holder.participant)),
+        "jti",
+    ),
+    (
+        "for another stage",
+        |ana| ana.token(|holder| holder.stage = arn("otherTopic12")),
+        "topic",
+    ),
+    (
+        "for another whip_url",
+        |ana| ana.token(|holder| holder.whip_url = "http://other.test/whip"),
+        "whip_url",
+    ),
+    (
+        "for another events_url",
+        |ana| ana.token(|holder| holder.events_url = "ws://other.test/events"),
+        "events_url",
+    ),
+    (
+        "ended",
+        |ana| ana.token(|holder| holder.expired = true),
+        "expired",
+    ),
+    (
+        "of the server",
+        |ana| ana.world.token("ana"),
+        "imported key",
+    ),
+    (
+        "of a deleted key",
+        |ana| {
+            ana.world.keys.delete(&ana.customer);
+            ana.token(|_| {})
+        },
+        "signature",
+    ),
+    (
+        "while nobody knows the keys",
+        |ana| {
+            ana.world.keys.take_down();
+            ana.token(|_| {})
+        },
+        "looked up",
+    ),
+];
+
 #[test]
 fn a_token_that_is_refused_ends_the_session_and_its_publish() {
     run(async {
-        let foreign = |holder: &mut Holder| holder.participant = "eve".to_owned();
-        let other_stage = |holder: &mut Holder| holder.stage = crate::world::arn("otherTopic12");
-        let cases: [(&str, &dyn Fn(&Ana) -> String, &str); 9] = [
-            ("nonsense", &|_| "nonsense".to_owned(), "malformed"),
-            ("another's", &|ana| ana.token(foreign), "jti"),
-            ("for another stage", &|ana| ana.token(other_stage), "topic"),
-            (
-                "for another whip_url",
-                &|ana| ana.token(|holder| holder.whip_url = "http://other.test/whip"),
-                "whip_url",
-            ),
-            (
-                "for another events_url",
-                &|ana| ana.token(|holder| holder.events_url = "ws://other.test/events"),
-                "events_url",
-            ),
-            (
-                "ended",
-                &|ana| ana.token(|holder| holder.expired = true),
-                "expired",
-            ),
-            (
-                "of the server",
-                &|ana| ana.world.token("ana"),
-                "imported key",
-            ),
-            (
-                "of a deleted key",
-                &|ana| {
-                    ana.world.keys.delete(&ana.customer);
-                    ana.token(|_| {})
-                },
-                "signature",
-            ),
-            (
-                "while nobody knows the keys",
-                &|ana| {
-                    ana.world.keys.take_down();
-                    ana.token(|_| {})
-                },
-                "looked up",
-            ),
-        ];
-        for (name, token, words) in cases {
+        for (name, token, words) in REFUSED {
             let mut ana = Ana::join().await;
             let offering = Offering::udp(Role::Publisher).await;
             let own = ana.token(|_| {});
