@@ -55,6 +55,20 @@ describe('a stream in an element', () => {
     expect(element.muted).toBe(true);
   });
 
+  it('is heard where one\'s own was silent, unless the page wants it silent', async () => {
+    const { audio } = await watching();
+    const [element, quiet] = [new FakeElement(), new FakeElement()];
+    quiet.muted = true;
+    for (const each of [element, quiet]) {
+      const own = new LocalStageStream(track('video'));
+      own.attach(each.element);
+      own.detach(each.element);
+      audio.attach(each.element);
+    }
+    expect(element.muted).toBe(false);
+    expect(quiet.muted).toBe(true);
+  });
+
   it('is taken out of one, or of all', async () => {
     const { video } = await watching();
     const [one, other] = [new FakeElement(), new FakeElement()];

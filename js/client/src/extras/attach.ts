@@ -7,6 +7,8 @@ export interface Attachable {
 }
 
 const elements = new WeakMap<Attachable, Set<HTMLMediaElement>>();
+/** Made silent here, and not by the page. */
+const silenced = new WeakSet<HTMLMediaElement>();
 const watchers = new Set<(stream: Attachable, element: HTMLMediaElement, isAttached: boolean) => void>();
 
 export function attach(stream: Attachable, element?: HTMLMediaElement, isSilent = false): HTMLMediaElement {
@@ -17,7 +19,10 @@ export function attach(stream: Attachable, element?: HTMLMediaElement, isSilent 
   source.addTrack(track);
   if (shown.srcObject !== source) shown.srcObject = source;
   shown.autoplay = true;
-  if (isSilent) shown.muted = true;
+  if (isSilent && !shown.muted) {
+    shown.muted = true;
+    silenced.add(shown);
+  } else if (!isSilent && silenced.delete(shown)) shown.muted = false;
   (shown as HTMLVideoElement).playsInline = true;
   const those = elements.get(stream) ?? new Set();
   elements.set(stream, those.add(shown));
