@@ -22,7 +22,8 @@ scope.onrtctransform = ({ transformer: { readable, writable, options } }) => {
       }
     },
   });
-  readable.pipeThrough(transform).pipeTo(writable).catch(() => options.port.close());
+  const close = () => options.port.close();
+  readable.pipeThrough(transform).pipeTo(writable).then(close, close);
 };
 
 function sending(port: MessagePort): (frame: RTCEncodedVideoFrame) => void {
