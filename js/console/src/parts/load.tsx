@@ -4,6 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 
 import { inWords } from '../api/error';
+import { Turns } from './turns';
 
 export interface Loaded<Value> {
   readonly value: Value | undefined;
@@ -14,16 +15,15 @@ export interface Loaded<Value> {
 /** Loads when `key` changes, when asked, and every `everyMs` while the page is looked at. What was there stays until the new is. */
 export function useLoad<Value>(key: string, load: () => Promise<Value>, everyMs?: number): Loaded<Value> {
   const [state, setState] = useState<{ key: string; value?: Value; error?: unknown }>({ key });
-  const newest = useRef(0);
+  const turns = useRef(new Turns());
   const current = useRef(load);
   current.current = load;
 
   const reload = useCallback(() => {
-    newest.current += 1;
-    const mine = newest.current;
+    const mine = turns.current.next();
     current.current().then(
-      (value) => mine === newest.current && setState({ key, value }),
-      (error: unknown) => mine === newest.current && setState((before) => (before.key === key ? { ...before, error } : { key, error })),
+      (value) => turns.current.take(mine) && setState({ key, value }),
+      (error: unknown) => turns.current.take(mine) && setState((before) => (before.key === key ? { ...before, error } : { key, error })),
     );
   }, [key]);
 
@@ -33,9 +33,7 @@ export function useLoad<Value>(key: string, load: () => Promise<Value>, everyMs?
     const timer = setInterval(() => document.visibilityState === 'visible' && reload(), everyMs);
     return () => clearInterval(timer);
   }, [reload, everyMs]);
-  useEffect(() => () => {
-    newest.current += 1;
-  }, []);
+  useEffect(() => () => turns.current.end(), []);
 
   const isCurrent = state.key === key;
   return { value: isCurrent ? state.value : undefined, error: isCurrent ? state.error : undefined, reload };
