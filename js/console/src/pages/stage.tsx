@@ -2,7 +2,6 @@
 
 import { useState } from 'preact/hooks';
 
-import { given, orNone } from '../api/given';
 import type { ParticipantSummary, Stage, StageSession } from '../api/shapes';
 import { LiveTiles } from '../media';
 import { Command, CopyLine } from '../parts/copy';
@@ -99,7 +98,7 @@ function Rename({ stage, onClose, onChange }: { stage: Stage; onClose: () => voi
         <ActionForm verb="Rename" onSubmit={rename} onCancel={onClose}>
           <TextField label="Name" value={name} onInput={setName} maxLength={128} pattern="[a-zA-Z0-9_\-]*" hint="Letters, digits, - and _." />
         </ActionForm>
-        <Command name="UpdateStage" input={given({ arn: stage.arn, name: orNone(name) })} />
+        <Command name="UpdateStage" input={{ arn: stage.arn, name: name.trim() }} />
       </div>
     </Dialog>
   );

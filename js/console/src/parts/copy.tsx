@@ -56,7 +56,15 @@ export function CopyLine({ text, label, secret = false }: { text: string; label:
           {open ? 'Hide' : 'Show'}
         </button>
       )}
-      <Copy text={text} label={`Copy ${label}`} target={() => value.current} />
+      <Copy
+        text={text}
+        label={`Copy ${label}`}
+        target={() => {
+          // What is selected is what is seen.
+          setOpen(true);
+          return value.current;
+        }}
+      />
     </span>
   );
 }

@@ -15,7 +15,10 @@ export function Dialog({ title, onClose, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
-    dialog.current?.showModal();
+    const shown = dialog.current;
+    shown?.showModal();
+    // Only closing gives the focus back; a dialog that is taken away takes it along.
+    return () => shown?.close();
   }, []);
   return (
     <dialog ref={dialog} aria-labelledby={id} onClose={onClose}>

@@ -27,6 +27,8 @@ export function Remove<Name extends OperationName>({ what, operation, input, onD
     setOpen(false);
     tell(`Deleted ${what}.`);
     onDone();
+    // The button goes with what was deleted, and would take the focus along.
+    requestAnimationFrame(() => document.querySelector('h1')?.focus());
   };
   return (
     <>
