@@ -95,6 +95,8 @@ export class Feed {
   }
 
   #bind(slot: BoundSlot): void {
+    // Whoever was told of the one before may have closed the feed.
+    if (this.#isClosed) return;
     const { mid, kind, pid, paused } = slot;
     const before = this.#bindings.get(mid);
     if (before) {
@@ -107,7 +109,6 @@ export class Feed {
     const track = receiver.track.clone();
     this.#bindings.set(mid, { ...slot, track });
     this.owner.track({ pid, kind, track, receiver });
-    // The owner may have closed the feed meanwhile.
     if (paused && this.#bindings.has(mid)) this.owner.paused({ pid, kind, paused });
   }
 

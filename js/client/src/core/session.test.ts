@@ -59,6 +59,19 @@ describe('a session', () => {
     session.leave();
   });
 
+  test('hands out nothing after a leave while it does', async () => {
+    const all = await joined();
+    const { platform, session, listener, told } = all;
+    listener.track = (bound) => {
+      told.push(['track', bound]);
+      session.leave();
+    };
+    platform.socket.says({ seq: 2, type: 'bind', slots: [slot('0', 'audio', 'ana'), slot('4', 'video', 'ana')] });
+    const tracks = told.filter(([name]) => name === 'track').map(([, bound]) => (bound as { track: FakeTrack }).track);
+    expect(tracks).toHaveLength(1);
+    expect(tracks.map(({ readyState }) => readyState)).toEqual(['ended']);
+  });
+
   test('opens once', () => {
     const { session, platform } = begin();
     const opening = session.open();
