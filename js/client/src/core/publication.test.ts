@@ -124,6 +124,21 @@ describe('starting', () => {
     expect(platform.request).toMatchObject({ method: 'DELETE', url: 'https://node/whip/session/1' });
   });
 
+  test('of a browser that has no more connections fails', async () => {
+    const { platform, told, publication } = begin();
+    Object.assign(platform, {
+      RTCPeerConnection: class {
+        constructor() {
+          throw new Error('too many');
+        }
+      },
+    });
+    publication.start();
+    await settle();
+    expect(told).toEqual(['connecting', 'FAILED', 'failed']);
+    expect(platform.timers.size).toBe(0);
+  });
+
   test('of a browser that cannot make an offer fails', async () => {
     const all = begin();
     all.platform.codecs = () => {

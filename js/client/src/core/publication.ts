@@ -101,9 +101,10 @@ export class LivePublication implements Publication {
 
   async #post(): Promise<void> {
     const { platform, url } = this.options;
-    const connection = new platform.RTCPeerConnection({ bundlePolicy: 'max-bundle' });
-    const attempt: Attempt = (this.#attempt = { connection, senders: new Map() });
+    let attempt: Attempt | undefined;
     try {
+      const connection = new platform.RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+      attempt = this.#attempt = { connection, senders: new Map() };
       this.#fill(attempt);
       const { sdp = '' } = await connection.createOffer();
       await connection.setLocalDescription({ type: 'offer', sdp: withOpus(sdp, this.#opus(true)) });
