@@ -1,6 +1,6 @@
 // Before publishing: on which stage, with what, and how it looks and sounds.
 
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 
 import type { Api } from '../api/call';
 import { Problem, useLoad } from '../parts/load';
@@ -68,6 +68,14 @@ export function PublishSetup({ choices, onChoose, over, onStart }: SetupProps) {
   const kind = mayPublish ? choices.source : 'nothing';
   const source = useSource({ ...choices, kind, name: name === '' ? 'downstage' : name });
 
+  const isHere = useRef(true);
+  useEffect(
+    () => () => {
+      isHere.current = false;
+    },
+    [],
+  );
+
   const start = async () => {
     setError(undefined);
     setBusy(true);
@@ -75,6 +83,8 @@ export function PublishSetup({ choices, onChoose, over, onStart }: SetupProps) {
       const found = place === 'own' && known !== undefined ? await mint(known, stageArn, userId) : readToken(pasted);
       if (kind !== 'nothing' && source.open === undefined) throw new TokenError(source.words?.title ?? 'Choose first what to publish.');
       if (kind === 'nothing' && !found.maySubscribe) throw new TokenError('This token may not watch, so choose what to publish.');
+      // Who has gone to another page meanwhile publishes nothing.
+      if (!isHere.current) return;
       onStart({ token: found, source: source.take() });
     } catch (caught) {
       setError(caught);
