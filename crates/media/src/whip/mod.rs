@@ -126,7 +126,7 @@ async fn endpoint_options(
         match plane.ask(Input::Knock { grant }).await? {
             Reply::Done => link_ice_servers(&plane, &caller.grant.participant, &mut response),
             Reply::Refused(refusal) => return Err(refusal.into()),
-            Reply::Joined { .. } | Reply::Admitted { .. } | Reply::Exchanged { .. } => {
+            Reply::Joined { .. } | Reply::Admitted { .. } | Reply::Exchanged => {
                 return Err(Problem::internal());
             }
         }
