@@ -98,6 +98,8 @@ describe('a shared connection', () => {
     platform.socket.says(joined('c1'));
     const other = session(connection, platform, 'ben');
     connection.disconnect();
+    // To close the socket alone is to lose it, and the server waits for who has lost one.
+    expect(platform.socket.sent.filter(({ type }) => type === 'leave').map(({ on }) => on)).toEqual(['c1']);
     for (const { told } of [one, other]) expect(told.slice(-2)).toEqual(['ended', 'real-time-connection-forced-leave']);
     await expect(other.opening).rejects.toMatchObject({ code: 'CANCELED' });
     expect(platform.socket.closed).toBe(1000);

@@ -98,9 +98,11 @@ export class Machine {
         this.#exchange = { token: input.token, receives: input.receives, isSent: false };
         return this.#flush();
       case 'leave':
-        if (this.#line.socket === 'joined') this.#line.say({ type: 'leave' });
+        this.#sayLeave();
         return this.#end('user-initiated', CANCELED);
       case 'put-out':
+        // The close of a shared connection alone is a loss, after which a server waits. Of a revocation it knows.
+        if (input.reason === 'real-time-connection-forced-leave') this.#sayLeave();
         return this.#end(input.reason, CANCELED);
       case 'offered':
         this.#plan.made(input.sdp);
@@ -350,6 +352,10 @@ export class Machine {
       return { type: 'mute', ...this.#mute };
     }
     return this.#receives ? this.#wants.next() : undefined;
+  }
+
+  #sayLeave(): void {
+    if (this.#line.socket === 'joined') this.#line.say({ type: 'leave' });
   }
 
   /** The join has failed; there was no session. */
