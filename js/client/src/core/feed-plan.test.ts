@@ -36,7 +36,7 @@ describe('slots', () => {
   test('whose offer is too long for a message are done without', () => {
     const bench = joined().frame({ type: 'need', audio: 16, video: 16 });
     bench.takeSaid();
-    bench.give({ is: 'offered', sdp: 'x'.repeat(60_000) });
+    bench.give({ is: 'offered', sdp: 'x'.repeat(128 * 1024 + 1) });
     expect(bench.has('rollback')).toBe(true);
     expect(bench.said).toEqual([]);
   });

@@ -11,8 +11,8 @@ export interface Slots {
 const SLOTS_FIRST: Slots = { audio: 4, video: 4 };
 /** Sections of an offer. */
 const SLOTS_MAX = 32;
-/** Characters of an offer: its message has 64 KiB, in which each end of a line takes two more. */
-const SDP_MAX = 58_000;
+/** Characters of an offer that a server reads. */
+const SDP_MAX = 128 * 1024;
 /** Networks that change are often back within this time. */
 const DISCONNECTED_MS = 2000;
 /** How long a connection may take from its offer on, the first one or by an ICE restart. */

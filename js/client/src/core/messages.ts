@@ -3,7 +3,7 @@
 import type { Kind, Layer, LayerReason, LeftReason, Person, Self, Want } from './contract';
 
 /** Longest message that a server takes, in bytes. */
-export const MESSAGE_BYTES_MAX = 65_536;
+export const MESSAGE_BYTES_MAX = 160 * 1024;
 
 export interface Mute {
   audio: boolean;
