@@ -37,6 +37,7 @@ export class Presence {
   /** What the server is known to allow. */
   #may: ReadonlySet<Capability>;
   #isIn = false;
+  #isConnected = false;
   #isAsking = false;
   #reason: StageLeftReason | undefined;
   #isOver = false;
@@ -138,7 +139,8 @@ export class Presence {
   #listener(): SessionListener {
     const listener: SessionListener = {
       state: (state) => {
-        if (state === 'connected') this.#connected();
+        this.#isConnected = state === 'connected';
+        if (this.#isConnected) this.#connected();
         else if (state !== 'ended') this.owner.connection('connecting');
       },
       people: (change) => this.subscriber.people(change),
@@ -157,7 +159,8 @@ export class Presence {
 
   #connected(): void {
     this.owner.connection('connected');
-    if (this.#isIn) return;
+    // What could not be published meanwhile may be now.
+    if (this.#isIn) return this.ask(false);
     this.#isIn = true;
     this.#tell(Events.STAGE_PARTICIPANT_JOINED, this.local);
     this.ask(true);
@@ -200,6 +203,7 @@ export class Presence {
         const { whipUrl: url, text: token } = this.token;
         return transport.openPublication({ url, token, platform: transport.browser(), ...media }, listener);
       },
+      isReachable: () => this.#isConnected,
       state: (state) => {
         local.isPublishing = state === PublishState.PUBLISHED;
         this.subscriber.publishes(state === PublishState.PUBLISHED || state === PublishState.ATTEMPTING_PUBLISH);

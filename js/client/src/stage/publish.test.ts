@@ -104,6 +104,43 @@ describe('publishing', () => {
     expect(session.mutes.at(-1)).toEqual({ audio: false, video: false });
   });
 
+  it('that fails while the session is lost begins again when that is back, and nothing is told of a failure', async () => {
+    const audio = track('audio');
+    const { lines, session, stage } = await publishing(() => [new LocalStageStream(audio)]);
+    await core.publication.is('connected');
+    session.listener.state('lost');
+    await core.publication.is('lost');
+    await core.publication.is('failed');
+    expect(core.publications).toHaveLength(1);
+    const said = lines.length;
+    session.listener.state('connected');
+    await settle();
+    expect(core.publications).toHaveLength(2);
+    await core.publication.is('connected');
+    expect(lines.slice(said)).toEqual(['ConnectionStateChanged connected', 'ParticipantPublishStateChanged ana published']);
+    expect(lines.join()).not.toMatch(/errored|rror 4/);
+    session.listener.state('lost');
+    await core.publication.is('lost');
+    await core.publication.is('failed');
+    stage.leave();
+    expect(lines.slice(-5)).toContain('ParticipantStreamsRemoved ana audio');
+    expect(lines).toContain('ParticipantPublishStateChanged ana not_published');
+  });
+
+  it('that fails while the session is lost is not begun again for who does not want it any more', async () => {
+    const audio = track('audio');
+    const { lines, session, stage, strategy } = await publishing(() => [new LocalStageStream(audio)]);
+    await core.publication.is('connected');
+    session.listener.state('lost');
+    await core.publication.is('failed');
+    strategy.publishes = false;
+    stage.refreshStrategy();
+    session.listener.state('connected');
+    await settle();
+    expect(core.publications).toHaveLength(1);
+    expect(lines).toContain('ParticipantPublishStateChanged ana not_published');
+  });
+
   it('tells that it is mended, and that it has failed', async () => {
     const { lines, stage } = await publishing(() => [new LocalStageStream(track('audio'))]);
     await core.publication.is('connected');

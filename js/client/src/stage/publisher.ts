@@ -10,6 +10,8 @@ import type { StageAudioConfiguration, StageVideoConfiguration } from './types';
 
 export interface PublisherOwner {
   open(options: Pick<PublicationOptions, 'audio' | 'video' | 'prepare'>, listener: PublicationListener): Publication;
+  /** Whether the server can be reached, as far as is known. */
+  isReachable(): boolean;
   state(state: State): void;
   failure(failure: Failure): void;
   added(streams: LocalStageStream[]): void;
@@ -25,6 +27,8 @@ export class Publisher {
   #media: Media | undefined;
   #opened: Media = {};
   #sei: SeiSender | undefined;
+  /** It has failed because there was no way to the server: the network is to blame, and the next update begins again. */
+  #isCutOff = false;
   /** Held by all objects that stood for a track here, so that an older one mutes it too. */
   #link: Publishing = {
     muted: (stream) => this.#muted(stream),
@@ -46,8 +50,11 @@ export class Publisher {
   }
 
   update(wanted: Media): void {
-    const step = stepBetween(this.#media, this.#opened, wanted);
+    const step = stepBetween(this.#isCutOff ? undefined : this.#media, this.#opened, wanted);
     switch (step.do) {
+      case 'nothing':
+        if (this.#isCutOff) return this.stop();
+        break;
       case 'start':
       case 'again':
         return this.#start(wanted);
@@ -71,6 +78,7 @@ export class Publisher {
   #start(wanted: Media): void {
     const before = this.#publication;
     this.#publication = undefined;
+    this.#isCutOff = false;
     before?.stop();
     this.#opened = wanted;
     this.#sei = undefined;
@@ -88,7 +96,9 @@ export class Publisher {
           if (publication === this.#publication) this.#changed(state);
         },
         failure: (failure) => {
-          if (publication === this.#publication) this.owner.failure(failure);
+          if (publication !== this.#publication) return;
+          this.#isCutOff = failure.code === 'NETWORK' && !this.owner.isReachable();
+          if (!this.#isCutOff) this.owner.failure(failure);
         },
       },
     );
@@ -103,16 +113,19 @@ export class Publisher {
 
   #changed(state: Parameters<PublicationListener['state']>[0]): void {
     if (state === 'connected') this.#enter(State.PUBLISHED);
+    else if (state === 'failed' && this.#isCutOff) this.#publication = undefined;
     else if (state === 'failed' || state === 'ended') this.#end(state === 'failed' ? State.ERRORED : State.NOT_PUBLISHED);
     else this.#enter(State.ATTEMPTING_PUBLISH);
   }
 
   #end(state: State): void {
     const publication = this.#publication;
+    const isOpen = publication !== undefined || this.#isCutOff;
     this.#publication = undefined;
+    this.#isCutOff = false;
     this.#sei = undefined;
-    if (publication) {
-      if (state !== State.ERRORED) publication.stop();
+    if (isOpen) {
+      if (state !== State.ERRORED) publication?.stop();
       this.#take(undefined);
     }
     this.#enter(state);
