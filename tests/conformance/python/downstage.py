@@ -50,11 +50,13 @@ class Server:
         """Makes a bucket in the object store, which is a folder of the data."""
         (self.data / "objects" / name).mkdir(parents=True)
 
-    def start(self) -> "Server":
+    def start(self, again=False) -> "Server":
+        """`again`: on the ports that it had before, where its clients look for it."""
         self.ready_file.unlink(missing_ok=True)
+        http = self.http.removeprefix("http://") if again else f"{self.address}:0"
         command = [
             os.environ["DOWNSTAGE_BIN"], self.mode,
-            "--http", f"{self.address}:0", "--media", f"{self.address}:0",
+            "--http", http, "--media", self.media[0] if again else f"{self.address}:0",
             "--data", str(self.data), "--ready-file", str(self.ready_file), *self.flags,
         ]
         with self.log.open("ab") as log:

@@ -68,6 +68,15 @@ class Namespace:
             "tbf", "rate", f"{kbit}kbit", "burst", burst, "latency", QUEUE,
         )
 
+    def silence(self) -> None:
+        """From now on every packet is lost, both ways, and neither side is told."""
+        _run("tc", "qdisc", "replace", "dev", self.outside, "root", "blackhole")
+        _run("ip", "netns", "exec", self.name, "tc", "qdisc", "replace", "dev", self.inside, "root", "blackhole")
+
+    def mend(self) -> None:
+        _run("tc", "qdisc", "delete", "dev", self.outside, "root")
+        _run("ip", "netns", "exec", self.name, "tc", "qdisc", "delete", "dev", self.inside, "root")
+
     def program(self, folder: Path, executable: str) -> str:
         """A program that runs `executable` in the namespace with the arguments it is given."""
         path = folder / f"in-{self.name}"
