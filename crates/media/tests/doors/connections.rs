@@ -346,6 +346,10 @@ fn a_revocation_ends_everything_that_came_by_the_token() {
         let token = connection.token("abcdABCDefgh", "ana");
         let offering = Offering::udp(Role::Publisher).await;
         let (mut peer, _) = publish(&connection.world, &token, offering).await;
+        connection
+            .world
+            .expect_events("ana", &[Joined, PublishStarted])
+            .await;
         // A session whose client is away came by it as well.
         let mut away = open(
             &connection.world,

@@ -266,6 +266,9 @@ fn a_token_that_is_refused_ends_the_session_and_its_publish() {
             let offering = Offering::udp(Role::Publisher).await;
             let own = ana.token(|_| {});
             let (mut peer, session) = publish(&ana.world, &own, offering).await;
+            ana.world
+                .expect_events("ana", &[Joined, PublishStarted])
+                .await;
             let token = token(&ana);
             ana.exchange(&token).await;
             let error = ana.client.find("error").await;
