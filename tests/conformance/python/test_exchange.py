@@ -171,6 +171,8 @@ def test_the_end_of_the_older_token_does_not_matter_and_its_key_neither(stage, s
 
 def test_a_banned_participant_is_out_whatever_it_exchanges(stage, studio, client):
     with join(stage, studio.participant(stage, "ana")) as ana:
+        # An id that a customer has made up is known from its first join on.
+        stage.wait_for("ana", "JOINED")
         client.disconnect_participant(stageArn=stage.arn, participantId="ana")
         ana.say("exchange", token=studio.participant(stage, "ana"))
         assert ana.find("left")["reason"] == "participant-disconnected"
