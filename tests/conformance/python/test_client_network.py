@@ -5,6 +5,7 @@ import time
 import pytest
 
 import network
+from browser import CHROMIUM
 from cut import Cut
 from downstage import Stage, until
 from guests import SMALL, Guest, blank
@@ -89,7 +90,7 @@ def test_a_network_that_was_gone_is_made_up_for(own_server, browser, tmp_path, s
         ).start()
         access_key, secret_key, _ = KEYS.split(":")
         stage = Stage(server.client(access_key, secret_key))
-        there = browser.launch(behind.program(tmp_path, "/usr/bin/chromium"))
+        there = browser.launch(behind.program(tmp_path, CHROMIUM))
         ana = guest(blank(browser, server, there), stage, "ana", publish=SMALL)
         here = blank(browser, server)
         ben = guest(here, stage, "ben", publish=SMALL)
