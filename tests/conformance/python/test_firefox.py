@@ -208,7 +208,7 @@ def test_publishers_of_both_codecs_come_to_firefox_over_one_connection(place, st
         assert frames(page, "need"), "two slots of each kind are too few for three publishers"
         join(camera, place.local, stage, tokens[0]["token"], 0, 0)
         camera.evaluate("() => feeds.feed.say({ type: 'mute', audio: true, video: false })")
-        update = {"id": ids[0], "audioMuted": True, "videoStopped": False}
+        update = {"id": ids[0], "userId": "ana", "attributes": {}, "audioMuted": True, "videoStopped": False}
         until("the delta", lambda: update in [each for frame in frames(page, "delta") for each in frame.get("update", [])])
         assert camera.evaluate("() => remove('ben')") == 200
         until("the slots are free", lambda: ids[1] not in bound(page))
