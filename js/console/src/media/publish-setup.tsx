@@ -7,11 +7,12 @@ import { Problem, useLoad } from '../parts/load';
 import { AreaField, CheckField, ChoiceField, TextField } from '../parts/field';
 import { Section } from '../parts/page';
 import { api } from '../server';
+import { TokenError } from '../token/decode';
 import { Preview, useSource } from './preview';
 import { RadioField } from './radio';
 import { SIZES, type Devices, type Source, type SourceKind } from './source';
 import { FaultBox } from './tiles';
-import { parseToken, TokenError, tokenSoFar, type Token } from './token';
+import { parseToken, tokenSoFar, type Token } from './token';
 import type { Words } from './words';
 
 export interface Start {

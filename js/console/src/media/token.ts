@@ -1,5 +1,7 @@
 // Participant tokens, as far as a page reads them: what they allow, and where they lead. Only the server can tell whether one is genuine.
 
+import { decodeToken, TokenError, trimToken } from '../token/decode';
+
 export interface Token {
   /** The text that opens doors. */
   readonly text: string;
@@ -14,18 +16,10 @@ export interface Token {
   readonly expires: Date;
 }
 
-/** What is wrong with a token, in words for the person who pasted it. */
-export class TokenError extends Error {}
-
 export function parseToken(pasted: string): Token {
-  // Terminals wrap long lines, and JSON comes with quotes.
-  const text = pasted.replace(/[\s"',]/g, '');
+  const text = trimToken(pasted);
   if (text === '') throw new TokenError('Paste a participant token first.');
-  const parts = text.split('.');
-  if (parts.length !== 3) {
-    throw new TokenError('This is not a participant token: it should be three parts with dots between them.');
-  }
-  const claims = decodePart(parts[1] ?? '');
+  const { claims } = decodeToken(text);
   const capabilities = isObject(claims['capabilities']) ? claims['capabilities'] : {};
   return {
     text,
@@ -50,31 +44,19 @@ export function tokenSoFar(pasted: string): Token | undefined {
   }
 }
 
-function decodePart(part: string): Record<string, unknown> {
-  try {
-    const binary = atob(part.replace(/-/g, '+').replace(/_/g, '/'));
-    const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
-    const claims: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-    if (isObject(claims)) return claims;
-  } catch {
-    // Told below, in words that help.
-  }
-  throw new TokenError('This token cannot be read. Was all of it copied?');
-}
-
-function textClaim(claims: Record<string, unknown>, name: string): string {
+function textClaim(claims: Readonly<Record<string, unknown>>, name: string): string {
   const value = claims[name];
   if (typeof value === 'string' && value !== '') return value;
   throw new TokenError(`This token lacks ${name}: it is not a participant token.`);
 }
 
-function urlClaim(claims: Record<string, unknown>, name: string, schemes: string[]): string {
+function urlClaim(claims: Readonly<Record<string, unknown>>, name: string, schemes: string[]): string {
   const text = textClaim(claims, name);
   if (URL.canParse(text) && schemes.includes(new URL(text).protocol)) return text.replace(/\/$/, '');
   throw new TokenError(`The ${name} in this token is not an address.`);
 }
 
-function dateClaim(claims: Record<string, unknown>, name: string): Date {
+function dateClaim(claims: Readonly<Record<string, unknown>>, name: string): Date {
   const value = claims[name];
   if (typeof value === 'number' && Number.isSafeInteger(value)) return new Date(value * 1000);
   throw new TokenError(`This token lacks ${name}: it is not a participant token.`);
