@@ -249,9 +249,7 @@ export class Machine {
       return;
     }
     if (code === 'OFFER_PENDING') return;
-    if (this.#exchange?.isSent && (code.startsWith('TOKEN_EXCHANGE_') || code === 'NOT_SUPPORTED')) {
-      return this.#refuseExchange(failure);
-    }
+    if (this.#exchange?.isSent && code.startsWith('TOKEN_EXCHANGE_')) return this.#refuseExchange(failure);
     if (pid !== undefined) this.#wants.refused(pid);
     else if (category === 'SUBSCRIBE_ERROR') {
       if (code === 'FAILED' && this.#plan.isSent && !this.#plan.isAgreed) return this.#plan.renew(this.#now);
