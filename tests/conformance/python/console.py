@@ -51,8 +51,10 @@ class Console:
         self.page.on("request", self._asked)
 
     def _said(self, message) -> None:
-        if message.type == "error":
-            self.problems.append(message.text)
+        # Who is put out ends its publish too, and may find that the server was first.
+        is_gone = "404" in message.text and message.location["url"].startswith(f"{self.origin}/whip/")
+        if message.type == "error" and not is_gone:
+            self.problems.append(f"{message.text} {message.location['url']}")
 
     def _asked(self, request) -> None:
         if not request.url.startswith((self.origin, "data:", "blob:")):
