@@ -10,6 +10,7 @@ mod configuration;
 mod event;
 mod grant;
 mod id;
+mod ingest_status;
 mod key;
 pub mod limits;
 mod now;
@@ -31,6 +32,7 @@ pub use id::{
     IngestConfigurationArn, ParticipantId, PublicKeyArn, Region, ResourceArn, ResourceId,
     SessionId, StageArn, StageId, StorageConfigurationArn,
 };
+pub use ingest_status::{IngestRefusal, IngestReport, IngestStatus, IngestStream};
 pub use key::{PublicKey, RevokedConnectionToken};
 pub use now::Now;
 pub use participant::{ClientInfo, Participant, ParticipantState, Protocol};
