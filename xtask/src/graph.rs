@@ -15,7 +15,7 @@ struct Row {
     pure: bool,
 }
 
-const PURE: &[&str] = &["auth", "model", "sfu", "srtp", "stage", "wire"];
+const PURE: &[&str] = &["auth", "model", "rtmp", "sfu", "srtp", "stage", "wire"];
 
 const TABLE: &[Row] = &[
     Row {
@@ -36,6 +36,11 @@ const TABLE: &[Row] = &[
     Row {
         name: "stage",
         may_import: &["model"],
+        pure: true,
+    },
+    Row {
+        name: "rtmp",
+        may_import: &[],
         pure: true,
     },
     Row {
@@ -65,7 +70,7 @@ const TABLE: &[Row] = &[
     },
     Row {
         name: "ingest",
-        may_import: &["stage", "sfu", "auth", "model"],
+        may_import: &["rtmp", "stage", "sfu", "auth", "model"],
         pure: false,
     },
     Row {
@@ -81,7 +86,7 @@ const TABLE: &[Row] = &[
     // A client of servers: it knows their protocols, not their types.
     Row {
         name: "load",
-        may_import: &["srtp"],
+        may_import: &["rtmp", "srtp"],
         pure: false,
     },
     Row {
