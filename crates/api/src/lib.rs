@@ -40,7 +40,7 @@ use std::sync::Arc;
 use store::SharedStore;
 use tokio::sync::{mpsc, oneshot};
 
-pub use admin::{AdminSettings, SeedError, Seeded};
+pub use admin::{AdminSettings, IngestSource, SeedError, Seeded};
 pub use calls::{CallCount, Calls, Outcome};
 
 /// How `stage` is reached: one input, one reply.

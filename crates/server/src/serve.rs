@@ -161,13 +161,7 @@ async fn start(config: Config) -> anyhow::Result<(Running, PublicUrl, Addresses)
         draining: is_draining.clone(),
         console: ConsoleFacts::new(&config, &url),
     };
-    let administration = config.admin_key.as_ref().map(|key| {
-        api.administration(api::AdminSettings {
-            key: key_of(key),
-            is_key_public: key.expose() == DEV_KEY,
-            token_skew: config.token_clock_skew,
-        })
-    });
+    let administration = administration(&config, &api);
     let router = routes::router(operations, media.router(), administration, api.router());
 
     let (writer, writer_task) = writer::writer(Arc::clone(&shared), written);
@@ -202,6 +196,17 @@ async fn start(config: Config) -> anyhow::Result<(Running, PublicUrl, Addresses)
         store: kept.store,
     };
     Ok((running, url, addresses))
+}
+
+/// The administration, where it has a key.
+fn administration(config: &Config, api: &api::Api) -> Option<axum::Router> {
+    let key = config.admin_key.as_ref()?;
+    Some(api.administration(api::AdminSettings {
+        key: key_of(key),
+        is_key_public: key.expose() == DEV_KEY,
+        token_skew: config.token_clock_skew,
+        ingest: Arc::new(model::IngestReport::default),
+    }))
 }
 
 fn key_of(text: &Redacted) -> auth::bearer::Key {

@@ -110,6 +110,7 @@ mod tests {
 
     use axum::body::Body;
     use jiff::Timestamp;
+    use model::IngestReport;
 
     use super::*;
 
@@ -135,6 +136,7 @@ mod tests {
                     key: Key::new("key"),
                     is_key_public,
                     token_skew: std::time::Duration::ZERO,
+                    ingest: Arc::new(IngestReport::default),
                 },
                 Arc::new(now),
             );
@@ -161,6 +163,7 @@ mod tests {
                 key: Key::new("key"),
                 is_key_public: true,
                 token_skew: std::time::Duration::ZERO,
+                ingest: Arc::new(IngestReport::default),
             },
             Arc::new(now),
         );
@@ -216,6 +219,15 @@ mod tests {
                 false,
             ),
             ("/seed", "localhost:7400", &["http://localhost:7400"], false),
+            (
+                "/ingest",
+                "localhost:7400",
+                &["http://localhost:3000"],
+                false,
+            ),
+            // Browsers name no origin as a page reads from its own.
+            ("/ingest", "localhost:7400", &[], true),
+            ("/ingest", "evil.example", &[], false),
         ] {
             let mut request = Request::builder().uri(path).header(header::HOST, host);
             for origin in origins {

@@ -11,6 +11,7 @@ mod explain;
 mod export;
 mod gate;
 mod history;
+mod ingest;
 mod problem;
 mod reset;
 mod seed;
@@ -26,6 +27,7 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 use bytes::Bytes;
 use http::{StatusCode, header};
+use model::IngestReport;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -35,8 +37,11 @@ use problem::Problem;
 pub(crate) use seed::from_file as seed;
 pub use seed::{SeedError, Seeded};
 
+/// Tells what is known of ingest at this moment. Never waits.
+pub type IngestSource = Arc<dyn Fn() -> IngestReport + Send + Sync>;
+
 /// What the administration needs beside the API itself.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct AdminSettings {
     /// Opens every route.
     pub key: Key,
@@ -45,24 +50,33 @@ pub struct AdminSettings {
     pub is_key_public: bool,
     /// How far the issue time of a token may lie in the future where it is used.
     pub token_skew: Duration,
+    /// What is known of ingest.
+    pub ingest: IngestSource,
 }
 
 /// What the routes work with.
 pub(crate) struct Admin {
     app: Arc<App>,
     token_skew: Duration,
+    ingest: IngestSource,
 }
 
 /// The routes, all behind the key.
 pub(crate) fn router(app: Arc<App>, settings: AdminSettings) -> Router {
     let token_skew = settings.token_skew;
+    let ingest = Arc::clone(&settings.ingest);
     let gate = Gate::new(settings, Arc::clone(&app.settings.clock));
-    let admin = Admin { app, token_skew };
+    let admin = Admin {
+        app,
+        token_skew,
+        ingest,
+    };
     let routes = Router::new()
         .route("/reset", post(reset::serve))
         .route("/state", get(export::serve))
         .route("/seed", post(seed::serve))
         .route("/token", post(explain::serve))
+        .route("/ingest", get(ingest::serve))
         .fallback(async || Problem::NoRoute)
         .method_not_allowed_fallback(async || Problem::Method)
         .layer(middleware::from_fn_with_state(Arc::new(gate), gate::guard))

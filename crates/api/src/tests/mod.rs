@@ -42,8 +42,8 @@ use http::{HeaderMap, Request};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use model::{
-    AccountId, ClientInfo, Event, EventName, Now, Participant, ParticipantId, ParticipantState,
-    Protocol, Record, Session, SessionId, StageArn,
+    AccountId, ClientInfo, Event, EventName, IngestReport, Now, Participant, ParticipantId,
+    ParticipantState, Protocol, Record, Session, SessionId, StageArn,
 };
 use serde_json::{Value, json};
 use stage::{Input, Output, Reply, Stages};
@@ -128,6 +128,8 @@ pub(crate) struct World {
     pub(crate) told: Arc<Mutex<Vec<Input>>>,
     /// The connection tokens of which media heard that they are revoked.
     pub(crate) revoked: Arc<Mutex<Vec<String>>>,
+    /// What the administration is told of ingest.
+    pub(crate) ingest: Arc<Mutex<IngestReport>>,
     now: Arc<Mutex<Now>>,
     _stages: JoinSet<()>,
 }
@@ -187,12 +189,15 @@ impl World {
             calls: calls.clone(),
         };
         change(&mut settings);
+        let ingest = Arc::new(Mutex::new(IngestReport::default()));
+        let reported = ingest.clone();
         let api = Api::new(settings);
         Self {
             admin: api.administration(AdminSettings {
                 key: Key::new(ADMIN),
                 is_key_public: false,
                 token_skew: Duration::from_mins(1),
+                ingest: Arc::new(move || reported.lock().unwrap().clone()),
             }),
             router: api.router(),
             store,
@@ -202,6 +207,7 @@ impl World {
             token_key,
             told,
             revoked,
+            ingest,
             now,
             _stages: tasks,
         }

@@ -54,6 +54,8 @@ async fn what_is_no_route_is_told_only_to_who_has_the_key() {
         ("POST", "reset?really", 400),
         ("POST", "seed?x=y", 400),
         ("POST", "token?x=y", 400),
+        ("POST", "ingest", 405),
+        ("GET", "ingest?configuration=all", 400),
     ] {
         let answer = world.administer(method, path, "").await;
         assert_eq!(answer.status, status, "{method} {path}");

@@ -6,6 +6,7 @@ mod explaining;
 mod faults;
 mod mistakes;
 mod resets;
+mod streams;
 
 use std::collections::BTreeSet;
 
@@ -20,11 +21,12 @@ use tower::Service as _;
 use crate::tests::{ADMIN, ANA, Answer, BEN, World, ingest, pem, storage};
 
 /// Every route, with a body that it takes.
-const ROUTES: [(&str, &str, &str); 4] = [
+const ROUTES: [(&str, &str, &str); 5] = [
     ("POST", "/_downstage/reset", ""),
     ("GET", "/_downstage/state", ""),
     ("POST", "/_downstage/seed", r#"{"version":1}"#),
     ("POST", "/_downstage/token", r#"{"token":"a.b.c"}"#),
+    ("GET", "/_downstage/ingest", ""),
 ];
 
 impl World {
