@@ -7,12 +7,46 @@ import imageio_ffmpeg
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 
 
-class Publisher:
+class Program:
+    """A program that publishes until it is ended. What it prints goes to `log`, if one is given."""
+
+    def __init__(self, command: list[str], log=None, environment: dict[str, str] | None = None):
+        self.log = log
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment,
+            stderr=log.open("wb") if log else subprocess.DEVNULL,
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.end()
+
+    def wait(self, seconds=30) -> int:
+        return self.process.wait(seconds)
+
+    def end(self) -> None:
+        """Ends it as Ctrl-C does: it takes its leave of the server."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(5)
+
+    def kill(self) -> None:
+        """Ends it without a word to anybody."""
+        self.process.kill()
+        self.process.wait(5)
+
+
+class Publisher(Program):
     """`ffmpeg -f whip` with a test picture and a tone; with several tokens, as many publishers of the same media."""
 
     def __init__(self, whip_url: str, token: str | list[str], *, size="640x360", rate=30, video_kbps=800, seconds=60, role="passive",
                  video=(), log=None):
-        self.log = log
         if isinstance(token, str):
             flags = ["-whip_flags", "dtls_active"] if role == "active" else []
             outputs = [*flags, "-f", "whip", "-authorization", token, whip_url]
@@ -31,31 +65,4 @@ class Publisher:
             *video, "-c:a", "libopus", "-ar", "48000", "-ac", "2", "-b:a", "64k",
             *outputs,
         ]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=log.open("wb") if log else subprocess.DEVNULL,
-        )
-
-    def __enter__(self) -> "Publisher":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.end()
-
-    def wait(self, seconds=30) -> int:
-        return self.process.wait(seconds)
-
-    def end(self) -> None:
-        """Ends FFmpeg as Ctrl-C does: it sends its DELETE."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait(5)
-
-    def kill(self) -> None:
-        """Ends FFmpeg without a word to anybody."""
-        self.process.kill()
-        self.process.wait(5)
+        super().__init__(command, log)

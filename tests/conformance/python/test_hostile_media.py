@@ -6,7 +6,6 @@ A panic inside a session (T48) cannot be had from outside; the tests of `sfu` ma
 
 import random
 import socket
-import statistics
 import struct
 import time
 import urllib.error
@@ -16,62 +15,13 @@ import pytest
 from pylibsrtp import Policy, Session
 
 import hostile
+from control import Control
 from downstage import Stage, metric, until
-from ffmpeg import Publisher
 from shaper import Shaper
 from webrtc import Loop, Sealer
 
 COUNT = 1_500
 COUNTERS = ("downstage_rtp_packets_in_total", "downstage_media_drops_total")
-
-
-class Control:
-    """A publisher and a viewer that have nothing to do with it."""
-
-    def __init__(self, server, browser):
-        self.server = server
-        self.stage = Stage(server.client())
-        self.publisher = self.stage.token("PUBLISH")
-        self.ffmpeg = Publisher(f"{server.http}/whip", self.publisher["token"], size="320x180", rate=20, video_kbps=200, role="active", seconds=300)
-        self.stage.wait_for(self.publisher["participantId"], "JOINED", "PUBLISH_STARTED")
-        self.page = browser.page(server.http)
-        self.url = f"{server.http}/whip/subscribe/{self.publisher['participantId']}"
-        token = self.stage.token("SUBSCRIBE")["token"]
-        watch = "([url, token]) => subscribe('control', url, token, { sampled: true })"
-        result = self.page.evaluate(watch, [self.url, token])
-        assert result["status"] == 201, result
-        until("the control plays", lambda: (self.newest() or {}).get("framesDecoded", 0) > 40)
-
-    def newest(self) -> dict | None:
-        return self.page.evaluate("() => peers.control.samples.at(-1)")
-
-    def end(self) -> None:
-        self.page.context.close()
-        self.ffmpeg.end()
-
-    def watched(self, what: str, attack) -> None:
-        """Does something while the control is watched; it must have gone on as before, and the API too."""
-        before = self.page.evaluate("() => peers.control.samples.length")
-        attack()
-        times = []
-        for _ in range(40):
-            begin = time.monotonic()
-            self.stage.client.get_stage(arn=self.stage.arn)
-            times.append(time.monotonic() - begin)
-        until("two samples more", lambda: self.page.evaluate("() => peers.control.samples.length") >= before + 3, 10)
-        samples = self.page.evaluate("(from) => peers.control.samples.slice(from - 1)", before)
-        received = self.page.evaluate("() => received('control')")
-        frames = [later["framesDecoded"] - one["framesDecoded"] for one, later in zip(samples, samples[1:]) if later["at"] - one["at"] > 0.9]
-        freezes = samples[-1]["freezeCount"] - samples[0]["freezeCount"]
-        print(
-            f"\n{what}: pictures each second {frames}, {freezes} freezes, {received['video']['packetsLost']} packets lost, "
-            f"API p50 {statistics.median(times) * 1e3:.0f} ms, worst {max(times) * 1e3:.0f} ms", end="",
-        )
-        assert self.server.process.poll() is None, "the server lives"
-        assert min(frames) > 0, "no second without a picture"
-        assert received["video"]["packetsLost"] == 0 and received["audio"]["packetsLost"] == 0
-        assert statistics.median(times) < 0.5
-        assert self.stage.names(self.publisher["participantId"]) == ["JOINED", "PUBLISH_STARTED"]
 
 
 @pytest.fixture(scope="module")

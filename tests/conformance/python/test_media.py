@@ -5,19 +5,11 @@ import pytest
 from downstage import Stage, metric, until
 from ffmpeg import Publisher
 from shaper import Shaper
+from watching import pictures, sound, watch
 
 
 def whip(server) -> str:
     return f"{server.http}/whip"
-
-
-def watch(page, server, token, publisher, name="viewer", kinds=("audio", "video"), **options):
-    result = page.evaluate(
-        "([name, url, token, options]) => subscribe(name, url, token, options)",
-        [name, f"{server.http}/whip/subscribe/{publisher}", token, {"kinds": list(kinds), **options}],
-    )
-    assert result["status"] == 201, result
-    return result
 
 
 def publish(page, server, token, name="camera", **options):
@@ -26,26 +18,6 @@ def publish(page, server, token, name="camera", **options):
     )
     assert result["status"] == 201, result
     return result
-
-
-def pictures(page, count, name="viewer"):
-    """Waits until that many pictures are decoded; gives the video's statistics."""
-
-    def look():
-        video = page.evaluate("(name) => received(name)", name).get("video", {})
-        return video if video.get("framesDecoded", 0) >= count else None
-
-    return until(f"{count} decoded pictures", look, 30)
-
-
-def sound(page, name="viewer"):
-    """Waits until sound with energy in it is played; gives the audio's statistics."""
-
-    def look():
-        audio = page.evaluate("(name) => received(name)", name).get("audio", {})
-        return audio if audio.get("totalAudioEnergy", 0) > 0.001 else None
-
-    return until("sound with energy", look, 30)
 
 
 @pytest.mark.parametrize("role", ["passive", "active"])
