@@ -76,6 +76,14 @@ words! {
         InvalidVideoCodec = "INVALID_VIDEO_CODEC",
         /// The stream has B-frames.
         BFramePresent = "B_FRAME_PRESENT",
+        /// The stream came by a protocol that its ingest configuration does not take.
+        InvalidProtocol = "INVALID_PROTOCOL",
+        /// The stream key is not valid.
+        InvalidStreamKey = "INVALID_STREAM_KEY",
+        /// The stream key is in use.
+        ReuseOfStreamKey = "REUSE_OF_STREAM_KEY",
+        /// The stream is not one that can be taken, e.g. it has no audio or no video.
+        InvalidInput = "INVALID_INPUT",
         /// The server failed.
         InternalServerException = "INTERNAL_SERVER_EXCEPTION",
     }
