@@ -145,8 +145,9 @@ install_peers() {
   fi
 }
 
-# The compiler builds the C parts of aws-lc and SQLite.
+# The compiler builds the C parts of aws-lc, SQLite and libopus, whose build is written for cmake.
 need cc build-essential
+need cmake cmake
 command -v cargo >/dev/null || need curl curl
 [ -e /etc/ssl/certs/ca-certificates.crt ] || packages+=(ca-certificates)
 [ "$purpose" = run ] || need git git

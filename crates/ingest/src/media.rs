@@ -1,0 +1,116 @@
+//! The media of one encoder's connection: what comes is checked against the service's limits, AAC becomes Opus, and everything gets
+//! its place on one line of time.
+//!
+//! [`Stream`] is fed tags and gives [`Unit`]s for `sfu::Packetiser`. It has no sockets, and the clock is an argument. Whatever an
+//! encoder sends costs at most its own stream: a broken rule is a [`Violation`], after which the stream is of no more use.
+//!
+//! Terms: *stream time* is what the encoder writes, in milliseconds; *media time* is where a unit belongs for viewers, counted from
+//! a little before the first unit. A *track* is a video track of enhanced RTMP by its number; a *layer* is a track's rank by size,
+//! lowest first.
+
+mod figures;
+mod stream;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use model::ErrorCode;
+
+pub use figures::{AudioFigures, Figures, VideoFigures};
+pub use stream::Stream;
+
+/// What a stream may be. The bounds are those of the service (`model::limits`) unless an operator has set others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Pixels of a picture of any layer, by area.
+    pub pixels_max: u32,
+    /// Bits in a second, of all tracks together, averaged over two seconds.
+    pub bitrate_bps_max: u64,
+    /// Bits in a second that Opus is encoded with.
+    pub opus_bitrate_bps: u32,
+    /// Bytes of media that are held until both audio and video have come.
+    pub held_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            pixels_max: model::limits::PUBLISH_PIXELS_MAX,
+            bitrate_bps_max: model::limits::PUBLISH_BITRATE_BPS_MAX,
+            opus_bitrate_bps: 128_000,
+            held_bytes_max: 4 << 20,
+        }
+    }
+}
+
+/// Something for `sfu::Packetiser`, in the order in which it is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// What a decoder needs for the pictures of this layer from here on. Comes before the key frame that is the first to use them.
+    ParameterSets {
+        /// Which layer; 0 is the lowest.
+        layer: usize,
+        /// Sequence parameter sets, as whole NAL units.
+        sps: Vec<Bytes>,
+        /// Picture parameter sets, as whole NAL units.
+        pps: Vec<Bytes>,
+    },
+    /// One picture.
+    Picture {
+        /// Which layer; 0 is the lowest.
+        layer: usize,
+        /// Its NAL units without lengths and start codes, in order; without parameter sets.
+        nals: Vec<Bytes>,
+        /// Whether a decoder can begin here.
+        is_key: bool,
+        /// Media time of its presentation.
+        at: Duration,
+    },
+    /// 20 ms of audio.
+    Opus {
+        /// The packet.
+        packet: Bytes,
+        /// Media time of its first sample, as a decoder gives it: the delay of all codecs is taken off.
+        at: Duration,
+    },
+}
+
+/// What a stream is made of. There is always one track of audio.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Description {
+    /// Video, lowest layer first.
+    pub layers: Vec<LayerDescription>,
+}
+
+/// One layer of video.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayerDescription {
+    /// Its name for viewers.
+    pub label: sfu::LayerLabel,
+    /// `profile_idc`, the constraint flags and `level_idc` of its sequence parameter set.
+    pub profile_level_id: [u8; 3],
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+}
+
+/// A rule that the stream breaks. It ends the stream.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct Violation {
+    /// As events name it.
+    pub code: ErrorCode,
+    /// A sentence for people, with the bound.
+    pub what: String,
+}
+
+impl Violation {
+    /// A broken rule.
+    pub(crate) fn new(code: ErrorCode, what: impl Into<String>) -> Self {
+        Self {
+            code,
+            what: what.into(),
+        }
+    }
+}
