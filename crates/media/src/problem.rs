@@ -202,8 +202,10 @@ impl From<Refusal> for Problem {
             }
             Refusal::SelfSubscribe => Self::new(StatusCode::BAD_REQUEST, "SELF_SUBSCRIBE", message),
             Refusal::ShuttingDown => Self::shutting_down(),
-            // No request exchanges.
-            Refusal::Exchange(_) => Self::internal(),
+            // No request exchanges, or has a stream key.
+            Refusal::Exchange(_) | Refusal::StreamKeyInUse | Refusal::IngestDetached => {
+                Self::internal()
+            }
         }
     }
 }

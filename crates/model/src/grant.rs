@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::{ParticipantId, StageArn};
+use crate::{Ingest, IngestConfigurationArn, ParticipantId, Protocol, StageArn};
 
 /// What a participant may do on a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -48,4 +48,47 @@ pub struct Grant {
     pub whip_url: String,
     /// Where to listen (claim `events_url`).
     pub events_url: String,
+}
+
+/// What a stream is of its ingest configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IngestPart {
+    /// All of it: an ingest with one stream.
+    Whole,
+    /// One of the two streams of a redundant ingest. Nobody but the control API sees its participant.
+    Leg,
+    /// What viewers see of the two streams: one participant that goes on when one of them fails.
+    Virtual,
+}
+
+/// What a stream key that holds allows: to publish to one stage as one participant.
+///
+/// It is as the ingest configuration stood when the key was looked up. Whether the configuration still publishes there, and the
+/// stage still exists, is for `stage` to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IngestGrant {
+    /// The stage to which the configuration is attached.
+    pub stage: StageArn,
+    /// The configuration.
+    pub configuration: IngestConfigurationArn,
+    /// As whom it publishes.
+    pub participant: ParticipantId,
+    /// The customer's name for the user, empty if none.
+    pub user_id: String,
+    /// The customer's attributes.
+    pub attributes: BTreeMap<String, String>,
+    /// By which protocol the stream comes: [`Protocol::Rtmp`] or [`Protocol::Rtmps`].
+    pub protocol: Protocol,
+    /// What the stream is of the configuration.
+    pub part: IngestPart,
+}
+
+impl IngestGrant {
+    /// What the participant's record says of it.
+    pub fn ingest(&self) -> Ingest {
+        Ingest {
+            configuration: self.configuration.clone(),
+            redundant: self.part != IngestPart::Whole,
+        }
+    }
 }

@@ -26,7 +26,7 @@ pub use configuration::{
     StorageConfiguration, StreamKey, Video,
 };
 pub use event::{ErrorCode, Event, EventName, Exchange, ExchangedToken};
-pub use grant::{Capabilities, Grant, Issuer};
+pub use grant::{Capabilities, Grant, IngestGrant, IngestPart, Issuer};
 pub use id::{
     AccountId, ConnectionId, ConnectionTokenId, EncoderConfigurationArn, IdError,
     IngestConfigurationArn, ParticipantId, PublicKeyArn, Region, ResourceArn, ResourceId,
@@ -35,7 +35,7 @@ pub use id::{
 pub use ingest_status::{IngestRefusal, IngestReport, IngestStatus, IngestStream};
 pub use key::{PublicKey, RevokedConnectionToken};
 pub use now::Now;
-pub use participant::{ClientInfo, Participant, ParticipantState, Protocol};
+pub use participant::{ClientInfo, Ingest, Participant, ParticipantState, Protocol};
 pub use record::{LiveParticipant, LiveSession, Record};
 pub use resource::Tags;
 pub use session::Session;

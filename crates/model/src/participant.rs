@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::{ParticipantId, SessionId, StageArn};
+use crate::{IngestConfigurationArn, ParticipantId, SessionId, StageArn};
 
 /// Whether a participant is on the stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,6 +70,15 @@ pub struct ClientInfo {
     pub sdk_version: String,
 }
 
+/// Through which ingest configuration a participant came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ingest {
+    /// Which.
+    pub configuration: IngestConfigurationArn,
+    /// Whether it belongs to a redundant ingest: as one of the streams, or as what viewers see of them.
+    pub redundant: bool,
+}
+
 /// One participant's record in one session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Participant {
@@ -77,7 +86,7 @@ pub struct Participant {
     pub stage: StageArn,
     /// In which session.
     pub session: SessionId,
-    /// Who; the `jti` of the token.
+    /// Who; the `jti` of the token, or one that an ingest configuration has for life.
     pub id: ParticipantId,
     /// The customer's name for the user, empty if none.
     pub user_id: String,
@@ -93,6 +102,8 @@ pub struct Participant {
     pub publishing: bool,
     /// How it publishes.
     pub protocol: Protocol,
+    /// Through which ingest configuration it came in this session, if through any.
+    pub ingest: Option<Box<Ingest>>,
     /// What its client says of itself.
     pub client: ClientInfo,
 }

@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
-use crate::{Event, Participant, ParticipantId, Session, SessionId, StageArn};
+use crate::{
+    Event, IngestConfigurationArn, Participant, ParticipantId, Session, SessionId, StageArn,
+};
 
 /// One fact to write. Facts are applied in the order in which they come; all that one input caused belongs in one transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +24,16 @@ pub enum Record {
     Participant(Participant),
     /// An event, to be appended.
     Event(Event),
+    /// An ingest configuration becomes ACTIVE on a stage, or is so no more. It says nothing once the configuration is not
+    /// attached to that stage any more.
+    Ingest {
+        /// On which stage.
+        stage: StageArn,
+        /// Which configuration.
+        configuration: IngestConfigurationArn,
+        /// Whether a connection of it is there.
+        active: bool,
+    },
 }
 
 impl Record {
@@ -29,7 +41,7 @@ impl Record {
     pub fn stage(&self) -> &StageArn {
         match self {
             Self::SessionStarted(session) => &session.stage,
-            Self::SessionEnded { stage, .. } => stage,
+            Self::SessionEnded { stage, .. } | Self::Ingest { stage, .. } => stage,
             Self::Participant(participant) => &participant.stage,
             Self::Event(event) => &event.stage,
         }

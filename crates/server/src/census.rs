@@ -108,6 +108,7 @@ impl Census {
                     live.subscribes.remove(&pair);
                 }
             }
+            Record::Ingest { .. } => {}
         }
     }
 
@@ -175,6 +176,7 @@ mod tests {
             published: publishing,
             publishing,
             protocol: Protocol::Unknown,
+            ingest: None,
             client: ClientInfo::default(),
         })
     }

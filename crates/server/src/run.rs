@@ -117,7 +117,10 @@ impl StageLoop {
 
     fn take(&mut self, input: Input, reply: oneshot::Sender<Reply>) {
         match &input {
-            Input::Join { .. } | Input::Publish { .. } | Input::Subscribe { .. } => {
+            Input::Join { .. }
+            | Input::Publish { .. }
+            | Input::Subscribe { .. }
+            | Input::Ingest { .. } => {
                 if self.writer.is_pressed() {
                     tracing::debug!("a newcomer is refused: too much waits for the store");
                     return;
@@ -128,6 +131,7 @@ impl StageLoop {
             Input::AllStagesDeleted => self.census = Census::default(),
             Input::Restored(_)
             | Input::Knock { .. }
+            | Input::IngestDetached { .. }
             | Input::Disconnect { .. }
             | Input::Connected { .. }
             | Input::Closed { .. }
@@ -204,6 +208,13 @@ fn note(record: &Record) {
             tracing::info!(%stage, %session, "session ended");
         }
         Record::Participant(_) => {}
+        Record::Ingest {
+            stage,
+            configuration,
+            active,
+        } => {
+            tracing::info!(%stage, %configuration, active, "ingest configuration");
+        }
         Record::Event(event) => {
             tracing::debug!(
                 stage = %event.stage,

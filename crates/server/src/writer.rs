@@ -272,7 +272,10 @@ mod tests {
         let written = store.written.lock().unwrap();
         let ends = written.iter().filter_map(|record| match record {
             Record::SessionEnded { end, .. } => Some(end.as_second()),
-            Record::SessionStarted(_) | Record::Participant(_) | Record::Event(_) => None,
+            Record::SessionStarted(_)
+            | Record::Participant(_)
+            | Record::Event(_)
+            | Record::Ingest { .. } => None,
         });
         ends.collect()
     }

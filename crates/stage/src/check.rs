@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::{ConnectionId, ParticipantId, ParticipantState};
 
-use crate::connections::{Connections, Role};
+use crate::connections::{Connections, Role, Source};
 use crate::session::Session;
 use crate::timers::Alarm;
 use crate::{Mute, Stages};
@@ -28,7 +28,7 @@ impl Stages {
             session.check_participants();
             session.check_subscriptions();
             for id in &stage.banned {
-                assert!(!session.is_connected(id), "{id} is banned and connected");
+                session.check_banned(id);
             }
             let is_waiting = self.timers.is_set(&Alarm::SessionGrace(arn.clone()));
             assert!(
@@ -43,9 +43,14 @@ impl Stages {
             "a connection belongs to one session"
         );
         self.connections.check();
+        let changed = self.attachments.keys().cloned().map(Alarm::IngestChanged);
         assert!(
-            self.timers.len() <= alarms,
-            "every alarm belongs to a connection or an idle session"
+            changed.into_iter().all(|alarm| self.timers.is_set(&alarm)),
+            "what the API has changed is not kept for ever"
+        );
+        assert!(
+            self.timers.len() <= alarms + self.attachments.len(),
+            "every alarm belongs to a connection, an idle session or a change of the API"
         );
     }
 }
@@ -71,10 +76,13 @@ impl Session {
     }
 
     fn media_connections(&self) -> impl Iterator<Item = (ConnectionId, &ParticipantId, Role)> {
-        let sending = self
-            .publishes
-            .iter()
-            .map(|(id, publish)| (publish.connection, id, Role::Publish));
+        let sending = self.publishes.iter().map(|(id, publish)| {
+            (
+                publish.connection,
+                id,
+                Role::Publish(publish.source.clone()),
+            )
+        });
         let receiving = self.subscriptions.iter().flat_map(|(id, own)| {
             own.iter().map(move |(publisher, subscription)| {
                 let publisher = publisher.clone();
@@ -83,6 +91,15 @@ impl Session {
             })
         });
         sending.chain(receiving)
+    }
+
+    /// No token lets a banned participant in; a stream key may.
+    fn check_banned(&self, id: &ParticipantId) {
+        let publish = self.publishes.get(id);
+        let is_client = publish.is_some_and(|publish| publish.source == Source::Client);
+        let has_token =
+            is_client || self.sockets.contains_key(id) || self.subscriptions.contains_key(id);
+        assert!(!has_token, "{id} is banned and connected");
     }
 
     fn check_participants(&self) {
@@ -98,6 +115,9 @@ impl Session {
             assert_eq!(participant.publishing, is_publishing, "{id} publishes");
             assert!(participant.published || !participant.publishing);
         }
+        for id in &self.legs {
+            assert!(self.participants.contains_key(id), "{id} is forgotten");
+        }
         for (id, mute) in &self.mutes {
             assert!(self.is_connected(id), "{id} is gone and muted");
             assert_ne!(*mute, Mute::default());
@@ -110,7 +130,14 @@ impl Session {
     fn check_subscriptions(&self) {
         let mut by_publish = 0;
         for (publisher, publish) in &self.publishes {
-            assert!(publish.is_up || publish.subscribers.is_empty());
+            assert!(publish.is_on_roster() || publish.subscribers.is_empty());
+            let is_leg = !publish.source.is_visible();
+            assert!(!is_leg || self.legs.contains(publisher), "{publisher}");
+            let participant = self.participants.get(publisher);
+            let ingest = participant.and_then(|participant| participant.ingest.as_ref());
+            let configuration = ingest.map(|ingest| &ingest.configuration);
+            let source = publish.source.configuration();
+            assert!(source.is_none() || source == configuration);
             for id in &publish.subscribers {
                 let own = self.subscriptions.get(id);
                 assert!(own.is_some_and(|own| own.contains_key(publisher)));

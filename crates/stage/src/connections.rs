@@ -4,10 +4,13 @@
 //! is taken out, whatever ended it. So the counts are those of the index at any moment, and the index is that of the
 //! sessions (`check`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::{AccountId, ConnectionId, ParticipantId, Region, StageArn};
+use model::{
+    AccountId, ConnectionId, IngestConfigurationArn, IngestGrant, IngestPart, ParticipantId,
+    Protocol, Region, StageArn,
+};
 
 /// Where a connection belongs.
 #[derive(Clone, Debug)]
@@ -21,11 +24,71 @@ pub(crate) struct Place {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Socket,
-    Publish,
+    Publish(Source),
     Subscription { publisher: ParticipantId },
 }
 
-/// How many streams there are, those whose media is not up yet too.
+/// Where the media of a publish comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A client with a token.
+    Client,
+    /// An encoder with a stream key.
+    Ingest {
+        configuration: IngestConfigurationArn,
+        protocol: Protocol,
+        part: IngestPart,
+    },
+}
+
+impl Source {
+    pub(crate) fn of(grant: &IngestGrant) -> Self {
+        Self::Ingest {
+            configuration: grant.configuration.clone(),
+            protocol: grant.protocol,
+            part: grant.part,
+        }
+    }
+
+    pub(crate) fn protocol(&self) -> Protocol {
+        match self {
+            Self::Client => Protocol::Whip,
+            Self::Ingest { protocol, .. } => *protocol,
+        }
+    }
+
+    pub(crate) fn configuration(&self) -> Option<&IngestConfigurationArn> {
+        match self {
+            Self::Client => None,
+            Self::Ingest { configuration, .. } => Some(configuration),
+        }
+    }
+
+    pub(crate) fn part(&self) -> IngestPart {
+        match self {
+            Self::Client => IngestPart::Whole,
+            Self::Ingest { part, .. } => *part,
+        }
+    }
+
+    /// Whether peers see it, and quotas count it. One of two redundant streams is neither seen nor counted: their virtual
+    /// participant is.
+    pub(crate) fn is_visible(&self) -> bool {
+        self.part() != IngestPart::Leg
+    }
+}
+
+impl Role {
+    /// Of a publish through one.
+    pub(crate) fn configuration(&self) -> Option<&IngestConfigurationArn> {
+        match self {
+            Self::Publish(source) => source.configuration(),
+            Self::Socket | Self::Subscription { .. } => None,
+        }
+    }
+}
+
+/// How many streams there are that peers can see, those whose media is not up yet too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Streams {
     pub(crate) publishes: usize,
@@ -38,29 +101,45 @@ pub(crate) struct Connections {
     places: BTreeMap<ConnectionId, Place>,
     /// Of the accounts and regions that have any.
     streams: BTreeMap<(AccountId, Region), Streams>,
+    /// The publishes of each ingest configuration that has any.
+    ingests: BTreeMap<IngestConfigurationArn, BTreeSet<ConnectionId>>,
 }
 
 impl Connections {
     /// Adds a connection.
     pub(crate) fn add(&mut self, connection: ConnectionId, place: Place) {
         self.count(&place, |streams| streams.saturating_add(1));
+        if let Some(configuration) = place.role.configuration() {
+            let of_configuration = self.ingests.entry(configuration.clone()).or_default();
+            of_configuration.insert(connection);
+        }
         let older = self.places.insert(connection, place);
         assert!(older.is_none(), "the shell used {connection} twice");
     }
 
     /// Takes a connection out, if it is there.
     pub(crate) fn remove(&mut self, connection: ConnectionId) {
-        if let Some(place) = self.places.remove(&connection) {
-            self.count(&place, |streams| streams.saturating_sub(1));
+        let Some(place) = self.places.remove(&connection) else {
+            return;
+        };
+        self.count(&place, |streams| streams.saturating_sub(1));
+        if let Some(configuration) = place.role.configuration()
+            && let Some(of_configuration) = self.ingests.get_mut(configuration)
+        {
+            of_configuration.remove(&connection);
+            if of_configuration.is_empty() {
+                self.ingests.remove(configuration);
+            }
         }
     }
 
     fn count(&mut self, place: &Place, step: impl Fn(usize) -> usize) {
         let home = home(&place.stage);
         let mut streams = self.streams.remove(&home).unwrap_or_default();
-        match place.role {
+        match &place.role {
             Role::Socket => {}
-            Role::Publish => streams.publishes = step(streams.publishes),
+            Role::Publish(source) if !source.is_visible() => {}
+            Role::Publish(_) => streams.publishes = step(streams.publishes),
             Role::Subscription { .. } => streams.subscriptions = step(streams.subscriptions),
         }
         if streams != Streams::default() {
@@ -77,6 +156,15 @@ impl Connections {
         self.streams.get(&home(stage)).copied().unwrap_or_default()
     }
 
+    /// The publishes of an ingest configuration, and where they are.
+    pub(crate) fn ingests(
+        &self,
+        configuration: &IngestConfigurationArn,
+    ) -> impl Iterator<Item = &Place> {
+        let connections = self.ingests.get(configuration).into_iter().flatten();
+        connections.filter_map(|connection| self.get(*connection))
+    }
+
     #[cfg(debug_assertions)]
     pub(crate) fn len(&self) -> usize {
         self.places.len()
@@ -86,16 +174,26 @@ impl Connections {
     #[cfg(debug_assertions)]
     pub(crate) fn check(&self) {
         let mut counted = BTreeMap::<_, Streams>::new();
-        for place in self.places.values() {
+        let mut ingests = BTreeMap::<_, BTreeSet<_>>::new();
+        for (connection, place) in &self.places {
+            if let Some(configuration) = place.role.configuration() {
+                let of_configuration = ingests.entry(configuration.clone()).or_default();
+                of_configuration.insert(*connection);
+            }
             let streams = counted.entry(home(&place.stage)).or_default();
-            match place.role {
+            match &place.role {
                 Role::Socket => {}
-                Role::Publish => streams.publishes += 1,
+                Role::Publish(source) if !source.is_visible() => {}
+                Role::Publish(_) => streams.publishes += 1,
                 Role::Subscription { .. } => streams.subscriptions += 1,
             }
         }
         counted.retain(|_, streams| *streams != Streams::default());
         assert_eq!(self.streams, counted, "streams are counted as they are");
+        assert_eq!(
+            self.ingests, ingests,
+            "each configuration has its publishes"
+        );
     }
 }
 

@@ -1,9 +1,11 @@
 //! The door of a stage: who may come in at all, by whichever way. Every join, publish and subscribe passes here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::{ClientInfo, ConnectionId, ErrorCode, Grant, Now, ParticipantId, StageArn};
+use model::{
+    ClientInfo, ConnectionId, ErrorCode, Grant, Ingest, IngestGrant, Now, ParticipantId, StageArn,
+};
 
 use crate::session::Session;
 use crate::turn::Turn;
@@ -26,11 +28,46 @@ impl<'a> Knock<'a> {
     }
 }
 
+/// Who comes in, by whatever proves it.
+pub(crate) struct Visitor<'a> {
+    pub(crate) participant: &'a ParticipantId,
+    pub(crate) user_id: &'a str,
+    pub(crate) attributes: &'a BTreeMap<String, String>,
+    /// What its client says of itself; an encoder says nothing.
+    pub(crate) client: Option<&'a ClientInfo>,
+    /// For one that comes through an ingest configuration.
+    pub(crate) ingest: Option<Box<Ingest>>,
+}
+
+impl<'a> From<&Knock<'a>> for Visitor<'a> {
+    fn from(knock: &Knock<'a>) -> Self {
+        Self {
+            participant: &knock.grant.participant,
+            user_id: &knock.grant.user_id,
+            attributes: &knock.grant.attributes,
+            client: Some(knock.client),
+            ingest: None,
+        }
+    }
+}
+
+impl<'a> From<&'a IngestGrant> for Visitor<'a> {
+    fn from(grant: &'a IngestGrant) -> Self {
+        Self {
+            participant: &grant.participant,
+            user_id: &grant.user_id,
+            attributes: &grant.attributes,
+            client: None,
+            ingest: Some(Box::new(grant.ingest())),
+        }
+    }
+}
+
 /// A stage that exists.
 #[derive(Debug)]
 pub(crate) struct Stage {
     pub(crate) arn: Arc<StageArn>,
-    /// Whom the API has disconnected for good.
+    /// Whom the API has disconnected for good: no token lets them in any more.
     pub(crate) banned: BTreeSet<ParticipantId>,
     /// The active session.
     pub(crate) session: Option<Session>,
@@ -103,6 +140,16 @@ impl Stage {
             return Err(Refusal::PublisherNotFound);
         };
         session.subscribe(knock, publisher, turn)
+    }
+
+    pub(crate) fn ingest(
+        &mut self,
+        connection: ConnectionId,
+        grant: &IngestGrant,
+        fault: Option<ErrorCode>,
+        turn: &mut Turn<'_>,
+    ) -> Result<Reply, Refusal> {
+        self.session(turn).ingest(connection, grant, fault, turn)
     }
 
     /// The active session, or a new one into which the caller lets somebody in.

@@ -9,6 +9,7 @@ use model::{
 };
 
 use crate::chronicle::Entry;
+use crate::publish::Publish;
 use crate::session::Session;
 use crate::turn::Turn;
 use crate::{ExchangeFault, LeftReason, Refusal, Reply};
@@ -111,7 +112,8 @@ impl Session {
         participant.user_id.clone_from(&grant.user_id);
         participant.attributes.clone_from(&grant.attributes);
         turn.record(Record::Participant(participant.clone()));
-        if participant.publishing {
+        let publish = self.publishes.get(id);
+        if publish.is_some_and(Publish::is_on_roster) {
             turn.roster_changed(&self.chronicle.stage);
         }
     }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use model::{
-    ClientInfo, ConnectionId, ErrorCode, Grant, LiveSession, ParticipantId, StageArn, limits,
+    ClientInfo, ConnectionId, ErrorCode, Grant, IngestConfigurationArn, IngestGrant, LiveSession,
+    ParticipantId, StageArn, limits,
 };
 
 use crate::LeftReason;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub setup_timeout: Duration,
     /// Participants that have left a session of which the machine still knows; beyond that, who left first is forgotten first.
     pub disconnected_remembered_max: u32,
+    /// How old what a door knows of an ingest configuration may be when it asks for [`Input::Ingest`].
+    pub ingest_lookup_max: Duration,
 }
 
 impl Default for Settings {
@@ -40,6 +43,7 @@ impl Default for Settings {
             subscriptions_per_region_max: limits::SUBSCRIPTIONS_PER_REGION_MAX,
             setup_timeout: Duration::from_secs(30),
             disconnected_remembered_max: limits::DISCONNECTED_REMEMBERED_MAX,
+            ingest_lookup_max: Duration::from_secs(10),
         }
     }
 }
@@ -70,6 +74,14 @@ pub enum Input {
         stage: StageArn,
         /// Whom.
         participant: ParticipantId,
+    },
+    /// The API has attached an ingest configuration to a stage, detached or deleted it: its publishes on any other stage are
+    /// closed, and so is all else of their participants. Nothing keeps them from coming back once it is attached again.
+    IngestDetached {
+        /// Which.
+        configuration: IngestConfigurationArn,
+        /// The stage to which it is attached now.
+        unless: Option<StageArn>,
     },
     /// Somebody asks whether a join with the token would be refused. Nothing changes.
     Knock {
@@ -107,7 +119,16 @@ pub enum Input {
         /// Whose media.
         publisher: ParticipantId,
     },
-    /// The media of a publish or a subscription is up (ICE and DTLS are done).
+    /// An encoder offers media with a stream key. This joins its participant too.
+    Ingest {
+        /// The publish.
+        connection: ConnectionId,
+        /// What the key allows.
+        grant: Box<IngestGrant>,
+        /// What makes it unacceptable, if anything (a protocol that is not taken).
+        fault: Option<ErrorCode>,
+    },
+    /// The media of a publish or a subscription is up (ICE and DTLS are done, or what an encoder sends is complete).
     Connected {
         /// Which.
         connection: ConnectionId,

@@ -19,6 +19,7 @@ mod chronicle;
 mod connections;
 mod door;
 mod exchange;
+mod ingest;
 mod input;
 mod machine;
 mod output;

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use model::{ConnectionId, ErrorCode, Grant, LiveSession, Now, ParticipantId, StageArn};
+use model::{
+    ConnectionId, ErrorCode, Grant, IngestConfigurationArn, IngestGrant, LiveSession, Now,
+    ParticipantId, StageArn,
+};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -26,6 +29,8 @@ pub struct Stages {
     pub(crate) connections: Connections,
     pub(crate) timers: Timers,
     pub(crate) is_shutting_down: bool,
+    /// Where ingest configurations are attached that the API has changed a moment ago: a door may not know yet.
+    pub(crate) attachments: BTreeMap<IngestConfigurationArn, Option<StageArn>>,
     effects: Effects,
     outputs: VecDeque<Output>,
 }
@@ -40,6 +45,7 @@ impl Stages {
             connections: Connections::default(),
             timers: Timers::default(),
             is_shutting_down: false,
+            attachments: BTreeMap::new(),
             effects: Effects::default(),
             outputs: VecDeque::new(),
         }
@@ -100,6 +106,14 @@ impl Stages {
                     stage.subscribe(knock, &publisher, turn)
                 });
             }
+            Input::Ingest {
+                connection,
+                grant,
+                fault,
+            } => {
+                let admitted = self.ingest(connection, &grant, fault, now);
+                return admitted.unwrap_or_else(Reply::Refused);
+            }
             Input::Exchange { connection, grant } => {
                 let exchanged = self.exchange(connection, &grant, now);
                 return exchanged.unwrap_or_else(Reply::Refused);
@@ -110,6 +124,10 @@ impl Stages {
             Input::AllStagesDeleted => self.delete_all_stages(now),
             Input::Restored(left) => self.restore(left, now),
             Input::Disconnect { stage, participant } => self.disconnect(&stage, participant, now),
+            Input::IngestDetached {
+                configuration,
+                unless,
+            } => self.detach(configuration, unless, now),
             Input::Connected { connection } => self.media_up(connection, now),
             Input::Closed { connection, cause } => self.closed(connection, cause, now),
             Input::Mute { connection, mute } => self.mute(connection, mute, now),
@@ -151,6 +169,58 @@ impl Stages {
             .check_grant(knock.grant, now)
             .and_then(|()| ask(stage, knock, &mut turn))
             .unwrap_or_else(Reply::Refused)
+    }
+
+    /// Lets an encoder in. A ban is for tokens.
+    fn ingest(
+        &mut self,
+        connection: ConnectionId,
+        grant: &IngestGrant,
+        fault: Option<ErrorCode>,
+        now: Now,
+    ) -> Result<Reply, Refusal> {
+        if self.is_shutting_down {
+            return Err(Refusal::ShuttingDown);
+        }
+        let attachment = self.attachments.get(&grant.configuration);
+        if attachment.is_some_and(|stage| stage.as_ref() != Some(&grant.stage)) {
+            return Err(Refusal::IngestDetached);
+        }
+        let (stages, mut turn) = self.split(now);
+        let stage = stages.get_mut(&grant.stage);
+        let stage = stage.ok_or(Refusal::StageNotFound)?;
+        stage.ingest(connection, grant, fault, &mut turn)
+    }
+
+    /// Everybody goes who publishes through an ingest configuration where it is not attached. For as long as a door may think
+    /// otherwise, nobody gets in there.
+    fn detach(
+        &mut self,
+        configuration: IngestConfigurationArn,
+        unless: Option<StageArn>,
+        now: Now,
+    ) {
+        let places = self.connections.ingests(&configuration);
+        let elsewhere: Vec<Place> = places
+            .filter(|place| unless.as_ref() != Some(&*place.stage))
+            .cloned()
+            .collect();
+        let (stages, mut turn) = self.split(now);
+        for Place {
+            stage, participant, ..
+        } in elsewhere
+        {
+            let session = stages
+                .get_mut(&stage)
+                .and_then(|stage| stage.session.as_mut());
+            if let Some(session) = session {
+                session.evict(&participant, LeftReason::ParticipantDisconnected, &mut turn);
+            }
+        }
+        let alarm = Alarm::IngestChanged(configuration.clone());
+        let patience = turn.settings.ingest_lookup_max;
+        turn.timers.set(alarm, now.mono, patience);
+        self.attachments.insert(configuration, unless);
     }
 
     /// Exchanges the token of a socket, for one that would let its holder in.
@@ -203,6 +273,9 @@ impl Stages {
     }
 
     fn delete_all_stages(&mut self, now: Now) {
+        for configuration in std::mem::take(&mut self.attachments).into_keys() {
+            self.timers.cancel(&Alarm::IngestChanged(configuration));
+        }
         let (stages, mut turn) = self.split(now);
         for stage in std::mem::take(stages).into_values() {
             if let Some(session) = stage.session {
@@ -248,7 +321,7 @@ impl Stages {
         };
         match place.role {
             Role::Socket => {}
-            Role::Publish => session.publish_up(&place.participant, &mut turn),
+            Role::Publish(_) => session.publish_up(&place.participant, &mut turn),
             Role::Subscription { publisher } => {
                 session.subscription_up(&place.participant, &publisher, &mut turn);
             }
@@ -283,7 +356,7 @@ impl Stages {
                 session.sockets.remove(id);
                 turn.forget(connection);
             }
-            Role::Publish => {
+            Role::Publish(_) => {
                 session.stop_publish(id, error, LeftReason::Unknown, &mut turn);
             }
             Role::Subscription { publisher } => {
@@ -299,6 +372,9 @@ impl Stages {
             match alarm {
                 Alarm::Connection(connection) => self.time_out(connection, now),
                 Alarm::SessionGrace(arn) => self.end_idle_session(&arn, now),
+                Alarm::IngestChanged(configuration) => {
+                    self.attachments.remove(&configuration);
+                }
             }
         }
     }

@@ -81,9 +81,15 @@ pub enum Refusal {
     /// The stage is full, or all that its account has in the region.
     #[error("the stage or its account is at capacity")]
     QuotaExceeded,
-    /// The offer cannot be accepted.
+    /// The offer, or the stream of an encoder, cannot be accepted.
     #[error("the offer is not acceptable: {}", .0.as_str())]
     Offer(ErrorCode),
+    /// A stream with this key is there already, and stays.
+    #[error("the stream key is in use")]
+    StreamKeyInUse,
+    /// The ingest configuration does not publish to this stage any more.
+    #[error("the ingest configuration is not attached to the stage")]
+    IngestDetached,
     /// No such publisher in the session.
     #[error("there is no such publisher on the stage")]
     PublisherNotFound,

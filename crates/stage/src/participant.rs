@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{
-    ClientInfo, ErrorCode, Grant, Participant, ParticipantId, ParticipantState, Protocol, Record,
-    StageArn,
+    ClientInfo, ErrorCode, Participant, ParticipantId, ParticipantState, Protocol, Record, StageArn,
 };
 
 use crate::chronicle::{Chronicle, Entry};
 use crate::connections::{Place, Role};
-use crate::door::Knock;
+use crate::door::{Knock, Visitor};
 use crate::exchange::Socket;
 use crate::session::Session;
 use crate::timers::Alarm;
@@ -49,7 +48,7 @@ impl Session {
         if self.sockets.contains_key(id) {
             self.evict(id, LeftReason::TokenReused, turn);
         }
-        self.enter(knock, turn);
+        self.enter(&Visitor::from(knock), turn);
         self.introduce(id, knock.grant, turn);
         let socket = Socket::new(knock.connection, knock.grant);
         self.sockets.insert(id.clone(), socket);
@@ -62,16 +61,11 @@ impl Session {
     }
 
     /// Makes the participant connected, unless it is; the caller gives it a connection.
-    pub(crate) fn enter(&mut self, knock: &Knock<'_>, turn: &mut Turn<'_>) {
-        let Grant {
-            participant: id,
-            user_id,
-            attributes,
-            ..
-        } = knock.grant;
+    pub(crate) fn enter(&mut self, visitor: &Visitor<'_>, turn: &mut Turn<'_>) {
+        let id = visitor.participant;
         if self.is_connected(id) {
             if let Some(participant) = self.participants.get_mut(id)
-                && fill_blanks(&mut participant.client, knock.client)
+                && learn(participant, visitor)
             {
                 turn.record(Record::Participant(participant.clone()));
             }
@@ -93,12 +87,13 @@ impl Session {
                 published: false,
                 publishing: false,
                 protocol: Protocol::Unknown,
+                ingest: None,
                 client: ClientInfo::default(),
             });
-        fill_blanks(&mut participant.client, knock.client);
+        learn(participant, visitor);
         participant.state = ParticipantState::Connected;
-        participant.user_id.clone_from(user_id);
-        participant.attributes.clone_from(attributes);
+        visitor.user_id.clone_into(&mut participant.user_id);
+        participant.attributes.clone_from(visitor.attributes);
         turn.record(Record::Participant(participant.clone()));
         self.absentees.returned(id);
         turn.timers
@@ -109,10 +104,15 @@ impl Session {
 
     /// Puts a refused publish or subscribe on the participant's list. One that is not connected joins for that moment,
     /// since knocking with media is joining; nothing that runs is touched.
-    pub(crate) fn note_refusal(&mut self, knock: &Knock<'_>, entry: Entry, turn: &mut Turn<'_>) {
-        let id = &knock.grant.participant;
+    pub(crate) fn note_refusal(
+        &mut self,
+        visitor: &Visitor<'_>,
+        entry: Entry,
+        turn: &mut Turn<'_>,
+    ) {
+        let id = visitor.participant;
         if !self.is_connected(id) {
-            self.enter(knock, turn);
+            self.enter(visitor, turn);
         }
         self.chronicle.write(id, entry, turn);
         self.leave_if_gone(id, turn);
@@ -136,6 +136,7 @@ impl Session {
         self.chronicle.write(id, Entry::Left, turn);
         if let Some(forgotten) = self.absentees.left(id) {
             self.participants.remove(&forgotten);
+            self.legs.remove(&forgotten);
         }
         if self.connected == 0 {
             turn.timers.set(
@@ -171,6 +172,16 @@ impl Session {
 /// Whether a quota is used up.
 pub(crate) fn is_full(used: usize, quota: u32) -> bool {
     u32::try_from(used).map_or(true, |used| used >= quota)
+}
+
+/// Takes over what the record does not say yet; whether that is anything.
+fn learn(participant: &mut Participant, visitor: &Visitor<'_>) -> bool {
+    let is_new = visitor.ingest.is_some() && participant.ingest != visitor.ingest;
+    if is_new {
+        participant.ingest.clone_from(&visitor.ingest);
+    }
+    let client = visitor.client;
+    client.is_some_and(|client| fill_blanks(&mut participant.client, client)) || is_new
 }
 
 /// Takes over what `other` says where `known` says nothing; whether it did.

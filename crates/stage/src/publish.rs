@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use model::{ConnectionId, ErrorCode, ParticipantId, Protocol, Record};
+use model::{ConnectionId, ErrorCode, IngestPart, ParticipantId, Record};
 
 use crate::chronicle::Entry;
-use crate::connections::Role;
+use crate::connections::{Role, Source};
 use crate::door::Knock;
 use crate::participant::is_full;
 use crate::session::Session;
@@ -16,10 +16,18 @@ use crate::{LeftReason, Mute, Refusal, Reply};
 #[derive(Debug)]
 pub(crate) struct Publish {
     pub(crate) connection: ConnectionId,
+    pub(crate) source: Source,
     /// Whether its media is up.
     pub(crate) is_up: bool,
     /// Who receives it, or is about to.
     pub(crate) subscribers: BTreeSet<ParticipantId>,
+}
+
+impl Publish {
+    /// Whether peers know of it.
+    pub(crate) fn is_on_roster(&self) -> bool {
+        self.is_up && self.source.is_visible()
+    }
 }
 
 impl Session {
@@ -32,7 +40,7 @@ impl Session {
     ) -> Result<Reply, Refusal> {
         let id = &knock.grant.participant;
         if let Some((code, refusal)) = self.publish_obstacle(knock, fault, turn) {
-            self.note_refusal(knock, Entry::PublishError(code), turn);
+            self.note_refusal(&knock.into(), Entry::PublishError(code), turn);
             return Err(refusal);
         }
         if self.publishes.contains_key(id) {
@@ -46,21 +54,33 @@ impl Session {
                 self.evict(id, LeftReason::TokenReused, turn);
             }
         }
-        self.enter(knock, turn);
+        self.enter(&knock.into(), turn);
+        Ok(self.add_publish(id, knock.connection, Source::Client, turn))
+    }
+
+    /// Notes a publish that is let in, of somebody who is there.
+    pub(crate) fn add_publish(
+        &mut self,
+        id: &ParticipantId,
+        connection: ConnectionId,
+        source: Source,
+        turn: &mut Turn<'_>,
+    ) -> Reply {
+        turn.open(connection, self.place(id, Role::Publish(source.clone())));
+        turn.await_media(connection);
         self.publishes.insert(
             id.clone(),
             Publish {
-                connection: knock.connection,
+                connection,
+                source,
                 is_up: false,
                 subscribers: BTreeSet::new(),
             },
         );
-        turn.open(knock.connection, self.place(id, Role::Publish));
-        turn.await_media(knock.connection);
-        Ok(Reply::Admitted {
+        Reply::Admitted {
             session: self.id(),
             publisher: None,
-        })
+        }
     }
 
     fn publish_obstacle(
@@ -77,11 +97,19 @@ impl Session {
             return Some((code, Refusal::Offer(code)));
         }
         // A publish that takes the place of the participant's own needs no room.
-        let needs_room = !self.publishes.contains_key(&knock.grant.participant);
+        let older = self.publishes.get(&knock.grant.participant);
+        let needs_room = !older.is_some_and(|older| older.source.is_visible());
+        (needs_room && !self.has_room_to_publish(turn))
+            .then_some((ErrorCode::QuotaExceeded, Refusal::QuotaExceeded))
+    }
+
+    /// Whether the quotas leave room for one publish more that peers see.
+    pub(crate) fn has_room_to_publish(&self, turn: &Turn<'_>) -> bool {
+        let publishes = self.publishes.values();
+        let of_stage = publishes.filter(|publish| publish.source.is_visible());
         let of_account = turn.connections.streams(&self.chronicle.stage).publishes;
-        let has_room = !is_full(self.publishes.len(), turn.settings.publishers_per_stage_max)
-            && !is_full(of_account, turn.settings.publishers_per_region_max);
-        (needs_room && !has_room).then_some((ErrorCode::QuotaExceeded, Refusal::QuotaExceeded))
+        !is_full(of_stage.count(), turn.settings.publishers_per_stage_max)
+            && !is_full(of_account, turn.settings.publishers_per_region_max)
     }
 
     /// The media of a publish is up.
@@ -95,13 +123,20 @@ impl Session {
             return;
         }
         publish.is_up = true;
-        turn.limit_duration(publish.connection);
+        if publish.source.part() == IngestPart::Virtual {
+            // Its streams end one by one and come back; each of them has its own limit.
+            turn.spare(publish.connection);
+        } else {
+            turn.limit_duration(publish.connection);
+        }
         participant.published = true;
         participant.publishing = true;
-        participant.protocol = Protocol::Whip;
+        participant.protocol = publish.source.protocol();
         turn.record(Record::Participant(participant.clone()));
+        if publish.is_on_roster() {
+            turn.roster_changed(&self.chronicle.stage);
+        }
         self.chronicle.write(id, Entry::PublishStarted, turn);
-        turn.roster_changed(&self.chronicle.stage);
     }
 
     /// A participant says what it has muted. Peers hear of it while it publishes.
@@ -111,7 +146,8 @@ impl Session {
         } else {
             self.mutes.insert(id.clone(), mute)
         };
-        let is_publishing = self.publishes.get(id).is_some_and(|publish| publish.is_up);
+        let publish = self.publishes.get(id);
+        let is_publishing = publish.is_some_and(Publish::is_on_roster);
         if is_publishing && older.unwrap_or_default() != mute {
             turn.roster_changed(&self.chronicle.stage);
         }
@@ -137,8 +173,11 @@ impl Session {
                 turn.record(Record::Participant(participant.clone()));
             }
             self.chronicle.write(id, Entry::PublishStopped, turn);
+        }
+        if publish.is_on_roster() {
             turn.roster_changed(&self.chronicle.stage);
         }
+        self.note_ingest_end(&publish.source, turn);
         for subscriber in publish.subscribers {
             if let Some(connection) = self.stop_subscription(&subscriber, id, None, turn) {
                 turn.close(connection, reason_of_subscriber(reason));

@@ -1,6 +1,6 @@
 //! One session: who is in it and by which connections.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{Participant, ParticipantId, Record, SessionId, StageArn};
@@ -27,6 +27,8 @@ pub(crate) struct Session {
     /// How many of them are connected.
     pub(crate) connected: usize,
     pub(crate) sockets: BTreeMap<ParticipantId, Socket>,
+    /// Who is one of two redundant streams: nobody can receive them, whether they publish or not.
+    pub(crate) legs: BTreeSet<ParticipantId>,
     /// By publisher; those whose media is not up yet too.
     pub(crate) publishes: BTreeMap<ParticipantId, Publish>,
     /// By subscriber, then by publisher; no inner map is empty.
@@ -54,6 +56,7 @@ impl Session {
             absentees: Absentees::new(turn.settings.disconnected_remembered_max),
             connected: 0,
             sockets: BTreeMap::new(),
+            legs: BTreeSet::new(),
             publishes: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
             mutes: BTreeMap::new(),
@@ -85,7 +88,7 @@ impl Session {
         let id = &place.participant;
         match &place.role {
             Role::Socket => false,
-            Role::Publish => self.publishes.get(id).is_some_and(|publish| publish.is_up),
+            Role::Publish(_) => self.publishes.get(id).is_some_and(|publish| publish.is_up),
             Role::Subscription { publisher } => self
                 .subscriptions
                 .get(id)
@@ -94,12 +97,12 @@ impl Session {
         }
     }
 
-    /// The participants whose media is up.
+    /// The participants whose media is up, as peers may know of them.
     pub(crate) fn roster(&self) -> Roster {
         let participants = self
             .publishes
             .iter()
-            .filter(|(_, publish)| publish.is_up)
+            .filter(|(_, publish)| publish.is_on_roster())
             .filter_map(|(id, publish)| Some((self.participants.get(id)?, publish)))
             .map(|(participant, publish)| RosterEntry {
                 id: participant.id.clone(),

@@ -32,7 +32,7 @@ impl Session {
         turn: &mut Turn<'_>,
     ) -> Result<Reply, Refusal> {
         let id = &knock.grant.participant;
-        if !self.participants.contains_key(publisher) {
+        if !self.participants.contains_key(publisher) || self.is_leg(publisher) {
             return Err(self.refuse_subscribe(
                 knock,
                 publisher,
@@ -60,7 +60,7 @@ impl Session {
         if let Some(older) = self.stop_subscription(id, publisher, None, turn) {
             turn.close(older, LeftReason::TokenReused);
         }
-        self.enter(knock, turn);
+        self.enter(&knock.into(), turn);
         self.add_subscription(knock, publisher, turn);
         Ok(Reply::Admitted {
             session: self.id(),
@@ -100,7 +100,7 @@ impl Session {
     ) -> Refusal {
         let (code, refusal) = why;
         let entry = Entry::SubscribeError(publisher.clone(), code);
-        self.note_refusal(knock, entry, turn);
+        self.note_refusal(&knock.into(), entry, turn);
         refusal
     }
 

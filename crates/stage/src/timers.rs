@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::{ConnectionId, StageArn};
+use model::{ConnectionId, IngestConfigurationArn, StageArn};
 
 /// What may become due.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,6 +13,8 @@ pub(crate) enum Alarm {
     Connection(ConnectionId),
     /// Nobody has been connected for the grace.
     SessionGrace(Arc<StageArn>),
+    /// Nobody can know an ingest configuration any more as it was before the API changed it.
+    IngestChanged(IngestConfigurationArn),
 }
 
 /// At most one deadline for each alarm.

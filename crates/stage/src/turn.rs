@@ -59,6 +59,11 @@ impl Turn<'_> {
             .set(Alarm::Connection(connection), self.now.mono, after);
     }
 
+    /// Media is up, and may stay so for ever.
+    pub(crate) fn spare(&mut self, connection: ConnectionId) {
+        self.timers.cancel(&Alarm::Connection(connection));
+    }
+
     /// Drops a connection from the books; whoever calls takes it out of its session too.
     pub(crate) fn forget(&mut self, connection: ConnectionId) {
         self.connections.remove(connection);

@@ -46,6 +46,7 @@ impl Ledger {
                 .active(&participant.stage, &participant.session)
                 .keep(participant),
             Record::Event(event) => self.active(&event.stage, &event.session).append(event),
+            Record::Ingest { .. } => {}
         }
     }
 

@@ -148,6 +148,9 @@ impl Reference {
                 }
             }
             Input::Restored(left) => self.restore(left, now),
+            Input::Ingest { .. } | Input::IngestDetached { .. } => {
+                unreachable!("this world has no encoders")
+            }
             Input::Disconnect { stage, participant } => self.disconnect(stage, participant, now),
             Input::Knock { grant } => {
                 return self

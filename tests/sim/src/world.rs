@@ -341,7 +341,7 @@ impl World {
                 session: self.number(&session),
                 at: end,
             },
-            Record::Participant(_) => return None,
+            Record::Participant(_) | Record::Ingest { .. } => return None,
             Record::Event(event) => Line::Event {
                 session: self.number(&event.session),
                 who: event.participant,

@@ -353,6 +353,7 @@ impl World {
                 } else {
                     Protocol::Unknown
                 },
+                ingest: None,
                 client: ClientInfo::default(),
             }));
         }

@@ -92,6 +92,8 @@ impl From<&Refusal> for Goodbye {
             | Refusal::PublisherNotFound
             | Refusal::PublisherNotPublishing { .. }
             | Refusal::SelfSubscribe
+            | Refusal::StreamKeyInUse
+            | Refusal::IngestDetached
             | Refusal::Exchange(_) => (close_code::ERROR, "FAILED", 4),
         };
         Self {

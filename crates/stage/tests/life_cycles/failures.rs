@@ -33,6 +33,7 @@ fn left(start: i64, last_seen: i64, connected: &[Left<'_>]) -> Act {
                 published: *publishing,
                 publishing: *publishing,
                 protocol: Protocol::Unknown,
+                ingest: None,
                 client: ClientInfo::default(),
             },
             subscribed: subscribed.iter().map(|who| participant_id(who)).collect(),

@@ -4,6 +4,7 @@
 
 mod exchanges;
 mod failures;
+mod ingests;
 mod participants;
 mod publishes;
 mod regions;

@@ -4,16 +4,16 @@
 //! `admitted 1` (the session), `admitted 1 from c2` (the publish), `joined 1 [ana]` (the roster), `refused TokenExpired`,
 //! `close c1 token-reused`, `roster [ana ben] to c3 c4`, `roster [ana without audio] to c3`, `roster [ana as host] to c3`, `exchanged`,
 //! `ana TOKEN_EXCHANGED both until 9 for publish until 9 as host`. A time is told (` at 12`, in seconds since the start) where it
-//! is not the wall clock's. The reply `Done` is not told. Participant records are not told; `record` asks for them.
+//! is not the wall clock's. `cam active on first` and `cam inactive on first` are the states of an ingest configuration. The reply `Done` is not told. Participant records are not told; `record` asks for them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use model::{
-    Capabilities, ClientInfo, ConnectionId, ErrorCode, Event, ExchangedToken, Grant, Issuer,
-    LiveSession, Now, Participant, ParticipantId, ParticipantState, Protocol, Record, SessionId,
-    StageArn,
+    Capabilities, ClientInfo, ConnectionId, ErrorCode, Event, ExchangedToken, Grant,
+    IngestConfigurationArn, IngestGrant, IngestPart, Issuer, LiveSession, Now, Participant,
+    ParticipantId, ParticipantState, Protocol, Record, SessionId, StageArn,
 };
 use stage::{CloseCause, Input, LeftReason, Mute, Output, Reply, Roster, Settings, Stages};
 
@@ -33,6 +33,10 @@ pub(crate) enum Act {
     Knock(Token),
     Publish(u64, Token, Option<ErrorCode>),
     Subscribe(u64, Token, &'static str),
+    /// An encoder comes, with what the door finds wrong.
+    Ingest(u64, Key, Option<ErrorCode>),
+    /// The API has attached the configuration to a stage, or to none.
+    Attached(&'static str, Option<&'static str>),
     Up(u64),
     /// The socket says that audio and video are muted.
     Mute(u64, bool, bool),
@@ -137,6 +141,69 @@ impl Token {
     }
 }
 
+/// A stream key, and how it is used.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    configuration: &'static str,
+    who: &'static str,
+    stage: &'static str,
+    protocol: Protocol,
+    part: IngestPart,
+    name: &'static str,
+}
+
+/// The key of a configuration with one stream, whose participant has its name.
+pub(crate) fn key(configuration: &'static str) -> Key {
+    Key {
+        configuration,
+        who: configuration,
+        stage: "first",
+        protocol: Protocol::Rtmps,
+        part: IngestPart::Whole,
+        name: "",
+    }
+}
+
+impl Key {
+    pub(crate) fn on(self, stage: &'static str) -> Self {
+        Self { stage, ..self }
+    }
+
+    pub(crate) fn without_tls(self) -> Self {
+        let protocol = Protocol::Rtmp;
+        Self { protocol, ..self }
+    }
+
+    /// One of the two streams, with a participant of its own.
+    pub(crate) fn leg(self, who: &'static str) -> Self {
+        let part = IngestPart::Leg;
+        Self { who, part, ..self }
+    }
+
+    /// What viewers see of the two.
+    pub(crate) fn both(self) -> Self {
+        let part = IngestPart::Virtual;
+        Self { part, ..self }
+    }
+
+    /// The user is called so.
+    pub(crate) fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+
+    fn grant(&self) -> Box<IngestGrant> {
+        Box::new(IngestGrant {
+            stage: arn(self.stage),
+            configuration: configuration(self.configuration),
+            participant: participant_id(self.who),
+            user_id: user_id(self.who, self.name),
+            attributes: BTreeMap::from([("name".to_owned(), user_id(self.who, self.name))]),
+            protocol: self.protocol,
+            part: self.part,
+        })
+    }
+}
+
 fn user_id(who: &str, name: &str) -> String {
     let name = if name.is_empty() { "user" } else { name };
     format!("{name} of {who}")
@@ -160,6 +227,22 @@ pub(crate) fn faulty_publish(connection: u64, token: Token, fault: ErrorCode) ->
 
 pub(crate) fn subscribe(connection: u64, token: Token, publisher: &'static str) -> Act {
     Act::Subscribe(connection, token, publisher)
+}
+
+pub(crate) fn ingest(connection: u64, key: Key) -> Act {
+    Act::Ingest(connection, key, None)
+}
+
+pub(crate) fn faulty_ingest(connection: u64, key: Key, fault: ErrorCode) -> Act {
+    Act::Ingest(connection, key, Some(fault))
+}
+
+pub(crate) fn attached(configuration: &'static str, stage: &'static str) -> Act {
+    Act::Attached(configuration, Some(stage))
+}
+
+pub(crate) fn detached(configuration: &'static str) -> Act {
+    Act::Attached(configuration, None)
 }
 
 pub(crate) fn up(connection: u64) -> Act {
@@ -206,6 +289,11 @@ pub(crate) fn arn(stage: &str) -> StageArn {
         _ => "us-west-2:123456789012",
     };
     StageArn::parse(&format!("arn:aws:ivs:{home}:stage/{stage}")).expect("a name makes an ARN")
+}
+
+fn configuration(name: &str) -> IngestConfigurationArn {
+    let text = format!("arn:aws:ivs:us-west-2:123456789012:ingest-configuration/{name}");
+    IngestConfigurationArn::parse(&text).expect("a name makes an ARN")
 }
 
 pub(crate) fn participant_id(who: &str) -> ParticipantId {
@@ -304,6 +392,15 @@ impl Run {
                 client: token.client,
                 publisher: participant_id(publisher),
             },
+            Act::Ingest(connection, key, fault) => Input::Ingest {
+                connection: ConnectionId(connection),
+                grant: key.grant(),
+                fault,
+            },
+            Act::Attached(name, stage) => Input::IngestDetached {
+                configuration: configuration(name),
+                unless: stage.map(arn),
+            },
             Act::Up(connection) => Input::Connected {
                 connection: ConnectionId(connection),
             },
@@ -382,6 +479,14 @@ impl Run {
                 return None;
             }
             Output::Record(Record::Event(event)) => self.event(&event),
+            Output::Record(Record::Ingest {
+                stage,
+                configuration,
+                active,
+            }) => {
+                let state = if active { "active" } else { "inactive" };
+                format!("{} {state} on {}", configuration.id, stage.id)
+            }
             Output::Reply(Reply::Done) => return None,
             Output::Reply(Reply::Joined { session, roster }) => {
                 format!("joined {} {}", self.session(&session), names(&roster))
@@ -457,6 +562,10 @@ impl Run {
         }
         if participant.protocol != Protocol::Unknown {
             words.push(participant.protocol.as_str().to_owned());
+        }
+        if let Some(ingest) = &participant.ingest {
+            let by = if ingest.redundant { "both of" } else { "by" };
+            words.push(format!("{by} {}", ingest.configuration.id));
         }
         for (name, value) in [
             ("os", &participant.client.os_name),

@@ -288,6 +288,7 @@ fn participant_of(stage: &StageArn, session: u32, id: &str, first_join: Timestam
         published: false,
         publishing: false,
         protocol: Protocol::Unknown,
+        ingest: None,
         client: ClientInfo::default(),
     }
 }

@@ -88,6 +88,7 @@ impl Row {
             .into_iter()
             .find(|protocol| protocol.as_str() == self.protocol)
             .ok_or(StoreError::Corrupt { what: "protocol" })?,
+            ingest: None,
             client: client.into(),
         })
     }

@@ -27,6 +27,7 @@ pub(super) async fn apply(
             } => session_ended(connection, stage, session, *end).await?,
             Record::Participant(record) => participant(connection, record).await?,
             Record::Event(record) => event(connection, record).await?,
+            Record::Ingest { .. } => {}
         }
     }
     Ok(())

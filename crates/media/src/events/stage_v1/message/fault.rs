@@ -83,6 +83,8 @@ impl Fault {
             | Refusal::PublisherNotFound
             | Refusal::PublisherNotPublishing { .. }
             | Refusal::SelfSubscribe
+            | Refusal::StreamKeyInUse
+            | Refusal::IngestDetached
             | Refusal::Exchange(_)
             | Refusal::ShuttingDown => Code::Failed,
         };
