@@ -31,6 +31,7 @@ impl Server {
         command
             .args(["dev", "--http", "127.0.0.1:0", "--media"])
             .arg(SocketAddr::new(media, 0).to_string())
+            .args(["--rtmp", "127.0.0.1:0", "--rtmps", "127.0.0.1:0"])
             .arg("--data")
             .arg(folder.path().join("data"))
             .arg("--ready-file")

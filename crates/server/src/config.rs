@@ -13,6 +13,7 @@ mod object_store;
 mod quotas;
 mod reference;
 mod resolve;
+mod rtmp;
 mod values;
 
 use std::net::SocketAddr;
@@ -27,6 +28,7 @@ pub(crate) use object_store::{BucketName, ObjectStore, ObjectStoreSettings, S3};
 pub(crate) use quotas::{QuotaSettings, Quotas};
 pub(crate) use reference::{reference, sample};
 pub(crate) use resolve::{Config, Mode, Signer};
+pub(crate) use rtmp::{Rtmp, RtmpSettings};
 pub(crate) use values::{
     AccessKeyEntry, AccessKeyPlace, ExternalAddress, LogFormat, LogLevel, MetricsAccess, Redacted,
     Span,
@@ -62,6 +64,11 @@ buckets = []
 listen = "0.0.0.0:7401"
 stage_viewers_per_worker = 500
 
+[rtmp]
+listen = "off"
+tls_listen = "off"
+opus_bitrate = 128000
+
 [metrics]
 access = "loopback"
 
@@ -81,6 +88,10 @@ buckets = ["recordings"]
 [media]
 listen = "127.0.0.1:7401"
 workers = 1
+
+[rtmp]
+listen = "127.0.0.1:1935"
+tls_listen = "127.0.0.1:1936"
 
 [metrics]
 access = "open"
@@ -212,6 +223,10 @@ pub(crate) struct Settings {
     /// Media ports and workers.
     #[command(flatten)]
     pub(crate) media: MediaSettings,
+
+    /// The ports to which encoders publish.
+    #[command(flatten)]
+    pub(crate) rtmp: RtmpSettings,
 
     /// Who may read `/metrics`.
     #[command(flatten)]
@@ -370,6 +385,7 @@ impl Settings {
                     .or(under.media.stage_viewers_per_worker),
                 external_ip: self.media.external_ip.or(under.media.external_ip),
             },
+            rtmp: self.rtmp.over(under.rtmp),
             metrics: MetricsSettings {
                 access: self.metrics.access.or(under.metrics.access),
                 token: self.metrics.token.or(under.metrics.token),

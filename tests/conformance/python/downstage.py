@@ -45,6 +45,9 @@ class Server:
         self.process: subprocess.Popen | None = None
         self.http = ""
         self.media: list[str] = []
+        # Of RTMP and RTMPS, None where there is none: `serve` has those that its flags open.
+        self.rtmp: str | None = None
+        self.rtmps: str | None = None
 
     def bucket(self, name: str) -> None:
         """Makes a bucket in the object store, which is a folder of the data."""
@@ -57,7 +60,7 @@ class Server:
         command = [
             os.environ["DOWNSTAGE_BIN"], self.mode,
             "--http", http, "--media", self.media[0] if again else f"{self.address}:0",
-            "--data", str(self.data), "--ready-file", str(self.ready_file), *self.flags,
+            "--data", str(self.data), "--ready-file", str(self.ready_file), *self._ingest(again), *self.flags,
         ]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -67,7 +70,16 @@ class Server:
         facts = json.loads(self.ready_file.read_text())
         self.http = facts["http"]
         self.media = facts["media"]
+        self.rtmp, self.rtmps = facts.get("rtmp"), facts.get("rtmps")
         return self
+
+    def _ingest(self, again: bool) -> list[str]:
+        """Free ports for RTMP and RTMPS, or those of before, where the flags say nothing of them."""
+        if self.mode != "dev":
+            return []
+        ports = {"--rtmp": self.rtmp, "--rtmps": self.rtmps}
+        flags = [[name, (again and port) or f"{self.address}:0"] for name, port in ports.items() if name not in self.flags]
+        return [word for flag in flags for word in flag]
 
     def _ready(self) -> bool:
         assert self.process is not None

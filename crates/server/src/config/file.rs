@@ -24,12 +24,14 @@ pub(crate) fn parse(text: &str, folder: &Path) -> Result<Settings, FileError> {
     for key in settings.access_keys.iter_mut().flatten() {
         key.place = AccessKeyPlace::Folder(folder.to_owned());
     }
-    let secrets = [
+    let files = [
         &mut settings.admin.key_file,
         &mut settings.object_store.secret_access_key_file,
+        &mut settings.rtmp.certificate,
+        &mut settings.rtmp.key,
     ];
-    for secret in secrets.into_iter().flatten() {
-        *secret = folder.join(&*secret);
+    for file in files.into_iter().flatten() {
+        *file = folder.join(&*file);
     }
     Ok(settings)
 }

@@ -184,6 +184,11 @@ fn example(id: &str) -> &'static str {
         "object_store.secret_access_key_file" => "\"/run/secrets/object-store\"",
         "object_store.allow_http" => "true",
         "media.workers" => "4",
+        "rtmp.certificate" => "\"/etc/downstage/certificate.pem\"",
+        "rtmp.key" => "\"/etc/downstage/key.pem\"",
+        "rtmp.public_host" => "\"stage.example.com\"",
+        "rtmp.public_port" => "1935",
+        "rtmp.tls_public_port" => "443",
         "media.external_ip" => "[\"auto\"]",
         _ => "\"\"",
     }

@@ -15,7 +15,7 @@ use super::file::{self, FileError};
 use super::ice_servers;
 use super::{
     AccessKeyEntry, AccessKeyPlace, DEV_KEY, ExternalAddress, LogFormat, LogLevel, MetricsAccess,
-    ObjectStore, Quotas, Redacted, Settings,
+    ObjectStore, Quotas, Redacted, Rtmp, Settings,
 };
 use crate::endpoints::PublicUrl;
 
@@ -60,6 +60,8 @@ pub(crate) struct Config {
     pub(crate) stage_viewers_per_worker: usize,
     pub(crate) external_addresses: Vec<IpAddr>,
     pub(crate) ice_servers: Vec<IceServerSettings>,
+    #[expect(dead_code, reason = "no port is open yet")]
+    pub(crate) rtmp: Rtmp,
     pub(crate) metrics_access: MetricsAccess,
     pub(crate) metrics_token: Option<Redacted>,
     /// `None` is no administration.
@@ -151,33 +153,16 @@ impl Config {
         let retention = settings.retention.expect(in_defaults).0;
         let token_clock_skew = settings.token_clock_skew.expect(in_defaults).0;
 
+        let rtmp = settings.rtmp.check(mode)?;
         if mode == Mode::Dev {
-            only_loopback(&[("http", http), ("media.listen", media_listen)])?;
+            only_loopback(&[
+                ("http", Some(http)),
+                ("media.listen", Some(media_listen)),
+                ("rtmp.listen", rtmp.listen),
+                ("rtmp.tls_listen", rtmp.tls_listen),
+            ])?;
         }
-        let hour = Duration::from_hours(1);
-        for (key, value, least, most) in [
-            (
-                "session_grace",
-                session_grace,
-                Duration::ZERO,
-                Duration::from_hours(24),
-            ),
-            (
-                "liveness_timeout",
-                liveness_timeout,
-                Duration::from_secs(1),
-                hour,
-            ),
-            (
-                "retention",
-                retention,
-                Duration::from_secs(1),
-                Duration::from_hours(24 * 3_650),
-            ),
-            ("token_clock_skew", token_clock_skew, Duration::ZERO, hour),
-        ] {
-            between(key, value, least, most)?;
-        }
+        spans(session_grace, liveness_timeout, retention, token_clock_skew)?;
         let workers = settings.media.workers.unwrap_or_else(cores);
         within("media.workers", workers, WORKERS_MAX)?;
         let viewers = settings.media.stage_viewers_per_worker.expect(in_defaults);
@@ -216,6 +201,7 @@ impl Config {
             stage_viewers_per_worker: viewers,
             external_addresses: external_addresses(media_listen, &external)?,
             ice_servers: ice_servers::check(settings.ice_servers.unwrap_or_default())?,
+            rtmp,
             metrics_access: settings.metrics.access.expect(in_defaults),
             metrics_token: settings.metrics.token,
             admin_key: settings.admin.check(mode)?,
@@ -237,9 +223,9 @@ fn layered(
 }
 
 /// `dev` has an access key that everybody knows.
-fn only_loopback(addresses: &[(&'static str, SocketAddr)]) -> Result<(), ConfigError> {
+fn only_loopback(addresses: &[(&'static str, Option<SocketAddr>)]) -> Result<(), ConfigError> {
     for (key, address) in addresses {
-        if !address.ip().is_loopback() {
+        if address.is_some_and(|address| !address.ip().is_loopback()) {
             let what = "dev serves this machine only (its access key is public); \
                         use `downstage serve` for other addresses";
             return Err(invalid(*key, what));
@@ -275,6 +261,34 @@ fn regions(names: &[String]) -> Result<BTreeSet<Region>, ConfigError> {
             Region::parse(name).map_err(|_| invalid("regions", "must be regions such as us-east-1"))
         })
         .collect()
+}
+
+fn spans(
+    session_grace: Duration,
+    liveness_timeout: Duration,
+    retention: Duration,
+    token_clock_skew: Duration,
+) -> Result<(), ConfigError> {
+    let (second, hour) = (Duration::from_secs(1), Duration::from_hours(1));
+    for (key, value, least, most) in [
+        (
+            "session_grace",
+            session_grace,
+            Duration::ZERO,
+            Duration::from_hours(24),
+        ),
+        ("liveness_timeout", liveness_timeout, second, hour),
+        (
+            "retention",
+            retention,
+            second,
+            Duration::from_hours(24 * 3_650),
+        ),
+        ("token_clock_skew", token_clock_skew, Duration::ZERO, hour),
+    ] {
+        between(key, value, least, most)?;
+    }
+    Ok(())
 }
 
 fn cores() -> usize {
@@ -549,6 +563,8 @@ mod tests {
         for text in [
             "http = \"0.0.0.0:7400\"",
             "media.listen = \"192.0.2.1:7401\"",
+            "rtmp.listen = \"0.0.0.0:1935\"",
+            "rtmp.tls_listen = \"[::]:1936\"",
         ] {
             let error = load(Mode::Dev, text).unwrap_err();
             assert!(error.contains("dev serves this machine only"), "{error}");

@@ -231,6 +231,10 @@ fn a_seed_that_is_wrong_ends_the_start_with_its_place() {
             "127.0.0.1:0",
             "--media",
             "127.0.0.1:0",
+            "--rtmp",
+            "127.0.0.1:0",
+            "--rtmps",
+            "127.0.0.1:0",
             "--seed",
             seed,
         ]);

@@ -34,6 +34,10 @@ fn a_machine_with_free_ports_is_well() {
         "127.0.0.1:0",
         "--media",
         "127.0.0.1:0",
+        "--rtmp",
+        "127.0.0.1:0",
+        "--rtmps",
+        "127.0.0.1:0",
         "--data",
         data.to_str().unwrap(),
     ];
@@ -69,6 +73,10 @@ fn a_port_that_is_taken_is_said_and_ends_with_1() {
         &http.to_string(),
         "--media",
         &media.to_string(),
+        "--rtmp",
+        "127.0.0.1:0",
+        "--rtmps",
+        "127.0.0.1:0",
         "--ephemeral",
     ]);
     assert_eq!(output.status.code(), Some(1));

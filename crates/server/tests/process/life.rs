@@ -104,6 +104,10 @@ fn t65_two_processes_do_not_share_a_data_folder() {
             "127.0.0.1:0",
             "--media",
             "127.0.0.1:0",
+            "--rtmp",
+            "127.0.0.1:0",
+            "--rtmps",
+            "127.0.0.1:0",
             "--data",
         ])
         .arg(folder.path().join("data"))

@@ -46,6 +46,10 @@ impl Server {
             "127.0.0.1:0",
             "--media",
             "127.0.0.1:0",
+            "--rtmp",
+            "127.0.0.1:0",
+            "--rtmps",
+            "127.0.0.1:0",
             "--data",
         ]);
         command.arg(folder.join("data")).args(flags);
