@@ -118,6 +118,17 @@ install_firefox() {
   (install_packages) || echo "setup: Firefox cannot be installed" >&2
 }
 
+# Encoders beside FFmpeg, with codes of their own for RTMP. Without them, their tests are skipped.
+install_encoders() {
+  packages=()
+  need gst-launch-1.0 gstreamer1.0-tools
+  need rtmpdump rtmpdump
+  if ! gst-inspect-1.0 --exists rtmp2sink 2>/dev/null || ! gst-inspect-1.0 --exists x264enc 2>/dev/null; then
+    packages+=(gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly)
+  fi
+  (install_packages) || echo "setup: GStreamer and rtmpdump cannot be installed" >&2
+}
+
 # The newest that can be had as a module without replacing others, which `go install` refuses.
 livekit=github.com/livekit/livekit-server/cmd/server@v1.13.5
 
@@ -157,6 +168,7 @@ fi
 if [ "$purpose" = test ] && [ ! -x "${CHROMIUM:-/usr/bin/chromium}" ]; then
   packages+=(chromium)
 fi
+[ "$purpose" != test ] || need ffmpeg ffmpeg
 install_packages
 install_rust
 link_target
@@ -172,6 +184,7 @@ case $purpose in
     install_npm tests/conformance/js
     download_go
     install_firefox
+    install_encoders
     make_python tests/conformance/python/requirements.txt "${DOWNSTAGE_VENV:-$CARGO_TARGET_DIR/test-python}"
     ;;
   bench) make_python bench/requirements.txt "$CARGO_TARGET_DIR/bench-python" ;;

@@ -21,7 +21,7 @@ ARGUMENTS = [
     "--disable-features=WebRtcHideLocalIpsWithMdns",
 ]
 
-SCRIPT = "\n".join((Path(__file__).parent / name).read_text() for name in ("clients.js", "stage_v1.js"))
+SCRIPT = "\n".join((Path(__file__).parent / name).read_text() for name in ("clients.js", "stage_v1.js", "playing.js"))
 
 
 class Browser:

@@ -10,10 +10,11 @@ FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 class Program:
     """A program that publishes until it is ended. What it prints goes to `log`, if one is given."""
 
-    def __init__(self, command: list[str], log=None, environment: dict[str, str] | None = None):
+    def __init__(self, command: list[str], log=None, environment: dict[str, str] | None = None, stdin=subprocess.DEVNULL,
+                 stdout=subprocess.DEVNULL):
         self.log = log
         self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment,
+            command, stdin=stdin, stdout=stdout, env=environment,
             stderr=log.open("wb") if log else subprocess.DEVNULL,
         )
 

@@ -115,6 +115,8 @@ class Peer:
         self._loop = loop
         self.pictures = 0
         self.size = (0, 0)
+        # Is told of each picture and each piece of sound that was decoded: `(kind, frame)`.
+        self.played = lambda kind, frame: None
         # The newest datagrams of media as they were sent.
         self.sent: collections.deque[bytes] = collections.deque(maxlen=300)
 
@@ -162,6 +164,7 @@ class Peer:
         with contextlib.suppress(MediaStreamError):
             while True:
                 frame = await track.recv()
+                self.played(track.kind, frame)
                 if track.kind == "video":
                     self.pictures += 1
                     self.size = (frame.width, frame.height)
