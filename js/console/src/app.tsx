@@ -7,6 +7,7 @@ import { ConnectionTest, PublishPage } from './media';
 import { AccountPage, SignIn } from './pages/account';
 import { EncodersPage } from './pages/encoders';
 import { IngestPage } from './pages/ingest';
+import { IngestConfigurationPage } from './pages/ingest-configuration';
 import { KeysPage } from './pages/keys';
 import { ParticipantPage } from './pages/participant';
 import { SessionPage } from './pages/session';
@@ -149,7 +150,7 @@ function signedIn(at: Route): ComponentChildren {
     case 'keys':
       return <KeysPage />;
     case 'ingest':
-      return <IngestPage />;
+      return at.configurationArn === undefined ? <IngestPage /> : <IngestConfigurationPage arn={at.configurationArn} />;
     case 'encoders':
       return <EncodersPage />;
     case 'storage':

@@ -1,14 +1,17 @@
 import { expect, test } from 'vitest';
 
-import { parseRoute, participantLink, sessionLink, stageLink, tokensLink, tokenOfFragment } from './router';
+import { ingestLink, parseRoute, participantLink, sessionLink, stageLink, tokensLink, tokenOfFragment } from './router';
 
 const ARN = 'arn:aws:ivs:us-east-1:000000000000:stage/demo';
+const INGEST = 'arn:aws:ivs:us-east-1:000000000000:ingest-configuration/AbCdEf123456';
 
 test('what is linked is what is read', () => {
   expect(parseRoute('')).toEqual({ page: 'stages' });
   expect(parseRoute('#/')).toEqual({ page: 'stages' });
   expect(parseRoute('#/tokens')).toEqual({ page: 'tokens', stageArn: undefined });
   expect(parseRoute(tokensLink(ARN))).toEqual({ page: 'tokens', stageArn: ARN });
+  expect(parseRoute('#/ingest')).toEqual({ page: 'ingest', configurationArn: undefined });
+  expect(parseRoute(ingestLink(INGEST))).toEqual({ page: 'ingest', configurationArn: INGEST });
   expect(parseRoute(stageLink(ARN))).toEqual({ page: 'stage', stageArn: ARN });
   expect(parseRoute(sessionLink(ARN, 'st-AbCd'))).toEqual({ page: 'session', stageArn: ARN, sessionId: 'st-AbCd' });
   expect(parseRoute(participantLink(ARN, 'st-AbCd', 'ana'))).toEqual({
@@ -24,7 +27,7 @@ test('an ARN may come percent-encoded', () => {
 });
 
 test('what no page has is unknown, and never an error', () => {
-  for (const fragment of ['#/nothing', '#/stage/', '#/stage/demo', '#/stage/%E0%A4%A', `#/stage/${ARN}/session/`, '#/stage/arn:aws:s3:::x']) {
+  for (const fragment of ['#/nothing', '#/stage/', '#/stage/demo', '#/stage/%E0%A4%A', `#/stage/${ARN}/session/`, '#/stage/arn:aws:s3:::x', `#/ingest/${ARN}`]) {
     expect(parseRoute(fragment)).toEqual({ page: 'unknown' });
   }
 });

@@ -3,16 +3,19 @@
 import { signal } from '@preact/signals';
 
 export type Route =
-  | { readonly page: 'stages' | 'keys' | 'ingest' | 'encoders' | 'storage' | 'connection' | 'publish' | 'account' }
+  | { readonly page: 'stages' | 'keys' | 'encoders' | 'storage' | 'connection' | 'publish' | 'account' }
+  | { readonly page: 'ingest'; readonly configurationArn: string | undefined }
   | { readonly page: 'tokens'; readonly stageArn: string | undefined }
   | { readonly page: 'stage'; readonly stageArn: string }
   | { readonly page: 'session'; readonly stageArn: string; readonly sessionId: string }
   | { readonly page: 'participant'; readonly stageArn: string; readonly sessionId: string; readonly participantId: string }
   | { readonly page: 'unknown' };
 
-const PLAIN = ['keys', 'ingest', 'encoders', 'storage', 'connection', 'publish', 'account'] as const;
+const PLAIN = ['keys', 'encoders', 'storage', 'connection', 'publish', 'account'] as const;
 
 const TOKENS = /^tokens(?:\/(arn:aws:ivs:[a-z0-9-]+:[0-9]+:stage\/[a-zA-Z0-9-]+))?$/;
+
+const INGEST = /^ingest(?:\/(arn:aws:ivs:[a-z0-9-]+:[0-9]+:ingest-configuration\/[a-zA-Z0-9-]+))?$/;
 
 const STAGE =
   /^stage\/(arn:aws:ivs:[a-z0-9-]+:[0-9]+:stage\/[a-zA-Z0-9-]+)(?:\/session\/(st-[a-zA-Z0-9]+)(?:\/participant\/([a-zA-Z0-9_-]{1,64}))?)?$/;
@@ -24,6 +27,8 @@ export function parseRoute(fragment: string): Route {
   if (plain !== undefined) return { page: plain };
   const tokens = TOKENS.exec(path);
   if (tokens !== null) return { page: 'tokens', stageArn: tokens[1] };
+  const ingest = INGEST.exec(path);
+  if (ingest !== null) return { page: 'ingest', configurationArn: ingest[1] };
   const [, stageArn, sessionId, participantId] = STAGE.exec(path) ?? [];
   if (stageArn === undefined) return { page: 'unknown' };
   if (sessionId === undefined) return { page: 'stage', stageArn };
@@ -40,6 +45,8 @@ function decode(text: string): string {
 }
 
 export const stageLink = (stageArn: string): string => `#/stage/${stageArn}`;
+/** An ingest configuration. */
+export const ingestLink = (configurationArn: string): string => `#/ingest/${configurationArn}`;
 /** Where tokens for it are made. */
 export const tokensLink = (stageArn: string): string => `#/tokens/${stageArn}`;
 export const sessionLink = (stageArn: string, sessionId: string): string => `#/stage/${stageArn}/session/${sessionId}`;

@@ -11,7 +11,12 @@ export interface ServerInfo {
   /** The well-known keys of `downstage dev`; `null` on any other server. */
   readonly dev: (Credentials & { readonly adminKey?: string }) | null;
   /** Addresses of the RTMP ports, where there are some. */
-  readonly rtmp: { readonly rtmp?: string; readonly rtmps?: string } | null;
+  readonly rtmp: {
+    readonly rtmp?: string;
+    readonly rtmps?: string;
+    /** Whether the server made the certificate of `rtmps` itself, so that nobody else vouches for it. */
+    readonly isSelfSigned?: boolean;
+  } | null;
 }
 
 /** The tab's memory: it ends with the tab, and no other tab or site reads it. */
@@ -23,6 +28,8 @@ export const serverInfo = signal<ServerInfo>({ version: '', dev: null, rtmp: nul
 export const credentials = signal<Credentials | undefined>(undefined);
 /** The key of the administration, typed by hand or that of `dev`; never stored. */
 export const adminKey = signal('');
+/** The key that was refused, and why: nobody asks with it again, because wrong keys are counted. */
+export const refusedAdminKey = signal<{ readonly key: string; readonly why: string } | undefined>(undefined);
 /** A participant token that another page, or the address, hands to the publish page. */
 export const handedToken = signal('');
 

@@ -29,6 +29,7 @@ export interface ParticipantSummary {
   readonly firstJoinTime?: string;
   readonly published?: boolean;
   readonly ingestConfigurationArn?: string;
+  readonly redundantIngest?: boolean;
 }
 
 export interface Participant extends ParticipantSummary {

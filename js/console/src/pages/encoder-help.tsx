@@ -23,10 +23,8 @@ export function EncoderHelp({ stage }: { stage: Stage }) {
     }
   };
   return (
-    <Section id="encoders" title="OBS and FFmpeg">
-      <p>
-        In OBS 30 or newer, under Settings → Stream. For RTMP make an <a href="#/ingest">ingest configuration</a>.
-      </p>
+    <Section id="encoders" title="OBS and FFmpeg by WHIP">
+      <p>In OBS 30 or newer, under Settings → Stream.</p>
       <dl>
         <dt>Service</dt>
         <dd>WHIP</dd>

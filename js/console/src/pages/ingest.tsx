@@ -1,24 +1,29 @@
 // Ingest configurations: stream keys with which RTMP encoders publish.
 
+import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 
 import { given, orNone } from '../api/given';
 import type { IngestConfigurationSummary, IngestProtocol, Input, StageSummary } from '../api/shapes';
+import { summaryOf } from '../ingest/figures';
+import { wordsOf } from '../ingest/refusals';
+import { statusOf, streamsOf, type IngestReport, type Refusal } from '../ingest/report';
+import { useReport } from '../ingest/use-report';
+import { AdminKeyForm } from '../parts/admin-key';
 import { Command } from '../parts/copy';
 import { ActionForm, Dialog } from '../parts/dialog';
 import { AreaField, CheckField, ChoiceField, readPairs, readPairsSoFar, TextField } from '../parts/field';
 import { Await, useLoad } from '../parts/load';
-import { Badge, Empty, Page } from '../parts/page';
+import { Badge, Empty, Page, Section } from '../parts/page';
 import { Remove } from '../parts/remove';
 import { Table, type Column } from '../parts/table';
-import { TagsButton } from '../parts/tags';
+import { Time } from '../parts/time';
 import { tell } from '../parts/toast';
-import { stageLink } from '../router';
+import { go, ingestLink, stageLink } from '../router';
 import { client, serverInfo } from '../server';
-import { IngestSettings } from './ingest-settings';
 import { nameOf, nameOfArn } from './stages';
 
-const REFRESH_MS = 5000;
+const REFRESH_MS = 2000;
 
 export function IngestPage() {
   const loaded = useLoad(
@@ -33,35 +38,33 @@ export function IngestPage() {
     REFRESH_MS,
   );
   const [isMaking, setMaking] = useState(false);
-  const [shownArn, setShownArn] = useState('');
+  const { report, needsKey } = useReport(REFRESH_MS);
   const stages = loaded.value?.stages ?? [];
   const stageOf = (arn: string) => {
     const stage = stages.find((one) => one.arn === arn);
     return stage === undefined ? nameOfArn(arn) : nameOf(stage);
   };
   const columns: Column<IngestConfigurationSummary>[] = [
-    { title: 'Configuration', cell: nameOf },
-    { title: 'Protocol', cell: ({ ingestProtocol }) => ingestProtocol },
+    { title: 'Configuration', cell: (one) => <a href={ingestLink(one.arn)}>{nameOf(one)}</a> },
+    { title: 'Protocol', cell: ({ ingestProtocol }) => <span class="whole">{ingestProtocol}</span> },
     {
       title: 'Stage',
-      cell: ({ stageArn }) => (stageArn === '' ? <span class="quiet">None</span> : <a href={stageLink(stageArn)}>{stageOf(stageArn)}</a>),
+      cell: ({ stageArn }) => (stageArn === '' ? <span class="quiet">None</span> : <a class="name" href={stageLink(stageArn)}>{stageOf(stageArn)}</a>),
     },
-    { title: 'State', cell: ({ state }) => (state === 'ACTIVE' ? <Badge tone="live">Active</Badge> : <Badge tone="idle">Inactive</Badge>) },
+    { title: 'State', cell: ({ state }) => <IngestState state={state} /> },
+    { title: 'Now', cell: ({ arn }) => <Now arn={arn} report={report} /> },
+    { title: 'Last refusal', cell: ({ arn }) => <LastRefusal refusal={statusOf(report, arn)?.lastRefusal} /> },
     {
       title: '',
       cell: (one) => (
         <div class="actions">
-          <button type="button" class="small" aria-label={`Settings of ${nameOf(one)}`} onClick={() => setShownArn(one.arn)}>
-            Settings
-          </button>
-          <TagsButton arn={one.arn} name={nameOf(one)} count={0} onChange={loaded.reload} />
           <Remove
             what={`the ingest configuration ${nameOf(one)}`}
             operation="DeleteIngestConfiguration"
             input={one.state === 'ACTIVE' ? { arn: one.arn, force: true } : { arn: one.arn }}
             onDone={loaded.reload}
           >
-            The stream key opens nothing any more.{one.state === 'ACTIVE' && ' Who publishes with it is cut off.'}
+            <RemoveWords isActive={one.state === 'ACTIVE'} />
           </Remove>
         </div>
       ),
@@ -77,12 +80,12 @@ export function IngestPage() {
         </button>
       }
     >
-      {serverInfo.value.rtmp === null && <p class="note">This server has no RTMP port open; until it has, encoders publish by WHIP, as the page of a stage says.</p>}
+      {serverInfo.value.rtmp === null && <p class="note">This server has no RTMP port open (<code>rtmp.listen</code>, <code>rtmp.tls_listen</code>); until it has, encoders publish by WHIP, as the page of a stage says.</p>}
       <Await loaded={loaded}>
         {({ configurations }) =>
           configurations.length === 0 ? (
             <Empty title="There is no ingest configuration.">
-              <p>Create one for a stage; then copy its server and stream key into OBS.</p>
+              <p>Create one for a stage; then copy its server and stream key into the encoder.</p>
               <div class="actions">
                 <button type="button" onClick={() => setMaking(true)}>
                   Create the first
@@ -96,6 +99,13 @@ export function IngestPage() {
           )
         }
       </Await>
+      {needsKey ? (
+        <Section id="figures" title="Figures and refusals">
+          <AdminKeyForm what="Bitrate, frame rate and refusals" />
+        </Section>
+      ) : (
+        <Strangers refusals={report?.refusals ?? []} />
+      )}
       <Command name="ListIngestConfigurations" input={{}} />
       {isMaking && (
         <Create
@@ -103,14 +113,64 @@ export function IngestPage() {
           onClose={() => setMaking(false)}
           onDone={(arn) => {
             setMaking(false);
-            setShownArn(arn);
-            loaded.reload();
+            go(ingestLink(arn));
           }}
         />
       )}
-      {shownArn !== '' && <IngestSettings arn={shownArn} stages={stages} onClose={() => setShownArn('')} onChange={loaded.reload} />}
     </Page>
   );
+}
+
+export function IngestState({ state }: { state: IngestConfigurationSummary['state'] }) {
+  return state === 'ACTIVE' ? <Badge tone="live">Active</Badge> : <Badge tone="idle">Inactive</Badge>;
+}
+
+const NONE = <span class="quiet none">–</span>;
+
+/** What comes in by it; of a redundant pair what viewers see. */
+function Now({ arn, report }: { arn: string; report: IngestReport | undefined }) {
+  const [first, second] = streamsOf(report, arn);
+  if (first === undefined) return NONE;
+  return (
+    <div>
+      <div>{summaryOf(first)}</div>
+      {second !== undefined && <small>and a second encoder</small>}
+    </div>
+  );
+}
+
+function LastRefusal({ refusal }: { refusal: Refusal | undefined }) {
+  if (refusal === undefined) return NONE;
+  return (
+    <div>
+      <div>{wordsOf(refusal).title}</div>
+      <small>
+        <Time iso={refusal.at} />
+      </small>
+    </div>
+  );
+}
+
+/** Those who came with a key that is none. */
+function Strangers({ refusals }: { refusals: readonly Refusal[] }) {
+  if (refusals.length === 0) return null;
+  const columns: Column<Refusal>[] = [
+    { title: 'When', cell: ({ at }) => <Time iso={at} /> },
+    { title: 'From', cell: ({ address = '' }) => <code>{address}</code> },
+    { title: 'Why', cell: (refusal) => wordsOf(refusal).what },
+  ];
+  return (
+    <Section id="strangers" title="Unknown stream keys">
+      <p>Encoders that were refused because their stream key is none of this server: mostly it was copied in part, or its configuration is deleted.</p>
+      <Table label="Unknown stream keys" columns={columns} rows={refusals} rowKey={(refusal) => `${refusal.at} ${refusal.address ?? ''} ${refusals.indexOf(refusal)}`} />
+    </Section>
+  );
+}
+
+/** What it means to delete a configuration. */
+export function RemoveWords({ isActive }: { isActive: boolean }): ComponentChildren {
+  if (!isActive) return 'The stream key opens nothing any more.';
+  return 'An encoder publishes with it at the moment. The API refuses to delete such a configuration (409 ConflictException) unless it is forced; this forces it, and the encoder is cut off. The stream key opens nothing any more.';
 }
 
 interface CreateProps {

@@ -1,24 +1,19 @@
 // One participant of a session: facts, events, and the way out.
 
-import { useState } from 'preact/hooks';
-
-import { given, orNone } from '../api/given';
 import type { Participant, ParticipantEvent, ParticipantSummary, StageSession } from '../api/shapes';
 import { Command, CopyLine } from '../parts/copy';
-import { ActionForm, Dialog } from '../parts/dialog';
-import { TextField } from '../parts/field';
+import { Disconnect } from '../parts/disconnect';
 import { Await, useLoad } from '../parts/load';
 import { Badge, Page, Section } from '../parts/page';
 import { Table, type Column } from '../parts/table';
 import { Time } from '../parts/time';
-import { tell } from '../parts/toast';
-import { participantLink, sessionLink, stageLink } from '../router';
+import { ingestLink, participantLink, sessionLink, stageLink } from '../router';
 import { client } from '../server';
 import { presenceOf } from '../timeline/lanes';
 import { watch } from '../timeline/scale';
 import { Timeline, type Lane } from '../timeline/timeline';
 import { nameOfEvent, whyOf } from '../timeline/words';
-import { useStageName } from './stages';
+import { nameOfArn, useStageName } from './stages';
 
 const REFRESH_MS = 4000;
 const SUBSCRIPTION_LANES_MAX = 16;
@@ -55,7 +50,7 @@ export function ParticipantPage(ref: ParticipantRef) {
         <Page
           title={participant.userId ? participant.userId : participantId}
           crumbs={crumbs}
-          actions={<Disconnect stageArn={stageArn} participantId={participantId} onDone={loaded.reload} />}
+          actions={<Disconnect stageArn={stageArn} participantId={participantId} isIngest={isByIngest(participant)} onDone={loaded.reload} />}
         >
           <Facts participant={participant} input={{ stageArn, sessionId, participantId }} />
           <Section id="timeline" title="What happened">
@@ -69,6 +64,10 @@ export function ParticipantPage(ref: ParticipantRef) {
   );
 }
 
+function isByIngest({ ingestConfigurationArn }: Participant): boolean {
+  return ingestConfigurationArn !== undefined && ingestConfigurationArn !== '';
+}
+
 function Facts({ participant, input }: { participant: Participant; input: ParticipantRef }) {
   const joined = (...parts: (string | undefined)[]) => parts.filter((part) => part).join(' ');
   const rows: [string, string][] = [
@@ -78,7 +77,6 @@ function Facts({ participant, input }: { participant: Participant; input: Partic
     ['System', joined(participant.osName, participant.osVersion)],
     ['Library', participant.sdkVersion ?? ''],
     ['Provider', participant.ispName ?? ''],
-    ['Ingest configuration', participant.ingestConfigurationArn ?? ''],
   ];
   const attributes = Object.entries(participant.attributes ?? {});
   return (
@@ -104,6 +102,15 @@ function Facts({ participant, input }: { participant: Participant; input: Partic
               <dd>{text}</dd>
             </>
           ))}
+        {isByIngest(participant) && (
+          <>
+            <dt>Ingest configuration</dt>
+            <dd>
+              <a href={ingestLink(participant.ingestConfigurationArn ?? '')}>{nameOfArn(participant.ingestConfigurationArn ?? '')}</a>
+              {participant.redundantIngest === true && <small> (two encoders, of which viewers see one)</small>}
+            </dd>
+          </>
+        )}
         {attributes.map(([name, text]) => (
           <>
             <dt>{name} (attribute)</dt>
@@ -113,36 +120,6 @@ function Facts({ participant, input }: { participant: Participant; input: Partic
       </dl>
       <Command name="GetParticipant" input={input} />
     </Section>
-  );
-}
-
-function Disconnect({ stageArn, participantId, onDone }: { stageArn: string; participantId: string; onDone: () => void }) {
-  const [isOpen, setOpen] = useState(false);
-  const [reason, setReason] = useState('');
-  const input = given<{ stageArn: string; participantId: string; reason?: string }>({ stageArn, participantId, reason: orNone(reason) });
-  const disconnect = async () => {
-    await client().call('DisconnectParticipant', input);
-    setOpen(false);
-    tell('Disconnected; the token opens nothing any more.');
-    onDone();
-  };
-  return (
-    <>
-      <button type="button" class="danger" onClick={() => setOpen(true)}>
-        Disconnect
-      </button>
-      {isOpen && (
-        <Dialog title="Disconnect the participant?" onClose={() => setOpen(false)}>
-          <div class="stack">
-            <p>Who uses the token is out at once, and cannot come back with it.</p>
-            <ActionForm verb="Disconnect" tone="danger" onSubmit={disconnect} onCancel={() => setOpen(false)}>
-              <TextField label="Reason" value={reason} onInput={setReason} maxLength={128} hint="For the record; may be empty." />
-            </ActionForm>
-            <Command name="DisconnectParticipant" input={input} />
-          </div>
-        </Dialog>
-      )}
-    </>
   );
 }
 

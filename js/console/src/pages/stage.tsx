@@ -2,7 +2,7 @@
 
 import { useState } from 'preact/hooks';
 
-import type { ParticipantSummary, Stage, StageSession } from '../api/shapes';
+import type { IngestConfigurationSummary, ParticipantSummary, Stage, StageSession } from '../api/shapes';
 import { LiveTiles } from '../media';
 import { Command, CopyLine } from '../parts/copy';
 import { ActionForm, Dialog } from '../parts/dialog';
@@ -14,9 +14,10 @@ import { Table, type Column } from '../parts/table';
 import { TagsEditor } from '../parts/tags';
 import { lasting, Time } from '../parts/time';
 import { tell } from '../parts/toast';
-import { go, participantLink, sessionLink, tokensLink } from '../router';
-import { client } from '../server';
+import { go, ingestLink, participantLink, sessionLink, tokensLink } from '../router';
+import { client, serverInfo } from '../server';
 import { EncoderHelp } from './encoder-help';
+import { IngestState } from './ingest';
 import { nameOf } from './stages';
 
 const REFRESH_MS = 4000;
@@ -25,6 +26,7 @@ const WATCH_TOKEN_MINUTES = 5;
 
 export function StagePage({ stageArn }: { stageArn: string }) {
   const loaded = useLoad(`stage ${stageArn}`, async () => (await client().call('GetStage', { arn: stageArn })).stage, REFRESH_MS);
+  const { rtmp } = serverInfo.value;
   return (
     <Await loaded={loaded}>
       {(stage) => (
@@ -45,17 +47,15 @@ export function StagePage({ stageArn }: { stageArn: string }) {
               <dd>
                 <CopyLine text={stage.endpoints?.events ?? '–'} label="events address" />
               </dd>
-              <dt>RTMPS, RTMP</dt>
-              <dd class="stack-tight">
-                <CopyLine text={stage.endpoints?.rtmps ?? '–'} label="RTMPS address" />
-                <CopyLine text={stage.endpoints?.rtmp ?? '–'} label="RTMP address" />
-              </dd>
+              <RtmpEndpoint name="RTMPS" server={rtmp?.rtmps ?? ''} />
+              <RtmpEndpoint name="RTMP" server={rtmp?.rtmp ?? ''} />
             </dl>
             <Command name="GetStage" input={{ arn: stageArn }} />
           </Section>
           <Live stageArn={stageArn} />
           <Now stage={stage} />
           <Sessions stageArn={stageArn} />
+          <Encoders stageArn={stageArn} />
           <EncoderHelp stage={stage} />
           <Section id="tags" title="Tags">
             <TagsEditor arn={stageArn} />
@@ -63,6 +63,43 @@ export function StagePage({ stageArn }: { stageArn: string }) {
         </Page>
       )}
     </Await>
+  );
+}
+
+/** The stage knows where a port would be; only the server knows whether it is open. */
+function RtmpEndpoint({ name, server }: { name: string; server: string }) {
+  return (
+    <>
+      <dt>{name}</dt>
+      <dd>{server === '' ? <span class="quiet">No port is open for it.</span> : <CopyLine text={server} label={`${name} address`} />}</dd>
+    </>
+  );
+}
+
+/** The stream keys that lead here. */
+function Encoders({ stageArn }: { stageArn: string }) {
+  const input = { filterByStageArn: stageArn };
+  const loaded = useLoad(`ingest of ${stageArn}`, () => client().all('ListIngestConfigurations', input, (page) => page.ingestConfigurations), REFRESH_MS);
+  const columns: Column<IngestConfigurationSummary>[] = [
+    { title: 'Configuration', cell: (one) => <a href={ingestLink(one.arn)}>{nameOf(one)}</a> },
+    { title: 'Protocol', cell: ({ ingestProtocol }) => ingestProtocol },
+    { title: 'State', cell: ({ state }) => <IngestState state={state} /> },
+  ];
+  return (
+    <Section id="rtmp" title="RTMP encoders">
+      <Await loaded={loaded}>
+        {(rows) =>
+          rows.length === 0 ? (
+            <p class="quiet">
+              No stream key leads to this stage. Create one under <a href="#/ingest">Ingest</a>.
+            </p>
+          ) : (
+            <Table label="RTMP encoders" columns={columns} rows={rows} rowKey={({ arn }) => arn} />
+          )
+        }
+      </Await>
+      <Command name="ListIngestConfigurations" input={input} />
+    </Section>
   );
 }
 
@@ -141,9 +178,14 @@ export function participantColumns(stageArn: string, sessionId: string): Column<
       title: 'State',
       cell: ({ state }) => (state === 'CONNECTED' ? <Badge tone="live">Connected</Badge> : <Badge tone="idle">Disconnected</Badge>),
     },
-    { title: 'Published', cell: ({ published }) => (published === true ? 'Yes' : 'No') },
+    { title: 'Published', cell: Published },
     { title: 'First joined', cell: ({ firstJoinTime }) => <Time iso={firstJoinTime} /> },
   ];
+}
+
+function Published({ published, ingestConfigurationArn = '' }: ParticipantSummary) {
+  if (published !== true) return 'No';
+  return ingestConfigurationArn === '' ? 'Yes' : <a href={ingestLink(ingestConfigurationArn)}>By an encoder</a>;
 }
 
 function Now({ stage }: { stage: Stage }) {

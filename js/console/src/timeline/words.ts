@@ -26,11 +26,11 @@ const REASONS: Readonly<Record<string, string>> = {
   STREAM_DURATION_EXCEEDED: 'it has gone on for longer than allowed',
   INVALID_AUDIO_CODEC: 'the audio codec is not one that a stage takes: send Opus by WebRTC, AAC by RTMP',
   INVALID_VIDEO_CODEC: 'the video codec is not one that a stage takes: send H.264',
-  INVALID_PROTOCOL: 'the wrong protocol: this ingest configuration is for another',
+  INVALID_PROTOCOL: 'it came by plain RTMP, and the ingest configuration takes RTMPS only',
   INVALID_STREAM_KEY: 'the stream key is not known',
   REUSE_OF_STREAM_KEY: 'the stream key is in use already',
   B_FRAME_PRESENT: 'the video has B-frames; turn them off in the encoder (-bf 0)',
-  INVALID_INPUT: 'what was sent cannot be read as audio or video',
+  INVALID_INPUT: 'sound or picture is missing, or cannot be read',
   INTERNAL_SERVER_EXCEPTION: 'the server failed; its log says why',
 };
 

@@ -1,0 +1,93 @@
+// Why an encoder may not publish, and what to do about it.
+
+import type { ParticipantEvent } from '../api/shapes';
+import type { Refusal } from './report';
+
+export interface Words {
+  /** In a table. */
+  readonly title: string;
+  /** What is wrong; empty where the server's own words have to do. */
+  readonly what: string;
+  /** What to do about it. */
+  readonly then: string;
+}
+
+const WORDS: Readonly<Record<string, Words>> = {
+  INVALID_PROTOCOL: {
+    title: 'Plain RTMP',
+    what: 'It came by plain RTMP, and the configuration takes RTMPS only.',
+    then: 'Put the RTMPS address into the encoder, or make a configuration for RTMP.',
+  },
+  INVALID_STREAM_KEY: {
+    title: 'Wrong stream key',
+    what: 'The stream key opens nothing.',
+    then: 'Copy the key from this page again, and look whether the configuration has a stage.',
+  },
+  REUSE_OF_STREAM_KEY: {
+    title: 'Stream key in use',
+    what: 'Another encoder publishes with this key; who was first stays.',
+    then: 'End the other one. Two encoders of which one takes over need a configuration with two stream keys.',
+  },
+  B_FRAME_PRESENT: {
+    title: 'B-frames',
+    what: 'The picture has B-frames, which browsers cannot show in real time.',
+    then: 'OBS: with x264 add bframes=0 to the options, with NVENC or AMF set B-frames to 0, with QuickSync too. FFmpeg: -bf 0.',
+  },
+  BITRATE_EXCEEDED: {
+    title: 'Bitrate too high',
+    what: 'More bits came than a stage takes: 8.5 Mbit/s, all layers together.',
+    then: 'Set a constant bitrate (CBR) of 6,000 kbit/s or less.',
+  },
+  RESOLUTION_EXCEEDED: {
+    title: 'Picture too large',
+    what: 'The picture is larger than a stage takes: 1280×720, or as many pixels in another shape.',
+    then: 'OBS: Settings → Video → Output (Scaled) Resolution 1280x720. FFmpeg: -vf scale=-2:720.',
+  },
+  INVALID_AUDIO_CODEC: {
+    title: 'Audio codec',
+    what: 'The sound is not AAC-LC.',
+    then: 'Choose AAC (not HE-AAC) with 44.1 or 48 kHz, mono or stereo, in the encoder.',
+  },
+  INVALID_VIDEO_CODEC: {
+    title: 'Video codec',
+    what: 'The picture is not H.264.',
+    then: 'Choose H.264 (AVC) in the encoder, not HEVC or AV1.',
+  },
+  INVALID_INPUT: {
+    title: 'Sound or picture missing',
+    what: 'Sound or picture is missing, or cannot be read.',
+    then: 'Both have to come within ten seconds. Without a microphone send silence: in OBS any audio source, by FFmpeg -f lavfi -i anullsrc.',
+  },
+  STREAM_DURATION_EXCEEDED: {
+    title: '24 hours are over',
+    what: 'It went on for 24 hours, the most that a stream may last.',
+    then: 'Start it again. Two stream keys of one configuration take turns without a gap.',
+  },
+  QUOTA_EXCEEDED: {
+    title: 'Too many publishers',
+    what: 'The stage has as many publishers as it may have.',
+    then: 'Publish again when another one has left.',
+  },
+};
+
+/** The reason in plain words; the server's where this page knows none. */
+export function wordsOf({ code, message }: Pick<Refusal, 'code' | 'message'>): Words {
+  return WORDS[code] ?? { title: code, what: message === '' ? code : sentence(message), then: '' };
+}
+
+/** What the server measured or found, where that says more than the words of this page. */
+export function detailOf({ code, message }: Pick<Refusal, 'code' | 'message'>): string {
+  return WORDS[code] === undefined ? '' : sentence(message);
+}
+
+function sentence(text: string): string {
+  const begun = text.charAt(0).toUpperCase() + text.slice(1);
+  return begun === '' || /[.!?]$/.test(begun) ? begun : `${begun}.`;
+}
+
+/** The last refusal that the events of a participant tell of. */
+export function refusalOf(events: readonly ParticipantEvent[]): Refusal | undefined {
+  const errors = events.filter(({ name, errorCode }) => name === 'PUBLISH_ERROR' && errorCode !== undefined);
+  const last = errors.reduce<ParticipantEvent | undefined>((found, one) => (found === undefined || Date.parse(one.eventTime) >= Date.parse(found.eventTime) ? one : found), undefined);
+  return last === undefined ? undefined : { at: last.eventTime, code: last.errorCode ?? '', message: '' };
+}
