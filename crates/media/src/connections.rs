@@ -5,6 +5,7 @@
 //!
 //! Terms: a *peer* is a publish or a subscription; a *session* is the HTTP resource that stands for a peer (RFC 9725).
 
+mod inlet;
 mod session;
 mod subscription;
 
@@ -34,6 +35,9 @@ pub struct Gauges {
     pub sockets: u64,
     /// TCP connections to media ports.
     pub tcp_connections: u64,
+    /// RTP packets of publishes without a WebRTC connection that were dropped because a worker was too slow to take them, since
+    /// the start.
+    pub inlets_dropped: u64,
     /// RTP packets that were dropped because a worker was too slow to take them from another, since the start.
     pub relays_dropped: u64,
     /// Sends that were dropped because a socket's queue was full, since the start.
@@ -107,6 +111,8 @@ struct State {
     /// The newest of each subscription, for the streams that tell of it.
     news: HashMap<SessionKey, Followed>,
     sockets: HashMap<ConnectionId, Ear>,
+    /// Publishes without a WebRTC connection.
+    inlets: HashMap<ConnectionId, inlet::Entry>,
     /// Subscriptions that feeds make up: each has the socket of its feed.
     links: HashMap<ConnectionId, Arc<Mailbox<SocketNews>>>,
 }
@@ -197,9 +203,9 @@ impl Connections {
         self.peer_remove(connection, true)
     }
 
-    /// A worker has seen a peer end. Says whether it was still there.
+    /// A worker has seen a peer or an inlet end. Says whether it was still there.
     pub(crate) fn peer_ended(&self, connection: ConnectionId) -> bool {
-        self.peer_remove(connection, false)
+        self.peer_remove(connection, false) || self.inlet_ended(connection)
     }
 
     /// The session of that name.
@@ -305,6 +311,12 @@ impl Connections {
             if let Some(mailbox) = state.links.remove(&connection) {
                 mailbox.put(|news| news.ended.push(connection));
             }
+            if let Some(entry) = state.inlets.remove(&connection) {
+                entry.left(reason);
+                if let Some(worker) = entry.worker {
+                    (self.close_peer)(worker, connection);
+                }
+            }
             let Some(peer) = state.peers.get_mut(&connection) else {
                 return;
             };
@@ -345,7 +357,7 @@ impl Connections {
                 .filter(|peer| peer.kind == Kind::Publish)
                 .count();
             Gauges {
-                publishes: publishes as u64,
+                publishes: (publishes + state.inlets.len()) as u64,
                 subscriptions: (state.peers.len() - publishes + state.links.len()) as u64,
                 sockets: state.sockets.len() as u64,
                 ..Gauges::default()

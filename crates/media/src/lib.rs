@@ -21,6 +21,7 @@ mod connections;
 mod events;
 mod facts;
 mod ice;
+mod inlet;
 mod mailbox;
 mod news;
 mod placement;
@@ -45,6 +46,7 @@ use tokio::task::JoinSet;
 
 pub use connections::Gauges;
 pub use ice::{IceAccess, IceServerSettings, IceUrl, IceUrlError};
+pub use inlet::{Inlet, InletFault};
 pub use settings::{
     Clock, KeyLookup, KeysUnavailable, PublicKeys, Random, RevocationLookup, RevokedTokens,
     Settings,
@@ -137,6 +139,11 @@ impl Media {
             .with_state(Arc::clone(&self.plane))
     }
 
+    /// A publish without a WebRTC connection, which `stage` can close from here on.
+    pub fn inlet(&self) -> Inlet {
+        Inlet::open(&self.plane)
+    }
+
     /// Carries out what `stage` wants. Never waits: a full queue of one client ends that client.
     pub fn command(&self, command: Command) {
         match command {
@@ -169,6 +176,7 @@ impl Media {
         let mut gauges = self.plane.connections.gauges();
         for worker in &self.plane.workers {
             gauges.tcp_connections += worker.tcp_connections();
+            gauges.inlets_dropped += worker.inlets_dropped();
             gauges.relays_dropped += worker.relays_dropped();
             gauges.transmits_dropped += worker.transmits_dropped();
         }

@@ -9,11 +9,14 @@ use h264_reader::rbsp::{BitReader, decode_nal};
 use crate::payload::{Facts, Malformed, Size};
 
 /// NAL unit types (ITU-T H.264 table 7-1), then those that RFC 6184 section 5.2 adds.
-const SLICE: u8 = 1;
-const SLICE_PARTITION_A: u8 = 2;
-const SLICE_IDR: u8 = 5;
-const SPS: u8 = 7;
-const PPS: u8 = 8;
+pub(crate) const SLICE: u8 = 1;
+pub(crate) const SLICE_PARTITION_A: u8 = 2;
+pub(crate) const SLICE_IDR: u8 = 5;
+pub(crate) const SEI: u8 = 6;
+pub(crate) const SPS: u8 = 7;
+pub(crate) const PPS: u8 = 8;
+pub(crate) const DELIMITER: u8 = 9;
+pub(crate) const FILLER: u8 = 12;
 const NAL_MAX: u8 = 23;
 const STAP_A: u8 = 24;
 const FU_A: u8 = 28;
@@ -26,7 +29,7 @@ const LEVEL_AT: usize = 2;
 const LEVEL_MAX: u8 = 62;
 
 /// The profile without slices of type B (section A.2.1).
-const BASELINE: u8 = 66;
+pub(crate) const BASELINE: u8 = 66;
 /// Macroblocks of the largest picture of any level (table A-1).
 const MACROBLOCKS_MAX: u32 = 139_264;
 /// The fields of a slice header that are read take less: 35, 7 and 17 bits, and emulation prevention.
@@ -102,7 +105,7 @@ pub(crate) fn holds(payload: &[u8]) -> Holds {
 }
 
 /// The type of a NAL unit header whose forbidden bit is clear.
-fn nal_type(header: u8) -> Result<u8, Malformed> {
+pub(crate) fn nal_type(header: u8) -> Result<u8, Malformed> {
     if header & 0x80 == 0 {
         Ok(header & 0x1f)
     } else {
@@ -177,18 +180,68 @@ fn unit(nal: &[u8]) -> Result<Facts, Malformed> {
     })
 }
 
+/// Which parameter set a NAL unit is: its type, and its id among those of that type. `None` if it is none, or malformed.
+pub(crate) fn set_id(nal: &[u8]) -> Option<(u8, u32)> {
+    let (header, body) = nal.split_first()?;
+    let kind = nal_type(*header).ok()?;
+    let body = match kind {
+        // Profile, constraints and level come first (section 7.3.2.1.1).
+        SPS => body.get(3..)?,
+        PPS => body,
+        _ => return None,
+    };
+    Some((kind, Bits::new(body).exp_golomb()?))
+}
+
+/// Whether a NAL unit is of an IDR picture.
+pub(crate) fn is_idr(nal: &[u8]) -> bool {
+    nal.first()
+        .is_some_and(|header| nal_type(*header) == Ok(SLICE_IDR))
+}
+
+/// Whether a NAL unit goes into packets: RFC 6184 has other meanings for the types from 24 on, and a receiver needs neither
+/// delimiters, as there is the marker, nor filler.
+pub(crate) fn is_sent(nal: &[u8]) -> bool {
+    let kind = nal.first().and_then(|header| nal_type(*header).ok());
+    kind.is_some_and(|kind| (1..=NAL_MAX).contains(&kind) && kind != DELIMITER && kind != FILLER)
+}
+
+/// Several NAL units as one STAP-A (RFC 6184 section 5.7.1) of so many bytes. Each has a length that fits 16 bits.
+pub(crate) fn aggregate_of(nals: &[&[u8]], bytes: usize) -> Vec<u8> {
+    let importance = nals
+        .iter()
+        .filter_map(|nal| nal.first())
+        .map(|header| header & 0x60);
+    let mut payload = Vec::with_capacity(bytes);
+    payload.push(STAP_A | importance.max().unwrap_or(0));
+    for nal in nals {
+        let length = u16::try_from(nal.len()).unwrap_or(u16::MAX);
+        payload.extend_from_slice(&length.to_be_bytes());
+        payload.extend_from_slice(nal);
+    }
+    payload
+}
+
+/// The first bytes of a part of the NAL unit with that header, as FU-A (RFC 6184 section 5.8).
+pub(crate) fn fragment_head(header: u8, is_first: bool, is_last: bool) -> [u8; 2] {
+    let flags = u8::from(is_first) << 7 | u8::from(is_last) << 6;
+    [header & 0x60 | FU_A, flags | header & 0x1f]
+}
+
 /// What the first fields of a slice header say (ITU-T H.264 section 7.3.3).
 #[derive(Clone, Copy, Debug, Default)]
-struct Slice {
+pub(crate) struct Slice {
+    /// It begins with the first macroblock.
+    pub(crate) begins_picture: bool,
     /// The first slice of an IDR picture.
     begins_key_frame: bool,
     /// `slice_type` is B: 1, or 6 where all slices of the picture are (table 7-6).
-    is_b: bool,
+    pub(crate) is_b: bool,
 }
 
 impl Slice {
     /// Reads the header of a slice, which may be cut off where the body is the first of several parts.
-    fn read(kind: u8, body: &[u8], is_part: bool) -> Result<Self, Malformed> {
+    pub(crate) fn read(kind: u8, body: &[u8], is_part: bool) -> Result<Self, Malformed> {
         if !matches!(kind, SLICE | SLICE_PARTITION_A | SLICE_IDR) {
             return Ok(Self::default());
         }
@@ -215,6 +268,7 @@ impl Slice {
             return Err(Malformed);
         }
         Ok(Self {
+            begins_picture: first_macroblock == 0,
             begins_key_frame: kind == SLICE_IDR && first_macroblock == 0,
             is_b: slice_type % 5 == 1,
         })
@@ -224,7 +278,7 @@ impl Slice {
 /// Picture size after cropping.
 ///
 /// The reader runs under `catch_unwind`: it is handed whatever a publisher writes, and a parser's bug is worth one packet.
-fn size(nal: &[u8]) -> Result<Size, Malformed> {
+pub(crate) fn size(nal: &[u8]) -> Result<Size, Malformed> {
     let end = nal.iter().rposition(|byte| *byte != 0).ok_or(Malformed)?;
     let nal = nal.get(..=end).ok_or(Malformed)?;
     if nal.len() > SPS_BYTES_MAX {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use model::{ConnectionId, ErrorCode, limits};
 
-use crate::{Description, Offer, Relayed, Tracks};
+use crate::{Description, InletDescription, Offer, Relayed, Tracks};
 
 /// What an operator may tune.
 #[derive(Clone, Debug)]
@@ -113,9 +113,9 @@ pub enum Input<'a> {
         /// Whether an ICE restart is allowed by the request's preconditions (`If-Match: *`).
         restart: bool,
     },
-    /// A peer is to go. It is told by a DTLS close; nothing more is put out about it.
+    /// A peer or an inlet is to go. A peer is told by a DTLS close; nothing more is put out about it.
     Close {
-        /// Which peer.
+        /// Which.
         connection: ConnectionId,
     },
     /// A datagram.
@@ -158,6 +158,20 @@ pub enum Input<'a> {
     MirrorClose {
         /// Which.
         publisher: ConnectionId,
+    },
+    /// A publisher without a connection begins: it can be subscribed to from here on. A name that is taken changes nothing.
+    Inlet {
+        /// The new publisher.
+        connection: ConnectionId,
+        /// What it sends.
+        description: InletDescription,
+    },
+    /// Packets of an inlet, as its packetiser has made them, in order. They are dropped where there is no such inlet.
+    InletPackets {
+        /// Whose.
+        connection: ConnectionId,
+        /// The packets.
+        packets: Relayed,
     },
     /// Another worker needs key frames of a publisher: for its subscribers, or because packets got lost on the way to it.
     KeyFrameWanted {
@@ -419,9 +433,9 @@ pub enum Output {
         /// Which.
         publisher: ConnectionId,
     },
-    /// A peer is gone on its own account; it is forgotten already.
+    /// A peer is gone on its own account, or an inlet by a fault of ours; it is forgotten already.
     Closed {
-        /// Which peer.
+        /// Which.
         connection: ConnectionId,
         /// Why.
         fault: PeerFault,

@@ -8,7 +8,7 @@
 //! Terms: a *peer* is one WebRTC connection, named by its `ConnectionId`: a publisher (WHIP) or a subscriber, which is a
 //! *feed* of *slots* (one for each medium for WHEP, a pool of them for `stage.v1`). A publisher's *tracks* are its audio and up
 //! to three encodings of its video, its *layers*; a feed gets one of these at a time. A *mirror* stands for a publisher whose
-//! connection another `Sfu` has.
+//! connection another `Sfu` has. An *inlet* is a publisher without a connection: its packets are made by a [`Packetiser`].
 //!
 //! str0m is wrapped here; no other crate of the product names it. It has publishers' connections whole; of subscribers' it does
 //! ICE and DTLS, and their SRTP is sealed and opened by `srtp` with keys that it never sees.
@@ -25,6 +25,7 @@
 mod allocate;
 mod answer;
 mod arrival;
+pub mod avc;
 mod clock;
 mod codec;
 mod demux;
@@ -37,6 +38,7 @@ mod h264;
 #[cfg(test)]
 mod handshake;
 mod incoming;
+mod inlet;
 mod io;
 mod keyframe;
 mod layer;
@@ -60,6 +62,7 @@ mod timers;
 mod voice;
 mod vp8;
 
+pub use inlet::{InletDescription, InletVideo, Packetiser};
 pub use io::{
     Answer, Binding, Counters, Datagram, Input, Layer, LayerLabel, LayerReason, Layers, Medium,
     Output, PatchFault, Patched, PeerFault, Quality, Settings, Slot, Start, Transmit, Transport,

@@ -16,12 +16,13 @@ use crate::engine::{Common, Panicked};
 use crate::feed::Wishes;
 use crate::io::Transport;
 use crate::peer::{Peer, Role};
-use crate::publish::Taken;
+use crate::publish::{Publisher, Taken};
 use crate::timers::{Grid, Timers};
 use crate::{Counters, Input, Output, PeerFault, Settings};
 
 mod admission;
 mod ingress;
+mod inlet;
 mod relay;
 mod serve;
 #[cfg(test)]
@@ -40,9 +41,9 @@ pub struct Sfu {
     fingerprint: String,
     /// Boxed, so that a feed is taken out and put back cheaply while it looks at publishers.
     peers: BTreeMap<ConnectionId, Box<Peer>>,
-    /// Publishers whose connections other workers have.
-    mirrors: BTreeMap<ConnectionId, relay::Mirror>,
-    /// Those of them that have panicked, until they are made anew.
+    /// Publishers without a connection here.
+    apart: relay::Apart,
+    /// The mirrors that have panicked, until they are made anew.
     broken: BTreeSet<ConnectionId>,
     demux: Demux,
     timers: Timers,
@@ -103,7 +104,7 @@ impl Sfu {
             candidates: candidates.iter().map(Candidate::to_sdp_string).collect(),
             settings,
             peers: BTreeMap::new(),
-            mirrors: BTreeMap::new(),
+            apart: relay::Apart::default(),
             broken: BTreeSet::new(),
             demux: Demux::default(),
             timers: Timers::default(),
@@ -167,6 +168,14 @@ impl Sfu {
             } => self.mirror(publisher, description, now),
             Input::Relayed { publisher, packets } => self.relayed(publisher, &packets, now),
             Input::MirrorClose { publisher } => self.mirror_close(publisher, now),
+            Input::Inlet {
+                connection,
+                description,
+            } => self.inlet(connection, &description, now),
+            Input::InletPackets {
+                connection,
+                packets,
+            } => self.inlet_packets(connection, &packets, now),
             Input::KeyFrameWanted { publisher, tracks } => {
                 for track in tracks.iter() {
                     self.key_frame_wanted(publisher, track, now);
@@ -259,8 +268,13 @@ impl Sfu {
 
     /// A peer's deadline has come.
     fn wake(&mut self, connection: ConnectionId, now: Now) {
-        if self.mirrors.contains_key(&connection) {
+        if self.apart.mirrors.contains_key(&connection) {
             self.wake_mirror(connection, now.mono);
+            return;
+        }
+        if self.apart.inlets.contains_key(&connection) {
+            self.publisher_news(connection, now.mono);
+            self.arm(connection, now.mono);
             return;
         }
         if self.remake(connection) {
@@ -394,12 +408,17 @@ impl Sfu {
         if let Some(peer) = self.peers.get(&connection) {
             let due = self.grid.after(peer.due(&self.settings, now), now);
             self.timers.set(connection, due);
-        } else if let Some(mirror) = self.mirrors.get(&connection) {
+        } else if let Some(mirror) = self.apart.mirrors.get(&connection) {
             self.timers.set(connection, mirror.due(now));
+        } else if let Some(due) = self.apart.inlet_due(connection, now) {
+            self.timers.set(connection, self.grid.after(due, now));
         }
     }
 
     fn close(&mut self, connection: ConnectionId, now: Instant) {
+        if self.inlet_close(connection, now) {
+            return;
+        }
         if let Some(peer) = self.peers.get_mut(&connection) {
             let egress = &mut self.egress;
             if let Role::Subscriber(feed) = &mut peer.role
@@ -447,17 +466,7 @@ impl Sfu {
             self.demux.unbind(*remote, connection);
         }
         match &mut peer.role {
-            Role::Publisher(publisher) => {
-                for subscriber in self.wanting(connection) {
-                    self.publisher_gone(subscriber, connection, now);
-                }
-                for to in std::mem::take(&mut publisher.relays) {
-                    self.put_out(Output::RelayClosed {
-                        publisher: connection,
-                        to,
-                    });
-                }
-            }
+            Role::Publisher(publisher) => self.source_gone(connection, publisher, now),
             Role::Subscriber(feed) => {
                 for publisher in feed.publishers() {
                     if let Some(source) = self.source(publisher) {
@@ -465,6 +474,21 @@ impl Sfu {
                     }
                 }
             }
+        }
+    }
+}
+
+impl Sfu {
+    /// A publisher is forgotten: those that get its packets are told.
+    fn source_gone(&mut self, connection: ConnectionId, source: &mut Publisher, now: Instant) {
+        for subscriber in self.wanting(connection) {
+            self.publisher_gone(subscriber, connection, now);
+        }
+        for to in std::mem::take(&mut source.relays) {
+            self.put_out(Output::RelayClosed {
+                publisher: connection,
+                to,
+            });
         }
     }
 }

@@ -28,6 +28,7 @@ use crate::voice::Voice;
 use form::Form;
 
 mod form;
+mod inlet;
 mod mirror;
 #[cfg(test)]
 mod tests;
@@ -67,6 +68,8 @@ pub(crate) struct Publisher {
     relayed: usize,
     /// Another worker has its connection.
     is_mirror: bool,
+    /// It has none, here or elsewhere: nobody can be asked for a key frame.
+    is_inlet: bool,
     payloads: Vec<Payload>,
     /// The payload types that media came with: what a new subscriber is offered.
     audio_sent: Option<u8>,
@@ -167,6 +170,7 @@ impl Publisher {
             relays: BTreeSet::new(),
             relayed: 0,
             is_mirror: false,
+            is_inlet: false,
             payloads: agreed
                 .iter()
                 .flat_map(|agreed| agreed.payloads.iter().cloned())
@@ -208,6 +212,9 @@ impl Publisher {
 
     /// A subscriber wants a key frame to go on with.
     pub(crate) fn want_key_frame(&mut self, track: Track) {
+        if self.is_inlet {
+            return;
+        }
         if let Some(stream) = self.stream_mut(track) {
             stream.key_frames.want();
         }
@@ -215,6 +222,9 @@ impl Publisher {
 
     /// A subscriber cannot begin without a key frame.
     pub(crate) fn wait_key_frame(&mut self, track: Track) {
+        if self.is_inlet {
+            return;
+        }
         if let Some(stream) = self.stream_mut(track) {
             stream.key_frames.wait();
         }

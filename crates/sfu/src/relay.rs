@@ -26,6 +26,22 @@ impl Relayed {
         &self.0
     }
 
+    /// What is left where packets of the encodings in `lost` are dropped up to their next key frames, from which on these are lost
+    /// no more; `None` if that is nothing.
+    pub fn from_key_frames(self, lost: &mut Tracks) -> Option<Self> {
+        if lost.is_empty() {
+            return Some(self);
+        }
+        let is_left = |packet: &&Arc<Packet>| {
+            if packet.is_start {
+                lost.remove(packet.track);
+            }
+            !lost.has(packet.track)
+        };
+        let left: Vec<_> = self.0.iter().filter(is_left).cloned().collect();
+        Self::parts(&left).next()
+    }
+
     /// How many packets.
     #[expect(clippy::len_without_is_empty, reason = "there is always one")]
     pub fn len(&self) -> usize {
@@ -60,6 +76,25 @@ impl Tracks {
         self == Self::default()
     }
 
+    /// Adds all of those.
+    pub fn add(&mut self, others: Self) {
+        for (has, other) in self.0.iter_mut().zip(others.0) {
+            *has |= other;
+        }
+    }
+
+    fn has(self, track: Track) -> bool {
+        let place = track.place();
+        place.is_some_and(|place| self.0.get(place) == Some(&true))
+    }
+
+    fn remove(&mut self, track: Track) {
+        let place = track.place();
+        if let Some(has) = place.and_then(|place| self.0.get_mut(place)) {
+            *has = false;
+        }
+    }
+
     /// Adds an encoding; audio is none.
     pub(crate) fn insert(&mut self, track: Track) {
         let place = track.place();
@@ -81,6 +116,8 @@ pub struct Description(Box<Described>);
 
 #[derive(Clone)]
 pub(crate) struct Described {
+    /// Whether it is without a connection.
+    pub(crate) is_inlet: bool,
     pub(crate) agreed: Vec<Agreed>,
     /// The payload types that media came with.
     pub(crate) audio_sent: Option<u8>,

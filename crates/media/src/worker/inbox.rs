@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mio::Waker;
 use model::ConnectionId;
-use sfu::{Answer, Offer, PatchFault, Patched, PeerFault, Want};
+use sfu::{Answer, InletDescription, Offer, PatchFault, Patched, PeerFault, Want};
 use tokio::sync::oneshot;
 
 use super::awaited::Claim;
@@ -27,6 +27,13 @@ pub(crate) enum Order {
         offer: Offer,
         /// Where the answer goes.
         answer: oneshot::Sender<Result<Answer, PeerFault>>,
+    },
+    /// A publisher without a connection begins; its packets come by a line of their own.
+    Inlet {
+        /// The new publisher.
+        connection: ConnectionId,
+        /// What it sends.
+        description: InletDescription,
     },
     /// Answer a subscriber's offer.
     Subscribe {

@@ -7,6 +7,7 @@ mod awaited;
 mod feeds;
 mod framing;
 mod inbox;
+mod inlets;
 mod relay;
 mod run;
 mod tcp;
@@ -32,6 +33,7 @@ use crate::speakers::Speakers;
 
 pub(crate) use awaited::{Awaited, Unanswered};
 pub(crate) use inbox::{Fragment, Inbox, InboxFull, Order};
+pub(crate) use inlets::Waiting as InletWaiting;
 pub(crate) use relay::{Neighbours, join};
 pub(crate) use run::cause_of;
 use totals::Totals;
@@ -56,6 +58,8 @@ pub(crate) struct Handle {
     /// Where it listens.
     pub(crate) local: SocketAddr,
     inbox: Arc<Inbox>,
+    /// Where packets of publishers without a connection go.
+    pub(crate) inlets: Arc<inlets::Line>,
     totals: Arc<Totals>,
 }
 
@@ -90,6 +94,11 @@ impl Handle {
         self.totals.relays_dropped.load(Ordering::Relaxed)
     }
 
+    /// RTP packets of publishers without a connection that it was too slow to take.
+    pub(crate) fn inlets_dropped(&self) -> u64 {
+        self.inlets.dropped()
+    }
+
     /// Sends it had to drop.
     pub(crate) fn transmits_dropped(&self) -> u64 {
         self.totals.transmits_dropped.load(Ordering::Relaxed)
@@ -115,6 +124,8 @@ pub(crate) struct Prepared {
     inbox: Arc<Inbox>,
     udp: udp::Udp,
     tcp: tcp::Tcp,
+    inlets: Arc<inlets::Line>,
+    tap: inlets::Tap,
     name: String,
 }
 
@@ -136,11 +147,14 @@ impl Prepared {
             addresses: address::advertised(local, &settings.external_addresses)?,
             ..settings.sfu.clone()
         };
-        let waker = Waker::new(poll.registry(), WAKER)?;
+        let inbox = Arc::new(Inbox::new(Waker::new(poll.registry(), WAKER)?));
+        let (inlets, tap) = inlets::line(Arc::clone(&inbox));
         Ok(Self {
             local,
             settings: sfu_settings,
-            inbox: Arc::new(Inbox::new(waker)),
+            inbox,
+            inlets: Arc::new(inlets),
+            tap,
             udp: udp::Udp::new(udp, poll.registry())?,
             tcp: tcp::Tcp::new(listener, poll.registry())?,
             poll,
@@ -165,6 +179,7 @@ impl Prepared {
         let handle = Handle {
             local: self.local,
             inbox: Arc::clone(&self.inbox),
+            inlets: Arc::clone(&self.inlets),
             totals: Arc::clone(&totals),
         };
         let name = self.name.clone();

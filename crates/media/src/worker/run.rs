@@ -12,11 +12,14 @@ use std::time::Duration;
 
 use mio::{Events, Poll};
 use model::{ConnectionId, ErrorCode, Now};
-use sfu::{Answer, Counters, Datagram, Input, PatchFault, Patched, PeerFault, Sfu, Transport};
+use sfu::{
+    Answer, Counters, Datagram, Input, PatchFault, Patched, PeerFault, Relayed, Sfu, Transport,
+};
 use tokio::sync::{oneshot, watch};
 
 use super::feeds::Feeds;
 use super::inbox::{Inbox, Order};
+use super::inlets::Tap;
 use super::relay::{Neighbours, Relays};
 use super::tcp::Tcp;
 use super::totals::{Totals, sum};
@@ -71,6 +74,9 @@ pub(super) struct Worker {
     peers: BTreeSet<ConnectionId>,
     feeds: Feeds,
     relays: Relays,
+    inlets: Tap,
+    /// What has come of inlets, and waits until all orders are carried out that were given before.
+    made: Vec<(ConnectionId, Relayed)>,
     answers: BTreeMap<ConnectionId, AnswerSender>,
     /// Feeds whose answers are to further offers: an error does not end them.
     reoffers: BTreeSet<ConnectionId>,
@@ -99,6 +105,8 @@ impl Worker {
             peers: BTreeSet::new(),
             feeds: Feeds::default(),
             relays: Relays::new(neighbours),
+            inlets: prepared.tap,
+            made: Vec::new(),
             answers: BTreeMap::new(),
             reoffers: BTreeSet::new(),
             patches: BTreeMap::new(),
@@ -153,7 +161,9 @@ impl Worker {
         let is_busy = self.udp.readable
             || self.tcp.is_busy()
             || !self.inbox.is_empty()
-            || self.relays.is_busy();
+            || self.relays.is_busy()
+            || self.inlets.is_busy()
+            || !self.made.is_empty();
         let timeout = if is_busy {
             Some(Duration::ZERO)
         } else {
@@ -191,8 +201,15 @@ impl Worker {
         let now = (self.clock)();
         // Before the orders: a mirror is opened by an order that was given before its first packets were.
         let relayed = self.relays.take();
+        if self.made.is_empty() {
+            self.made = self.inlets.take();
+        }
+        let mut is_up_to_date = false;
         for _ in 0..ORDERS_PER_TURN {
-            let Some(order) = self.inbox.pop() else { break };
+            let Some(order) = self.inbox.pop() else {
+                is_up_to_date = true;
+                break;
+            };
             if matches!(order, Order::Stop) {
                 self.close_all(now);
                 return Flow::Stop;
@@ -203,6 +220,9 @@ impl Worker {
         for (publisher, packets) in relayed {
             let input = Input::Relayed { publisher, packets };
             self.sfu.handle(input, now);
+        }
+        if is_up_to_date {
+            self.take_made(now);
         }
         self.receive(now);
         // Other workers begin while this one serves its own subscribers.
@@ -216,6 +236,17 @@ impl Worker {
         self.carry_out();
         self.count();
         Flow::GoOn
+    }
+
+    /// Hands in what has come of inlets. One begins by an order that was given before its first packets were.
+    fn take_made(&mut self, now: Now) {
+        for (connection, packets) in std::mem::take(&mut self.made) {
+            let input = Input::InletPackets {
+                connection,
+                packets,
+            };
+            self.sfu.handle(input, now);
+        }
     }
 
     fn receive(&mut self, now: Now) {

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use model::ConnectionId;
 
 use super::Sfu;
+use super::inlet::Inlet;
 use super::serve::{cached_start, guarded};
+use crate::answer::Agreed;
 use crate::engine::Panicked;
 use crate::io::Output;
 use crate::peer::{Peer, Role};
@@ -28,6 +30,31 @@ pub(super) struct Mirror {
     is_idle: bool,
 }
 
+/// Publishers without a connection on this worker.
+#[derive(Debug, Default)]
+pub(super) struct Apart {
+    pub(super) mirrors: BTreeMap<ConnectionId, Mirror>,
+    /// Those without a connection anywhere.
+    pub(super) inlets: BTreeMap<ConnectionId, Inlet>,
+}
+
+impl Apart {
+    fn source(&self, publisher: ConnectionId) -> Option<&Publisher> {
+        let mirror = self.mirrors.get(&publisher).map(|mirror| &mirror.source);
+        mirror.or_else(|| self.inlets.get(&publisher).map(|inlet| &inlet.source))
+    }
+
+    fn source_mut(&mut self, publisher: ConnectionId) -> Option<&mut Publisher> {
+        match self.mirrors.get_mut(&publisher) {
+            Some(mirror) => Some(&mut mirror.source),
+            None => self
+                .inlets
+                .get_mut(&publisher)
+                .map(|inlet| &mut inlet.source),
+        }
+    }
+}
+
 impl Mirror {
     /// When it wants to be looked at next.
     pub(super) fn due(&self, now: Instant) -> Instant {
@@ -42,8 +69,8 @@ impl Sfu {
     pub fn relay(&mut self) {
         let mut outputs = Vec::new();
         for publisher in &self.pending {
-            let source = self.peers.get_mut(publisher);
-            let Some(source) = source.and_then(|peer| peer.publisher_mut()) else {
+            let (peers, apart) = (&mut self.peers, &mut self.apart);
+            let Some((source, _)) = own_source(peers, apart, *publisher) else {
                 continue;
             };
             if source.relays.is_empty() {
@@ -69,17 +96,14 @@ impl Sfu {
     pub(super) fn relay_open(&mut self, publisher: ConnectionId, to: usize, now: Instant) {
         // What waits goes to those that get it already; the new one gets it as a part of the start.
         self.relay();
-        let peer = self.peers.get_mut(&publisher);
-        let description = peer.and_then(|peer| {
-            let Role::Publisher(source) = &mut peer.role else {
-                return None;
-            };
+        let own = own_source(&mut self.peers, &mut self.apart, publisher);
+        let description = own.map(|(source, agreed)| {
             source.take_unrelayed();
             source.relays.insert(to);
             let layers = source.video().iter();
             let start = layers.filter_map(|layer| cached_start(source, layer.track, now));
             let start = start.flatten().collect();
-            Some(Description::new(source.describe(&peer.agreed, start)))
+            Description::new(source.describe(agreed, start))
         });
         self.put_out(Output::RelayOpened {
             publisher,
@@ -89,8 +113,8 @@ impl Sfu {
     }
 
     pub(super) fn relay_close(&mut self, publisher: ConnectionId, to: usize) {
-        let peer = self.peers.get_mut(&publisher);
-        if let Some(source) = peer.and_then(|peer| peer.publisher_mut()) {
+        let own = own_source(&mut self.peers, &mut self.apart, publisher);
+        if let Some((source, _)) = own {
             source.relays.remove(&to);
         }
     }
@@ -101,7 +125,8 @@ impl Sfu {
         description: Description,
         now: Instant,
     ) {
-        if self.peers.contains_key(&publisher) || self.mirrors.contains_key(&publisher) {
+        let (peers, apart) = (&self.peers, &self.apart);
+        if peers.contains_key(&publisher) || apart.source(publisher).is_some() {
             return;
         }
         self.timers.remove(publisher);
@@ -117,10 +142,10 @@ impl Sfu {
             look_at: now + LOOK,
             is_idle: false,
         };
-        self.mirrors.insert(publisher, mirror);
+        self.apart.mirrors.insert(publisher, mirror);
         for feed in self.wanting(publisher) {
             self.with_feed(feed, now, |sfu, peer| {
-                let is_there = |id| source_of(&sfu.peers, &sfu.mirrors, id).is_some();
+                let is_there = |id| source_of(&sfu.peers, &sfu.apart, id).is_some();
                 let before: Vec<_> = peer.publishers().collect();
                 peer.settle(is_there, now);
                 sfu.rebound(feed, peer, &before);
@@ -131,7 +156,7 @@ impl Sfu {
     }
 
     pub(super) fn relayed(&mut self, publisher: ConnectionId, packets: &Relayed, now: Instant) {
-        let Some(mirror) = self.mirrors.get_mut(&publisher) else {
+        let Some(mirror) = self.apart.mirrors.get_mut(&publisher) else {
             return;
         };
         let counters = &mut self.counters;
@@ -152,7 +177,7 @@ impl Sfu {
     fn mirror_panicked(&mut self, publisher: ConnectionId, begun: Instant, now: Instant) {
         tracing::error!(connection = %publisher, "mirror panicked");
         self.counters.panics += 1;
-        self.mirrors.remove(&publisher);
+        self.apart.mirrors.remove(&publisher);
         self.pending.remove(&publisher);
         for feed in self.wanting(publisher) {
             self.with_feed(feed, now, |_, feed| feed.publisher_lost(publisher));
@@ -175,7 +200,7 @@ impl Sfu {
     }
 
     pub(super) fn mirror_close(&mut self, publisher: ConnectionId, now: Instant) {
-        self.mirrors.remove(&publisher);
+        self.apart.mirrors.remove(&publisher);
         self.broken.remove(&publisher);
         self.timers.remove(publisher);
         self.pending.remove(&publisher);
@@ -188,7 +213,7 @@ impl Sfu {
     /// A mirror's deadline has come.
     pub(super) fn wake_mirror(&mut self, publisher: ConnectionId, now: Instant) {
         self.publisher_news(publisher, now);
-        let Some(mirror) = self.mirrors.get_mut(&publisher) else {
+        let Some(mirror) = self.apart.mirrors.get_mut(&publisher) else {
             return;
         };
         let tracks = mirror.source.take_key_frame_tracks(now);
@@ -204,7 +229,7 @@ impl Sfu {
                 self.put_out(Output::MirrorIdle { publisher });
                 return;
             }
-            if let Some(mirror) = self.mirrors.get_mut(&publisher) {
+            if let Some(mirror) = self.apart.mirrors.get_mut(&publisher) {
                 mirror.is_idle = is_idle;
                 mirror.look_at = now + LOOK;
             }
@@ -225,23 +250,39 @@ impl Sfu {
 /// The publisher of that name, wherever its connection is.
 pub(super) fn source_of<'a>(
     peers: &'a BTreeMap<ConnectionId, Box<Peer>>,
-    mirrors: &'a BTreeMap<ConnectionId, Mirror>,
+    apart: &'a Apart,
     publisher: ConnectionId,
 ) -> Option<&'a Publisher> {
     match peers.get(&publisher) {
         Some(peer) => peer.publisher(),
-        None => mirrors.get(&publisher).map(|mirror| &mirror.source),
+        None => apart.source(publisher),
     }
 }
 
 /// The same, to be changed.
 pub(super) fn source_mut<'a>(
     peers: &'a mut BTreeMap<ConnectionId, Box<Peer>>,
-    mirrors: &'a mut BTreeMap<ConnectionId, Mirror>,
+    apart: &'a mut Apart,
     publisher: ConnectionId,
 ) -> Option<&'a mut Publisher> {
     match peers.get_mut(&publisher) {
         Some(peer) => peer.publisher_mut(),
-        None => mirrors.get_mut(&publisher).map(|mirror| &mut mirror.source),
+        None => apart.source_mut(publisher),
+    }
+}
+
+/// The same, if it is this worker's own, with what was agreed on with it.
+fn own_source<'a>(
+    peers: &'a mut BTreeMap<ConnectionId, Box<Peer>>,
+    apart: &'a mut Apart,
+    publisher: ConnectionId,
+) -> Option<(&'a mut Publisher, &'a [Agreed])> {
+    let Some(peer) = peers.get_mut(&publisher) else {
+        let inlet = apart.inlets.get_mut(&publisher)?;
+        return Some((&mut inlet.source, &inlet.agreed));
+    };
+    match &mut peer.role {
+        Role::Publisher(source) => Some((source, &peer.agreed)),
+        Role::Subscriber(_) => None,
     }
 }

@@ -57,8 +57,8 @@ impl Sfu {
     /// Collects what has come in, and who gets it.
     pub(super) fn begin_round(&mut self) {
         for publisher in std::mem::take(&mut self.pending) {
-            let (peers, mirrors) = (&mut self.peers, &mut self.mirrors);
-            let Some(source) = relay::source_mut(peers, mirrors, publisher) else {
+            let (peers, apart) = (&mut self.peers, &mut self.apart);
+            let Some(source) = relay::source_mut(peers, apart, publisher) else {
                 continue;
             };
             let burst = self.round.bursts.len();
@@ -123,8 +123,8 @@ impl Sfu {
 
     /// What a publisher's media has told that others want to know.
     pub(super) fn publisher_news(&mut self, connection: ConnectionId, now: Instant) {
-        let (peers, mirrors) = (&mut self.peers, &mut self.mirrors);
-        let Some(source) = relay::source_mut(peers, mirrors, connection) else {
+        let (peers, apart) = (&mut self.peers, &mut self.apart);
+        let Some(source) = relay::source_mut(peers, apart, connection) else {
             return;
         };
         if source.layers_changed(now) {
@@ -144,7 +144,7 @@ impl Sfu {
     /// Takes what a feed wants.
     pub(super) fn want(&mut self, connection: ConnectionId, wants: Vec<Want>, now: Instant) {
         self.with_feed(connection, now, |sfu, feed| {
-            let is_there = |id| relay::source_of(&sfu.peers, &sfu.mirrors, id).is_some();
+            let is_there = |id| relay::source_of(&sfu.peers, &sfu.apart, id).is_some();
             let before: Vec<_> = feed.publishers().collect();
             feed.want(wants, is_there, now);
             sfu.rebound(connection, feed, &before);
@@ -214,13 +214,13 @@ impl Sfu {
                 return;
             }
             if feed.waits_for_slot() {
-                let is_there = |id| relay::source_of(&sfu.peers, &sfu.mirrors, id).is_some();
+                let is_there = |id| relay::source_of(&sfu.peers, &sfu.apart, id).is_some();
                 let before: Vec<_> = feed.publishers().collect();
                 feed.settle(is_there, now);
                 sfu.rebound(connection, feed, &before);
             }
-            let (peers, mirrors) = (&sfu.peers, &sfu.mirrors);
-            let find = |id| relay::source_of(peers, mirrors, id);
+            let (peers, apart) = (&sfu.peers, &sfu.apart);
+            let find = |id| relay::source_of(peers, apart, id);
             let chosen = feed.choose(find, &mut sfu.counters, now);
             for layers in chosen.layers {
                 sfu.put_out(Output::Layers { connection, layers });
@@ -281,7 +281,7 @@ impl Sfu {
         self.with_feed(connection, now, |sfu, feed| {
             for asked in asked {
                 let (track, epoch, sequence) = asked.packet();
-                let packet = relay::source_of(&sfu.peers, &sfu.mirrors, asked.publisher())
+                let packet = relay::source_of(&sfu.peers, &sfu.apart, asked.publisher())
                     .and_then(|source| source.ring(track))
                     .and_then(|ring| ring.get(epoch, sequence));
                 feed.resend(*asked, packet, &mut sfu.egress, &mut sfu.counters, now);
@@ -291,7 +291,7 @@ impl Sfu {
     }
 
     pub(super) fn source(&mut self, publisher: ConnectionId) -> Option<&mut Publisher> {
-        relay::source_mut(&mut self.peers, &mut self.mirrors, publisher)
+        relay::source_mut(&mut self.peers, &mut self.apart, publisher)
     }
 
     /// Takes a feed's peer out while it looks at others, and puts it back.

@@ -17,6 +17,7 @@ impl Publisher {
     /// What another worker has to know of it; `start` is what subscribers can begin with.
     pub(crate) fn describe(&self, agreed: &[Agreed], start: Vec<Arc<Packet>>) -> Described {
         Described {
+            is_inlet: self.is_inlet,
             agreed: agreed.to_vec(),
             audio_sent: self.audio_sent,
             video_sent: self.video_sent,
@@ -29,6 +30,7 @@ impl Publisher {
     pub(crate) fn mirror(described: Described, settings: &Settings) -> Self {
         let mut mirror = Self {
             is_mirror: true,
+            is_inlet: described.is_inlet,
             audio_sent: described.audio_sent,
             video_sent: described.video_sent,
             ..Self::new(&described.agreed, settings)

@@ -19,6 +19,16 @@ impl Worker {
                 self.await_answer(connection, answer);
                 Input::Publish { connection, offer }
             }
+            Order::Inlet {
+                connection,
+                description,
+            } => {
+                self.peers.insert(connection);
+                Input::Inlet {
+                    connection,
+                    description,
+                }
+            }
             Order::Subscribe {
                 connection,
                 publisher,
