@@ -10,6 +10,9 @@ pub enum Fault {
     /// The first byte asks for RTMPE.
     #[error("handshake: encrypted RTMP (RTMPE, version {0}) is not spoken here; use RTMPS")]
     Encrypted(u8),
+    /// A server that does not sign what it has to.
+    #[error("handshake: the server's signature is wrong")]
+    Signature,
     /// A chunk size that is zero or has the high bit set.
     #[error("chunk size {0} is not between 1 and 2147483647")]
     ChunkSize(u32),
@@ -97,7 +100,7 @@ impl Fault {
     /// A word from a fixed set, for counters.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Version(_) | Self::Encrypted(_) => "handshake",
+            Self::Version(_) | Self::Encrypted(_) | Self::Signature => "handshake",
             Self::ChunkSize(_) | Self::NoEarlierChunk(_) | Self::MessageCut(_) => "chunk",
             Self::ChunkStreams { .. }
             | Self::MessageSize { .. }

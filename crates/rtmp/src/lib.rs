@@ -9,17 +9,29 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
 
+pub mod amf0;
 pub mod client;
 pub mod flv;
 pub mod server;
 
+mod chunk;
+mod command;
+mod cursor;
 mod fault;
+mod handshake;
 mod limits;
+mod link;
+mod message;
 mod metadata;
 mod name;
 mod status;
+mod time;
+
+#[cfg(test)]
+mod tests;
 
 pub use fault::Fault;
+pub use handshake::Scheme;
 pub use limits::Limits;
 pub use metadata::Metadata;
 pub use name::StreamName;

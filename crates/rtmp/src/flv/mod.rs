@@ -1,7 +1,12 @@
 //! The bodies of audio and video messages: FLV's tags, and those of enhanced RTMP (v2) with a FourCC.
 
+mod aggregate;
+mod audio;
 mod codec;
+mod enhanced;
+mod video;
 
+pub(crate) use aggregate::split as split_aggregate;
 pub use codec::{AudioCodec, VideoCodec};
 
 use bytes::Bytes;
