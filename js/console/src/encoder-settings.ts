@@ -2,7 +2,7 @@
 
 import { quote } from './api/cli';
 
-const ENCODE = '-c:v libx264 -profile:v baseline -bf 0 -g 60 -pix_fmt yuv420p -b:v 2M';
+const ENCODE = '-c:v libx264 -profile:v baseline -bf 0 -r 30 -g 60 -pix_fmt yuv420p -b:v 2M';
 
 export function ffmpegWhip(whip: string): string {
   return `ffmpeg -re -i file.mp4 ${ENCODE} \\\n  -c:a libopus -ar 48000 -ac 2 -f whip -authorization "$TOKEN" ${quote(whip)}`;

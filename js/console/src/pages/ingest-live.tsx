@@ -12,7 +12,7 @@ import { added, type History } from '../media/history';
 import { AdminKeyForm } from '../parts/admin-key';
 import { Problem } from '../parts/load';
 import { Badge } from '../parts/page';
-import { Time } from '../parts/time';
+import { lasting, Time } from '../parts/time';
 
 export function Live({ configuration, reported: { report, needsKey, error } }: { configuration: IngestConfiguration; reported: Reported }) {
   if (configuration.state !== 'ACTIVE') return <Silent isDetached={configuration.stageArn === ''} />;
@@ -52,7 +52,7 @@ function Stream({ stream, report, isPair }: { stream: IngestStream; report: Inge
       <dl>
         <dt>Since</dt>
         <dd>
-          <Time iso={stream.since} />
+          <Time iso={stream.since} /> <small>({lasting(Date.now() - Date.parse(stream.since))})</small>
         </dd>
         {factsOf(stream).map(([term, text]) => (
           <>

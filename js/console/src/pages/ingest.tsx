@@ -44,6 +44,10 @@ export function IngestPage() {
     const stage = stages.find((one) => one.arn === arn);
     return stage === undefined ? nameOfArn(arn) : nameOf(stage);
   };
+  const figures: Column<IngestConfigurationSummary>[] = [
+    { title: 'Now', cell: ({ arn }) => <Now arn={arn} report={report} /> },
+    { title: 'Last refusal', cell: ({ arn }) => <LastRefusal refusal={statusOf(report, arn)?.lastRefusal} /> },
+  ];
   const columns: Column<IngestConfigurationSummary>[] = [
     { title: 'Configuration', cell: (one) => <a href={ingestLink(one.arn)}>{nameOf(one)}</a> },
     { title: 'Protocol', cell: ({ ingestProtocol }) => <span class="whole">{ingestProtocol}</span> },
@@ -52,8 +56,7 @@ export function IngestPage() {
       cell: ({ stageArn }) => (stageArn === '' ? <span class="quiet">None</span> : <a class="name" href={stageLink(stageArn)}>{stageOf(stageArn)}</a>),
     },
     { title: 'State', cell: ({ state }) => <IngestState state={state} /> },
-    { title: 'Now', cell: ({ arn }) => <Now arn={arn} report={report} /> },
-    { title: 'Last refusal', cell: ({ arn }) => <LastRefusal refusal={statusOf(report, arn)?.lastRefusal} /> },
+    ...(needsKey ? [] : figures),
     {
       title: '',
       cell: (one) => (
