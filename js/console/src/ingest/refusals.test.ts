@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { detailOf, refusalOf, wordsOf } from './refusals';
 
-test('each error of the service has words and a way out', () => {
+test('each reason that the server gives has words and a way out', () => {
   for (const code of [
     'INVALID_PROTOCOL',
     'INVALID_STREAM_KEY',
@@ -15,6 +15,16 @@ test('each error of the service has words and a way out', () => {
     'INVALID_INPUT',
     'STREAM_DURATION_EXCEEDED',
     'QUOTA_EXCEEDED',
+    'NOT_ATTACHED',
+    'STAGE_NOT_FOUND',
+    'DISCONNECTED',
+    'INVALID_APP',
+    'TLS_FAILED',
+    'PROTOCOL_FAULT',
+    'TIMED_OUT',
+    'TOO_MANY_ATTEMPTS',
+    'TOO_MANY_CONNECTIONS',
+    'UNAVAILABLE',
   ]) {
     const { title, what, then } = wordsOf({ code, message: '' });
     expect(title, code).not.toBe(code);

@@ -68,6 +68,57 @@ const WORDS: Readonly<Record<string, Words>> = {
     what: 'The stage has as many publishers as it may have.',
     then: 'Publish again when another one has left.',
   },
+  // What the API has no word for.
+  NOT_ATTACHED: {
+    title: 'No stage',
+    what: 'The configuration has no stage, so that its stream key opens nothing.',
+    then: 'Attach it to one.',
+  },
+  STAGE_NOT_FOUND: {
+    title: 'No such stage',
+    what: 'The stage of the configuration is deleted.',
+    then: 'Attach the configuration to another one.',
+  },
+  DISCONNECTED: {
+    title: 'Put out',
+    what: 'The server ended the stream.',
+    then: 'If somebody disconnected it, attach the configuration to its stage again, and start the encoder.',
+  },
+  INVALID_APP: {
+    title: 'Wrong address',
+    what: 'The address of the server does not end with /app/.',
+    then: 'Copy the server from this page again.',
+  },
+  TLS_FAILED: {
+    title: 'No TLS',
+    what: 'No TLS connection came about.',
+    then: 'Either the encoder does not trust the certificate of this server, or an address that begins with rtmp:// has the port of RTMPS.',
+  },
+  PROTOCOL_FAULT: {
+    title: 'No RTMP',
+    what: 'What came is not RTMP, or breaks its rules.',
+    then: 'Look whether rtmp:// or rtmps:// and the port belong together.',
+  },
+  TIMED_OUT: {
+    title: 'Too slow',
+    what: 'The encoder connected, and then said too little for too long.',
+    then: 'Look at the network between the encoder and this server.',
+  },
+  TOO_MANY_ATTEMPTS: {
+    title: 'Too many attempts',
+    what: 'Too many wrong stream keys came from this address.',
+    then: 'Put the right key into the encoder and wait some seconds.',
+  },
+  TOO_MANY_CONNECTIONS: {
+    title: 'Too many connections',
+    what: 'There are as many connections as this server takes.',
+    then: 'End others, those of the same address first.',
+  },
+  UNAVAILABLE: {
+    title: 'Server trouble',
+    what: 'The server could not look up the stream key.',
+    then: 'Try again; its log says why.',
+  },
 };
 
 /** The reason in plain words; the server's where this page knows none. */

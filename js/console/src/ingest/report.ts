@@ -4,7 +4,7 @@ import { administer } from '../api/administration';
 
 export interface IngestReport {
   readonly configurations: readonly IngestStatus[];
-  /** Of those whose key named no configuration, newest first. */
+  /** Of those who named no configuration, newest first. */
   readonly refusals: readonly Refusal[];
 }
 

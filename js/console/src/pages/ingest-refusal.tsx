@@ -13,7 +13,7 @@ export function RefusalBox({ refusal }: { refusal: Refusal }) {
         <strong>{what}</strong> {then}
       </p>
       <p class="quiet">
-        Refused <Time iso={refusal.at} />
+        Last refusal, <Time iso={refusal.at} />
         {refusal.address === undefined ? '' : ` from ${refusal.address}`}: <code>{refusal.code}</code>
         {detail === '' ? '' : `. ${detail}`}
       </p>

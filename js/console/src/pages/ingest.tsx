@@ -161,11 +161,12 @@ function Strangers({ refusals }: { refusals: readonly Refusal[] }) {
     { title: 'When', cell: ({ at }) => <Time iso={at} /> },
     { title: 'From', cell: ({ address = '' }) => <code>{address}</code> },
     { title: 'Why', cell: (refusal) => wordsOf(refusal).what },
+    { title: 'What to do', cell: (refusal) => wordsOf(refusal).then || NONE },
   ];
   return (
-    <Section id="strangers" title="Unknown stream keys">
-      <p>Encoders that were refused because their stream key is none of this server: mostly it was copied in part, or its configuration is deleted.</p>
-      <Table label="Unknown stream keys" columns={columns} rows={refusals} rowKey={(refusal) => `${refusal.at} ${refusal.address ?? ''} ${refusals.indexOf(refusal)}`} />
+    <Section id="strangers" title="Refused at the door">
+      <p>The newest encoders that never got so far as to name an ingest configuration of this server.</p>
+      <Table label="Refused at the door" columns={columns} rows={refusals} rowKey={(refusal) => `${refusal.at} ${refusal.address ?? ''} ${refusals.indexOf(refusal)}`} />
     </Section>
   );
 }

@@ -34,7 +34,7 @@ async fn streams_are_told_with_their_figures_and_refusals_with_their_reasons() {
             last_refusal: Some(refusal("REUSE_OF_STREAM_KEY", "the key is in use")),
         }],
         refusals: vec![refusal(
-            "UNKNOWN_STREAM_KEY",
+            "INVALID_STREAM_KEY",
             "no configuration has this key",
         )],
     };
@@ -63,7 +63,7 @@ async fn streams_are_told_with_their_figures_and_refusals_with_their_reasons() {
                 },
             }],
             "refusals": [{
-                "at": "1970-01-01T00:00:00Z", "code": "UNKNOWN_STREAM_KEY", "message": "no configuration has this key",
+                "at": "1970-01-01T00:00:00Z", "code": "INVALID_STREAM_KEY", "message": "no configuration has this key",
                 "address": "192.0.2.7",
             }],
         })
