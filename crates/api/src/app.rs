@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use model::{AccountId, IdError, Now, Region, ResourceArn, Stage, StageArn};
 use stage::{Input, Reply};
 use store::StoreError;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
@@ -31,6 +31,8 @@ pub(crate) struct App {
     writes: Mutex<JoinSet<()>>,
     /// Places for them; one that has to be alone takes all.
     write_places: Arc<Semaphore>,
+    /// Held while an ingest configuration is changed and the stages are told: what they are told last is what is stored.
+    pub(crate) ingest_changes: Arc<AsyncMutex<()>>,
 }
 
 /// Who calls, by signature.
@@ -67,6 +69,7 @@ impl App {
             large_bodies: Semaphore::new(LARGE_BODIES_MAX),
             writes: Mutex::default(),
             write_places: Arc::new(Semaphore::new(WRITES_MAX as usize)),
+            ingest_changes: Arc::default(),
         }
     }
 

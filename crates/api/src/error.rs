@@ -86,8 +86,14 @@ declared! {
     CreateIngestConfigurationError { quota_exceeded => ServiceQuotaExceeded }
     GetIngestConfigurationError { resource_not_found => ResourceNotFound }
     ListIngestConfigurationsError {}
-    UpdateIngestConfigurationError { resource_not_found => ResourceNotFound }
-    DeleteIngestConfigurationError { resource_not_found => ResourceNotFound }
+    UpdateIngestConfigurationError {
+        resource_not_found => ResourceNotFound,
+        conflict => Conflict
+    }
+    DeleteIngestConfigurationError {
+        resource_not_found => ResourceNotFound,
+        conflict => Conflict
+    }
     CreateStorageConfigurationError {
         resource_not_found => ResourceNotFound,
         quota_exceeded => ServiceQuotaExceeded,
@@ -223,6 +229,7 @@ impl From<StoreError> for ServerFault {
             StoreError::QuotaExceeded { .. }
             | StoreError::AlreadyExists
             | StoreError::NotFound
+            | StoreError::Active
             | StoreError::ReferenceNotFound { .. }
             | StoreError::Referenced { .. }
             | StoreError::TooManyTags { .. }
@@ -243,7 +250,7 @@ impl<E: Declared> From<StoreError> for Failure<E> {
                     .map_or_else(|| Self::invalid(message), Self::Declared)
             }
             StoreError::TooManyTags { .. } => Self::invalid(error.to_string()),
-            StoreError::AlreadyExists | StoreError::Referenced { .. } => {
+            StoreError::AlreadyExists | StoreError::Active | StoreError::Referenced { .. } => {
                 E::conflict(error.to_string()).map_or_else(
                     || Self::Server(ServerFault::StoreUnexpected(error)),
                     Self::Declared,

@@ -84,6 +84,8 @@ pub struct IngestConfiguration {
     pub participant: ParticipantId,
     /// Its key.
     pub stream_key: StreamKey,
+    /// Whether a stream of it is connected to its stage; none is when the process starts.
+    pub active: bool,
     /// Empty, or the two credentials of a redundant ingest; the first has the key of the configuration.
     pub credentials: Vec<IngestCredential>,
     /// The customer's name for the user, empty if none.

@@ -48,6 +48,9 @@ pub enum StoreError {
     /// The resource is gone.
     #[error("the resource does not exist")]
     NotFound,
+    /// A stream of the ingest configuration is connected; nothing was changed.
+    #[error("the ingest configuration is ACTIVE: a stream is connected")]
+    Active,
     /// A resource that the new one names is not there, or is of another account or region; nothing was changed.
     #[error("the {kind} does not exist")]
     ReferenceNotFound {
@@ -108,6 +111,15 @@ pub enum ParticipantFilter {
     Nobody,
 }
 
+/// How a participant came to have a record on a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CameBy {
+    /// With a token, at least once.
+    Token,
+    /// Through an ingest configuration and never otherwise.
+    Ingest,
+}
+
 /// What is changed of a stage; `None` leaves it as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StageChange {
@@ -124,7 +136,9 @@ pub enum IngestFilter {
     All,
     /// Those of a stage.
     Stage(StageArn),
-    /// None: a filter whose value no configuration of this build can have.
+    /// Those of which a stream is connected, or those of which none is.
+    Active(bool),
+    /// None: a filter whose value no configuration can have.
     Nothing,
 }
 
@@ -221,24 +235,26 @@ pub trait Store: Send + Sync {
         page: &PageRequest,
     ) -> Result<Page<IngestConfiguration>, StoreError>;
     /// Changes an ingest configuration in one transaction and gives it as it stands then. `NotFound` if it is gone,
-    /// `ReferenceNotFound` as for an insert.
+    /// `ReferenceNotFound` as for an insert, `Active` while a stream of it is connected.
     async fn ingest_configuration_update(
         &self,
         arn: &IngestConfigurationArn,
         change: &IngestChange,
     ) -> Result<IngestConfiguration, StoreError>;
-    /// Deletes an ingest configuration. `NotFound` if it is gone.
+    /// Deletes an ingest configuration. `NotFound` if it is gone, `Active` while a stream of it is connected, unless that is to
+    /// be done by `force`.
     async fn ingest_configuration_delete(
         &self,
         arn: &IngestConfigurationArn,
+        force: bool,
     ) -> Result<(), StoreError>;
     /// Detaches the ingest configuration that publishes to the stage as this participant, with one of its streams or as a
-    /// whole. Says whether there was one.
+    /// whole, active or not. Says which that was.
     async fn ingest_configuration_detach(
         &self,
         stage: &StageArn,
         participant: &ParticipantId,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<Vec<IngestConfigurationArn>, StoreError>;
 
     /// Adds an encoder configuration.
     async fn encoder_configuration_insert(
@@ -352,12 +368,12 @@ pub trait Store: Send + Sync {
         session: &SessionId,
         participant: &ParticipantId,
     ) -> Result<Option<Participant>, StoreError>;
-    /// Whether the participant has a record in any session of the stage.
+    /// Whether the participant has a record in any session of the stage, and how it got there.
     async fn participant_known(
         &self,
         stage: &StageArn,
         participant: &ParticipantId,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<Option<CameBy>, StoreError>;
     /// Bans a participant id from a stage for good; again is fine. `NotFound` if the stage is gone.
     async fn participant_ban(
         &self,

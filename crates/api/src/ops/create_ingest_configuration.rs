@@ -1,6 +1,6 @@
 //! CreateIngestConfiguration: makes a stream key for encoders, and the participant as which they will publish.
 //!
-//! This build has no door for RTMP streams: every configuration is INACTIVE.
+//! Every configuration begins INACTIVE: its keys are not known to anybody yet.
 
 use model::{
     IngestConfiguration, IngestConfigurationArn, IngestCredential, IngestProtocol, ParticipantId,
@@ -90,6 +90,7 @@ pub(crate) fn new(
         insecure,
         stage,
         participant: ParticipantId::from_random(call.app.random()),
+        active: false,
         stream_key,
         credentials,
         user_id: input.user_id.unwrap_or_default(),

@@ -117,6 +117,7 @@ async fn is_absent(store: &SharedStore, arn: &StageArn, error: &StoreError) -> b
         StoreError::QuotaExceeded { .. }
         | StoreError::NotFound
         | StoreError::ReferenceNotFound { .. }
+        | StoreError::Active
         | StoreError::Referenced { .. }
         | StoreError::TooManyTags { .. }
         | StoreError::Corrupt { .. }

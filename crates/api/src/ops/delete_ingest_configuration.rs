@@ -1,8 +1,10 @@
 //! DeleteIngestConfiguration: removes an ingest configuration, so that its keys open nothing.
 //!
-//! `force` is for a configuration that is ACTIVE, which none is in this build; so is the model's ConflictException.
+//! One that is ACTIVE is a conflict, unless `force` says that its stream is to be cut off.
 
 use model::IngestConfigurationArn;
+use stage::Input;
+use store::StoreError;
 use wire::error::DeleteIngestConfigurationError;
 use wire::input::DeleteIngestConfigurationInput;
 use wire::output::DeleteIngestConfigurationOutput;
@@ -31,8 +33,27 @@ impl Op for DeleteIngestConfiguration {
     async fn run(call: &Call, input: Self::Input) -> Result<Vec<u8>, Failure<Self::Error>> {
         let absent = Absent::IngestConfiguration;
         let arn = call.own_arn(&input.arn, IngestConfigurationArn::parse, absent)?;
-        let store = &call.app.settings.store;
-        is_there(store.ingest_configuration_delete(&arn).await, absent)?;
+        let force = input.force.unwrap_or(false);
+        let line = call.app.stage_line()?;
+        let store = call.app.settings.store.clone();
+        let alone = call.app.ingest_changes.clone();
+        let write = async move {
+            let _turn = alone.lock().await;
+            let deleted = store.ingest_configuration_delete(&arn, force).await;
+            // A delete whose end its caller did not learn may have happened; whoever repeats it finds nothing, and its stream
+            // must go too. So must one that has begun since.
+            if matches!(deleted, Ok(()) | Err(StoreError::NotFound)) {
+                let configuration = arn;
+                let unless = None;
+                line.tell(Input::IngestDetached {
+                    configuration,
+                    unless,
+                })
+                .await?;
+            }
+            is_there(deleted, absent)
+        };
+        call.app.carry_through(write).await?;
         Ok(DeleteIngestConfigurationOutput {}.to_json())
     }
 }

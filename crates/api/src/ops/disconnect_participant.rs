@@ -6,11 +6,12 @@
 //! no event or record of the API has a member for it.
 //!
 //! The participant of an ingest configuration is not banned: it is the configuration's for life, which has to work again
-//! once it is attached again. Only where a token or a record of a join goes by the same id is the id banned all the same.
+//! once it is attached again. Only where a token goes by the same id, or has, is the id banned all the same: for tokens.
 
 use auth::participant_id;
 use model::{ParticipantId, StageArn};
 use stage::Input;
+use store::CameBy;
 use wire::error::DisconnectParticipantError;
 use wire::input::DisconnectParticipantInput;
 use wire::output::DisconnectParticipantOutput;
@@ -40,20 +41,31 @@ impl Op for DisconnectParticipant {
         let stage = call.own_stage(&input.stage_arn).await?.arn;
         let participant =
             ParticipantId::parse(&input.participant_id).map_err(|_| Absent::Participant)?;
-        let joins = can_join(call, &stage, &participant).await?;
+        let came = came_by(call, &stage, &participant).await?;
         let line = call.app.stage_line()?;
         let store = call.app.settings.store.clone();
+        let alone = call.app.ingest_changes.clone();
         let at = call.now.wall;
         let write = async move {
+            let _turn = alone.lock().await;
             let detached = store
                 .ingest_configuration_detach(&stage, &participant)
                 .await?;
-            if joins {
+            let is_known = came.is_some() || !detached.is_empty();
+            for configuration in detached {
+                let unless = None;
+                line.tell(Input::IngestDetached {
+                    configuration,
+                    unless,
+                })
+                .await?;
+            }
+            if came == Some(CameBy::Token) {
                 let banned = store.participant_ban(&stage, &participant, at).await;
                 is_there(banned, Absent::Stage)?;
                 line.tell(Input::Disconnect { stage, participant }).await?;
             }
-            Ok::<_, Failure<DisconnectParticipantError>>(detached || joins)
+            Ok::<_, Failure<DisconnectParticipantError>>(is_known)
         };
         if !call.app.carry_through(write).await? {
             return Err(Absent::Participant.into());
@@ -62,15 +74,15 @@ impl Op for DisconnectParticipant {
     }
 }
 
-/// Whether a token for the stage has the id, or has had it.
-async fn can_join(
+/// Whether somebody on the stage has the id or has had it, or a token of this server's that may be used still.
+async fn came_by(
     call: &Call,
     stage: &StageArn,
     participant: &ParticipantId,
-) -> Result<bool, Failure<DisconnectParticipantError>> {
+) -> Result<Option<CameBy>, Failure<DisconnectParticipantError>> {
     let settings = &call.app.settings;
     if participant_id::is_minted(&settings.participant_key, stage, participant) {
-        return Ok(true);
+        return Ok(Some(CameBy::Token));
     }
     Ok(settings.store.participant_known(stage, participant).await?)
 }
@@ -163,10 +175,10 @@ mod tests {
         let stages = world.store.stage_all().await.unwrap();
         assert!(stages.iter().all(|(_, banned)| banned.is_empty()));
         let told = world.told.lock().unwrap().clone();
-        assert!(
-            told.iter()
-                .all(|told| matches!(told, Input::StageOpened { .. }))
-        );
+        let bans = told
+            .iter()
+            .filter(|told| matches!(told, Input::Disconnect { .. }));
+        assert_eq!(bans.count(), 0);
         let body = json!({ "arn": other["arn"] });
         let read = world.call(ANA, "GetIngestConfiguration", body).await;
         assert_eq!(read.json()["ingestConfiguration"], other);

@@ -1,7 +1,6 @@
 //! ListIngestConfigurations: the ingest configurations of the caller's account and region, oldest first.
 //!
-//! A filter that nothing matches, such as a stage that does not exist, is an empty list. Every configuration of this build
-//! is INACTIVE.
+//! A filter that nothing matches, such as a stage that does not exist, is an empty list.
 
 use model::IngestConfigurationArn;
 use store::IngestFilter;
@@ -66,8 +65,9 @@ impl Op for ListIngestConfigurations {
 /// The one filter of the request.
 fn filter(call: &Call, input: &ListIngestConfigurationsInput) -> Result<IngestFilter, Breach> {
     match (&input.filter_by_stage_arn, input.filter_by_state) {
-        (None, None | Some(IngestConfigurationState::Inactive)) => Ok(IngestFilter::All),
-        (None, Some(IngestConfigurationState::Active)) => Ok(IngestFilter::Nothing),
+        (None, None) => Ok(IngestFilter::All),
+        (None, Some(IngestConfigurationState::Active)) => Ok(IngestFilter::Active(true)),
+        (None, Some(IngestConfigurationState::Inactive)) => Ok(IngestFilter::Active(false)),
         (Some(arn), None) => Ok(call
             .own_stage_arn(arn)
             .map_or(IngestFilter::Nothing, IngestFilter::Stage)),

@@ -1,10 +1,11 @@
 //! UpdateIngestConfiguration: attaches an ingest configuration to another stage or to none, and turns its second stream on
 //! or off; members that are absent leave things as they are.
 //!
-//! Stream key and participant stay for life. The model's ConflictException is for a configuration that is ACTIVE, which none
-//! is in this build.
+//! Stream key and participant stay for life. One that is ACTIVE is a conflict, whatever is asked for. A stream that begins while the
+//! change is under way does not stay where the configuration is not attached any more.
 
 use model::{IngestConfigurationArn, ParticipantId};
+use stage::Input;
 use store::{IngestChange, Redundancy};
 use wire::error::UpdateIngestConfigurationError;
 use wire::input::UpdateIngestConfigurationInput;
@@ -51,10 +52,29 @@ impl Op for UpdateIngestConfiguration {
             }
         });
         let change = IngestChange { stage, redundancy };
-        let store = &call.app.settings.store;
-        let changed = store.ingest_configuration_update(&arn, &change).await;
+        let line = call.app.stage_line()?;
+        let store = call.app.settings.store.clone();
+        let alone = call.app.ingest_changes.clone();
+        let write = async move {
+            let _turn = alone.lock().await;
+            let changed = store.ingest_configuration_update(&arn, &change).await;
+            let changed = is_there(changed, absent)?;
+            let tell = |unless| {
+                line.tell(Input::IngestDetached {
+                    configuration: arn.clone(),
+                    unless,
+                })
+            };
+            if change.redundancy.is_some() {
+                // A stream of the other kind would stay who it is not any more.
+                tell(None).await?;
+            }
+            tell(changed.stage.clone()).await?;
+            Ok(changed)
+        };
+        let changed = call.app.carry_through(write).await?;
         let output = UpdateIngestConfigurationOutput {
-            ingest_configuration: Some(shape::ingest_configuration(is_there(changed, absent)?)),
+            ingest_configuration: Some(shape::ingest_configuration(changed)),
         };
         Ok(output.to_json())
     }

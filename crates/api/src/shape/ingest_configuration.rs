@@ -3,9 +3,6 @@
 use model::{IngestConfiguration, IngestCredential, IngestProtocol};
 use wire::types;
 
-/// The state of every ingest configuration: this build has no door through which a stream could come in.
-const STATE: types::IngestConfigurationState = types::IngestConfigurationState::Inactive;
-
 /// `IngestConfiguration`. That plain RTMP is taken is part of the input only.
 pub(crate) fn ingest_configuration(
     configuration: IngestConfiguration,
@@ -21,7 +18,7 @@ pub(crate) fn ingest_configuration(
             .map(|stage| stage.to_string())
             .unwrap_or_default(),
         participant_id: configuration.participant.to_string(),
-        state: STATE,
+        state: state(configuration.active),
         user_id: Some(configuration.user_id),
         redundant_ingest: Some(!credentials.is_empty()),
         redundant_ingest_credentials: (!credentials.is_empty()).then_some(credentials),
@@ -43,7 +40,7 @@ pub(crate) fn ingest_configuration_summary(
             .map(|stage| stage.to_string())
             .unwrap_or_default(),
         participant_id: configuration.participant.to_string(),
-        state: STATE,
+        state: state(configuration.active),
         user_id: Some(configuration.user_id),
         redundant_ingest: Some(!configuration.credentials.is_empty()),
     }
@@ -53,6 +50,14 @@ fn credential(credential: &IngestCredential) -> types::RedundantIngestCredential
     types::RedundantIngestCredential {
         participant_id: Some(credential.participant.to_string()),
         stream_key: Some(credential.stream_key.expose().to_owned().into()),
+    }
+}
+
+fn state(active: bool) -> types::IngestConfigurationState {
+    if active {
+        types::IngestConfigurationState::Active
+    } else {
+        types::IngestConfigurationState::Inactive
     }
 }
 

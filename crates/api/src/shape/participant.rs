@@ -1,6 +1,6 @@
 //! A participant of a session.
 
-use model::Participant;
+use model::{Ingest, Participant};
 use wire::types;
 
 use crate::token::whole_seconds;
@@ -8,6 +8,7 @@ use crate::token::whole_seconds;
 /// `Participant`. Nobody is recorded or replicated in this build.
 pub(crate) fn participant(participant: Participant) -> types::Participant {
     let client = participant.client;
+    let (redundant_ingest, ingest_configuration_arn) = ingest(participant.ingest.as_deref());
     types::Participant {
         participant_id: Some(participant.id.to_string()),
         user_id: Some(participant.user_id),
@@ -26,12 +27,15 @@ pub(crate) fn participant(participant: Participant) -> types::Participant {
         recording_state: Some(types::ParticipantRecordingState::Disabled),
         protocol: types::ParticipantProtocol::parse(participant.protocol.as_str()),
         replication_type: Some(types::ReplicationType::None),
+        redundant_ingest,
+        ingest_configuration_arn,
         ..types::Participant::default()
     }
 }
 
 /// `ParticipantSummary`.
 pub(crate) fn participant_summary(participant: Participant) -> types::ParticipantSummary {
+    let (redundant_ingest, ingest_configuration_arn) = ingest(participant.ingest.as_deref());
     types::ParticipantSummary {
         participant_id: Some(participant.id.to_string()),
         user_id: Some(participant.user_id),
@@ -40,6 +44,15 @@ pub(crate) fn participant_summary(participant: Participant) -> types::Participan
         published: Some(participant.published),
         recording_state: Some(types::ParticipantRecordingState::Disabled),
         replication_type: Some(types::ReplicationType::None),
+        redundant_ingest,
+        ingest_configuration_arn,
         ..types::ParticipantSummary::default()
     }
+}
+
+/// `redundantIngest` and `ingestConfigurationArn`, of those who came through an ingest configuration.
+fn ingest(ingest: Option<&Ingest>) -> (Option<bool>, Option<String>) {
+    ingest
+        .map(|ingest| (ingest.redundant, ingest.configuration.to_string()))
+        .unzip()
 }

@@ -7,6 +7,7 @@ mod bodies;
 mod changes;
 mod coverage;
 mod cursors;
+mod encoders;
 mod faults;
 mod life;
 mod logs;

@@ -2,6 +2,7 @@
 
 use wire::error::ErrorShape;
 
+use super::encoders::Encoder;
 use super::scene::Scene;
 use super::*;
 
@@ -119,6 +120,15 @@ async fn conflict(operation: Operation) -> Option<Answer> {
         let update = Operation::UpdateStage;
         let recorded = scene.input(update)?;
         assert_eq!(scene.send(ANA, update, &recorded).await.status, 200);
+    } else if matches!(
+        operation,
+        Operation::UpdateIngestConfiguration | Operation::DeleteIngestConfiguration
+    ) {
+        if let Some(force) = input.get_mut("force") {
+            *force = json!(false);
+        }
+        let encoder = Encoder::of(&scene.world, &scene.ingest_configuration).await;
+        encoder.publish(&scene.world, 1).await;
     } else {
         return None;
     }

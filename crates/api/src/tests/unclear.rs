@@ -8,8 +8,8 @@ use model::{
     SessionId, Stage, StageArn, State, StorageConfiguration, StorageConfigurationArn, Tags,
 };
 use store::{
-    IngestChange, IngestFilter, Page, PageRequest, ParticipantFilter, Seeded, StageChange, Store,
-    StoreError,
+    CameBy, IngestChange, IngestFilter, Page, PageRequest, ParticipantFilter, Seeded, StageChange,
+    Store, StoreError,
 };
 
 use super::*;
@@ -76,8 +76,8 @@ mute_store! {
     fn ingest_configuration_get(arn: &IngestConfigurationArn) -> Option<IngestConfiguration>;
     fn ingest_configuration_list(account: &AccountId, region: &Region, filter: &IngestFilter, page: &PageRequest) -> Page<IngestConfiguration>;
     fn ingest_configuration_update(arn: &IngestConfigurationArn, change: &IngestChange) -> IngestConfiguration;
-    fn ingest_configuration_delete(arn: &IngestConfigurationArn) -> ();
-    fn ingest_configuration_detach(stage: &StageArn, participant: &ParticipantId) -> bool;
+    fn ingest_configuration_delete(arn: &IngestConfigurationArn, force: bool) -> ();
+    fn ingest_configuration_detach(stage: &StageArn, participant: &ParticipantId) -> Vec<IngestConfigurationArn>;
     fn encoder_configuration_insert(configuration: &EncoderConfiguration, quota: u32) -> ();
     fn encoder_configuration_get(arn: &EncoderConfigurationArn) -> Option<EncoderConfiguration>;
     fn encoder_configuration_list(account: &AccountId, region: &Region, page: &PageRequest) -> Page<EncoderConfiguration>;
@@ -101,7 +101,7 @@ mute_store! {
     fn session_expire(before: Timestamp) -> u64;
     fn participant_list(stage: &StageArn, session: &SessionId, filter: &ParticipantFilter, page: &PageRequest) -> Page<Participant>;
     fn participant_get(stage: &StageArn, session: &SessionId, participant: &ParticipantId) -> Option<Participant>;
-    fn participant_known(stage: &StageArn, participant: &ParticipantId) -> bool;
+    fn participant_known(stage: &StageArn, participant: &ParticipantId) -> Option<CameBy>;
     fn participant_ban(stage: &StageArn, participant: &ParticipantId, at: Timestamp) -> ();
     fn event_list(stage: &StageArn, session: &SessionId, participant: &ParticipantId, page: &PageRequest) -> Page<Event>;
     fn records_apply(records: &[Record]) -> ();

@@ -1,7 +1,7 @@
 //! Ingest configurations: keys, redundancy, the stage to which they publish.
 
 use futures_util::future::{join, join_all};
-use model::{IngestConfiguration, IngestCredential, IngestProtocol, StageArn, StreamKey};
+use model::{IngestConfiguration, IngestCredential, IngestProtocol, Record, StageArn, StreamKey};
 
 use super::{NAUGHTY, arn, arn_in, at, ingest_in, insert, page, person, read_all, stage_in};
 use crate::{IngestChange, IngestFilter, Redundancy, Store, StoreError};
@@ -230,11 +230,16 @@ pub(crate) async fn a_participant_is_detached_by_each_of_its_names(store: &dyn S
     let whole = on.participant.clone();
     for participant in [whole.clone(), person("r1"), person("r2")] {
         let detach = store.ingest_configuration_detach(&stage, &participant);
-        assert!(detach.await.unwrap(), "{participant}");
+        let mine = std::slice::from_ref(&on.arn);
+        assert_eq!(detach.await.unwrap(), mine, "{participant}");
         let read = read(store, "mine").await;
         assert_eq!((read.stage, &read.credentials), (None, &on.credentials));
         let again = store.ingest_configuration_detach(&stage, &participant);
-        assert!(!again.await.unwrap(), "nobody publishes as {participant}");
+        assert_eq!(
+            again.await.unwrap(),
+            [],
+            "nobody publishes as {participant}"
+        );
         store
             .ingest_configuration_update(&on.arn, &move_to(Some(stage.clone())))
             .await
@@ -246,7 +251,7 @@ pub(crate) async fn a_participant_is_detached_by_each_of_its_names(store: &dyn S
         (&stage, person("r")),
     ] {
         let detach = store.ingest_configuration_detach(stage, &participant);
-        assert!(!detach.await.unwrap(), "{participant}");
+        assert_eq!(detach.await.unwrap(), [], "{participant}");
     }
     assert_eq!(read(store, "mine").await.stage.as_ref(), Some(&stage));
     assert_eq!(read(store, "bystander").await, bystander);
@@ -309,5 +314,148 @@ pub(crate) async fn t16_racing_stage_deletes_and_attachments_leave_no_dangling_r
             .ingest_configuration_list(&place.account, &place.region, &filter, &page(100))
             .await;
         assert!(list.unwrap().items.is_empty());
+    }
+}
+
+/// A configuration that is attached to the stage.
+async fn attached(store: &dyn Store, id: &str, stage: &StageArn) -> IngestConfiguration {
+    let mut one = ingest(id);
+    one.stage = Some(stage.clone());
+    store.ingest_configuration_insert(&one, 100).await.unwrap();
+    one
+}
+
+async fn set_active(store: &dyn Store, id: &str, stage: &StageArn, active: bool) {
+    let record = Record::Ingest {
+        stage: stage.clone(),
+        configuration: ingest(id).arn,
+        active,
+    };
+    // Whoever does not learn the end of a batch repeats it.
+    for _ in 0..2 {
+        let record = std::slice::from_ref(&record);
+        store.records_apply(record).await.unwrap();
+    }
+}
+
+pub(crate) async fn t16_what_is_active_is_neither_changed_nor_deleted_but_by_force(
+    store: &dyn Store,
+) {
+    let (one, two) = (insert(store, "one").await, insert(store, "two").await);
+    let mut expected = attached(store, "mine", &one).await;
+    let arn = expected.arn.clone();
+    set_active(store, "mine", &one, true).await;
+    expected.active = true;
+    assert_eq!(read(store, "mine").await, expected);
+    for change in [
+        IngestChange::default(),
+        move_to(Some(one.clone())),
+        move_to(Some(two.clone())),
+        move_to(None),
+        redundant("r"),
+    ] {
+        let changed = store.ingest_configuration_update(&arn, &change).await;
+        assert!(matches!(changed, Err(StoreError::Active)), "{change:?}");
+    }
+    let deleted = store.ingest_configuration_delete(&arn, false).await;
+    assert!(matches!(deleted, Err(StoreError::Active)));
+    assert_eq!(read(store, "mine").await, expected);
+
+    set_active(store, "mine", &one, false).await;
+    expected.active = false;
+    expected.stage = Some(two.clone());
+    let changed = store
+        .ingest_configuration_update(&arn, &move_to(Some(two.clone())))
+        .await;
+    assert_eq!(changed.unwrap(), expected);
+    set_active(store, "mine", &two, true).await;
+    store.ingest_configuration_delete(&arn, true).await.unwrap();
+    for force in [false, true] {
+        let again = store.ingest_configuration_delete(&arn, force).await;
+        assert!(matches!(again, Err(StoreError::NotFound)));
+    }
+    // What is told of it later is told of nobody.
+    set_active(store, "mine", &two, false).await;
+    let read = store.ingest_configuration_get(&arn).await;
+    assert_eq!(read.unwrap(), None);
+}
+
+pub(crate) async fn a_state_counts_on_the_stage_to_which_the_configuration_is_attached(
+    store: &dyn Store,
+) {
+    let (one, two) = (insert(store, "one").await, insert(store, "two").await);
+    attached(store, "mine", &one).await;
+    attached(store, "other", &one).await;
+    let is_active = async || {
+        let one = read(store, "mine").await;
+        (one.stage.is_some(), one.active)
+    };
+    let participant = ingest("mine").participant;
+    set_active(store, "mine", &two, true).await;
+    assert_eq!(is_active().await, (true, false), "on another stage");
+    set_active(store, "mine", &one, true).await;
+    assert_eq!(is_active().await, (true, true));
+    store
+        .ingest_configuration_detach(&one, &participant)
+        .await
+        .unwrap();
+    assert_eq!(is_active().await, (false, false), "detached");
+    // The stream that began before that is told of after it.
+    set_active(store, "mine", &one, true).await;
+    assert_eq!(is_active().await, (false, false));
+    let move_to_two = move_to(Some(two.clone()));
+    store
+        .ingest_configuration_update(&ingest("mine").arn, &move_to_two)
+        .await
+        .unwrap();
+    set_active(store, "mine", &two, true).await;
+    // The end on the other stage comes late.
+    set_active(store, "mine", &one, false).await;
+    assert_eq!(is_active().await, (true, true));
+    store.stage_delete(&two).await.unwrap();
+    assert_eq!(is_active().await, (false, false), "its stage is deleted");
+    insert(store, "two").await;
+    set_active(store, "mine", &two, true).await;
+    assert_eq!(is_active().await, (false, false));
+    assert!(!read(store, "other").await.active);
+    let elsewhere = stage_in("999988887777", "us-west-2", "one");
+    store.stage_insert(&elsewhere, 10).await.unwrap();
+    set_active(store, "other", &elsewhere.arn, true).await;
+    assert!(!read(store, "other").await.active);
+}
+
+pub(crate) async fn configurations_are_listed_by_state(store: &dyn Store) {
+    let stage = insert(store, "one").await;
+    for number in 0..9_u32 {
+        let id = format!("i{number}");
+        attached(store, &id, &stage).await;
+        set_active(store, &id, &stage, number % 3 == 0).await;
+    }
+    let list = async |active: bool, account: &str| {
+        let place = arn_in(account, "us-west-2", "x");
+        let filter = IngestFilter::Active(active);
+        let seen = read_all(
+            2,
+            async |request| {
+                store
+                    .ingest_configuration_list(&place.account, &place.region, &filter, &request)
+                    .await
+            },
+            async |_| {},
+        )
+        .await;
+        seen.into_iter()
+            .map(|one| {
+                assert_eq!(one.active, active);
+                one.arn.id.to_string()
+            })
+            .collect::<Vec<_>>()
+    };
+    let mine = "111122223333";
+    assert_eq!(list(true, mine).await, ["i0", "i3", "i6"]);
+    let inactive = ["i1", "i2", "i4", "i5", "i7", "i8"];
+    assert_eq!(list(false, mine).await, inactive);
+    for active in [false, true] {
+        assert_eq!(list(active, "999988887777").await, [""; 0]);
     }
 }

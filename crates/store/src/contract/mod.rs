@@ -55,6 +55,9 @@ macro_rules! suite {
             ingest_configuration: a_participant_is_detached_by_each_of_its_names,
             ingest_configuration: t16_a_deleted_stage_detaches_its_ingest_configurations,
             ingest_configuration: t16_racing_stage_deletes_and_attachments_leave_no_dangling_reference,
+            ingest_configuration: t16_what_is_active_is_neither_changed_nor_deleted_but_by_force,
+            ingest_configuration: a_state_counts_on_the_stage_to_which_the_configuration_is_attached,
+            ingest_configuration: configurations_are_listed_by_state,
             encoder_configuration: t14_an_encoder_configuration_reads_back_as_it_was_written,
             encoder_configuration: framerates_keep_every_bit,
             storage_configuration: t14_a_storage_configuration_reads_back_as_it_was_written,
@@ -85,6 +88,7 @@ macro_rules! suite {
             participant: participants_are_listed_by_first_join,
             participant: the_same_participant_in_two_sessions_is_two_records,
             participant: a_participant_is_known_on_its_stage_only,
+            participant: how_a_participant_came_to_a_stage_is_known_over_all_sessions,
             participant: bans_last_and_repeat,
             event: every_name_and_error_reads_back,
             event: events_are_listed_oldest_first_for_one_participant,
@@ -184,7 +188,7 @@ fn public_key_in(account: &str, region: &str, id: &str) -> PublicKey {
     }
 }
 
-fn ingest_in(account: &str, region: &str, id: &str) -> IngestConfiguration {
+pub(crate) fn ingest_in(account: &str, region: &str, id: &str) -> IngestConfiguration {
     let StageArn {
         region, account, ..
     } = arn_in(account, region, "x");
@@ -199,6 +203,7 @@ fn ingest_in(account: &str, region: &str, id: &str) -> IngestConfiguration {
         insecure: false,
         stage: None,
         participant: person(&format!("participant-{id}")),
+        active: false,
         stream_key: StreamKey::new(format!("key-{id}")),
         credentials: Vec::new(),
         user_id: String::new(),

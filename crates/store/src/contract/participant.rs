@@ -1,11 +1,12 @@
 //! Participants: filters, order, bans.
 
-use model::{ClientInfo, Participant, ParticipantState, Protocol, Record, StageArn};
+use model::{ClientInfo, Ingest, Participant, ParticipantState, Protocol, Record, StageArn};
 
 use super::{
-    NAUGHTY, arn, at, insert, joined, page, participant_of, person, read_all, session_id, started,
+    NAUGHTY, arn, at, ended, ingest_in, insert, joined, page, participant_of, person, read_all,
+    session_id, started,
 };
-use crate::{ParticipantFilter, Store, StoreError};
+use crate::{CameBy, ParticipantFilter, Store, StoreError};
 
 async fn with_session(store: &dyn Store) -> StageArn {
     let one = insert(store, "one").await;
@@ -56,6 +57,11 @@ pub(crate) async fn a_participant_reads_back_as_it_was_written(store: &dyn Store
         write(store, &ana).await;
         assert_eq!(read(store, &ana).await.as_ref(), Some(&ana));
     }
+    for redundant in [false, true] {
+        ana.ingest = Some(ingest("mine", redundant));
+        write(store, &ana).await;
+        assert_eq!(read(store, &ana).await.as_ref(), Some(&ana));
+    }
     let mut later = ana.clone();
     later.state = ParticipantState::Disconnected;
     later.first_join = at(60);
@@ -74,6 +80,7 @@ pub(crate) async fn what_has_been_published_is_not_taken_back(store: &dyn Store)
     ana.published = true;
     ana.publishing = true;
     ana.protocol = Protocol::Whip;
+    ana.ingest = Some(ingest("mine", true));
     write(store, &ana).await;
     let mut anew = participant_of(&one, 1, "ana", at(60));
     anew.user_id = "u".into();
@@ -85,6 +92,7 @@ pub(crate) async fn what_has_been_published_is_not_taken_back(store: &dyn Store)
         first_join: at(5),
         published: true,
         protocol: Protocol::Whip,
+        ingest: ana.ingest.clone(),
         ..anew
     };
     assert_eq!(read(store, &ana).await, Some(expected));
@@ -220,15 +228,48 @@ pub(crate) async fn a_participant_is_known_on_its_stage_only(store: &dyn Store) 
         .await
         .unwrap();
     let cases = [
-        (&one, "ana", true),
-        (&one, "Ana", false),
-        (&two, "ana", false),
-        (&arn("absent"), "ana", false),
+        (&one, "ana", Some(CameBy::Token)),
+        (&one, "Ana", None),
+        (&two, "ana", None),
+        (&arn("absent"), "ana", None),
     ];
     for (stage, id, expected) in cases {
         let known = store.participant_known(stage, &person(id)).await.unwrap();
         assert_eq!(known, expected, "{id} on {stage}");
     }
+}
+
+pub(crate) async fn how_a_participant_came_to_a_stage_is_known_over_all_sessions(
+    store: &dyn Store,
+) {
+    let one = with_session(store).await;
+    let mut cam = participant_of(&one, 1, "cam", at(1));
+    cam.ingest = Some(ingest("mine", false));
+    write(store, &cam).await;
+    let known = async || store.participant_known(&one, &cam.id).await.unwrap();
+    assert_eq!(known().await, Some(CameBy::Ingest));
+    let batch = [ended(&one, 1, at(2)), started(&one, 2, at(3))];
+    store.records_apply(&batch).await.unwrap();
+    let mut again = participant_of(&one, 2, "cam", at(4));
+    again.ingest = Some(ingest("other", true));
+    write(store, &again).await;
+    assert_eq!(known().await, Some(CameBy::Ingest));
+    let batch = [
+        ended(&one, 2, at(5)),
+        started(&one, 3, at(6)),
+        joined(&one, 3, "cam", at(7)),
+    ];
+    store.records_apply(&batch).await.unwrap();
+    assert_eq!(known().await, Some(CameBy::Token));
+}
+
+/// Through the configuration of this id, which is of the account and region of every stage here.
+fn ingest(id: &str, redundant: bool) -> Box<Ingest> {
+    let configuration = ingest_in("111122223333", "us-west-2", id).arn;
+    Box::new(Ingest {
+        configuration,
+        redundant,
+    })
 }
 
 pub(crate) async fn bans_last_and_repeat(store: &dyn Store) {

@@ -43,7 +43,7 @@ trait Resource: Clone + Debug + PartialEq + Send + Sync + Sized {
 }
 
 macro_rules! resource {
-    ($kind:ident, $sample:expr, $insert:ident, $get:ident, $list:ident ($($filter:expr)?), $delete:ident) => {
+    ($kind:ident, $sample:expr, $insert:ident, $get:ident, $list:ident ($($filter:expr)?), $delete:ident ($($force:expr)?)) => {
         #[async_trait]
         impl Resource for $kind {
             fn sample(account: &str, region: &str, id: &str) -> Self {
@@ -76,7 +76,7 @@ macro_rules! resource {
                 store.$list(account, region, $($filter,)? page).await
             }
             async fn delete(&self, store: &dyn Store) -> Result<(), StoreError> {
-                store.$delete(&self.arn).await
+                store.$delete(&self.arn $(, $force)?).await
             }
         }
     };
@@ -88,7 +88,7 @@ resource!(
     stage_insert,
     stage_get,
     stage_list(),
-    stage_delete
+    stage_delete()
 );
 resource!(
     PublicKey,
@@ -96,7 +96,7 @@ resource!(
     public_key_insert,
     public_key_get,
     public_key_list(),
-    public_key_delete
+    public_key_delete()
 );
 resource!(
     IngestConfiguration,
@@ -104,7 +104,7 @@ resource!(
     ingest_configuration_insert,
     ingest_configuration_get,
     ingest_configuration_list(&IngestFilter::All),
-    ingest_configuration_delete
+    ingest_configuration_delete(false)
 );
 resource!(
     EncoderConfiguration,
@@ -112,7 +112,7 @@ resource!(
     encoder_configuration_insert,
     encoder_configuration_get,
     encoder_configuration_list(),
-    encoder_configuration_delete
+    encoder_configuration_delete()
 );
 resource!(
     StorageConfiguration,
@@ -120,7 +120,7 @@ resource!(
     storage_configuration_insert,
     storage_configuration_get,
     storage_configuration_list(),
-    storage_configuration_delete
+    storage_configuration_delete()
 );
 
 /// Makes a case of a check: the check on every kind, one after the other in the same store.

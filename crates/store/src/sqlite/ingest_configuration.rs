@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::{
     AccountId, IngestConfiguration, IngestConfigurationArn, IngestCredential, IngestProtocol,
-    ParticipantId, Region, StageArn, StageId, StreamKey,
+    ParticipantId, Region, ResourceArn, ResourceId, StageArn, StageId, StreamKey,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, SqliteConnection, query, query_as, query_scalar};
@@ -20,7 +20,7 @@ macro_rules! columns {
     () => {
         "account, region, id, name, protocol, insecure, \
          (SELECT id FROM stage WHERE key = ingest_configuration.stage) AS stage, \
-         participant, stream_key, credentials, user_id, attributes, tags, created"
+         participant, active, stream_key, credentials, user_id, attributes, tags, created"
     };
 }
 
@@ -33,12 +33,27 @@ pub(super) const LIST_BY_STAGE: &str = concat!(
     " AND (created, id) > (?4, ?5) ORDER BY created, id LIMIT ?6"
 );
 
+/// A page of the configurations that are in state ?3.
+pub(super) const LIST_BY_STATE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM ingest_configuration WHERE account = ?1 AND region = ?2 AND active = ?3 \
+     AND (created, id) > (?4, ?5) ORDER BY created, id LIMIT ?6"
+);
+
 /// Detaches from a stage who publishes to it as the participant ?4.
 pub(super) const DETACH: &str = concat!(
-    "UPDATE ingest_configuration SET stage = NULL WHERE stage = ",
+    "UPDATE ingest_configuration SET stage = NULL, active = 0 WHERE stage = ",
     stage_key!(),
     " AND (participant = ?4 OR EXISTS (SELECT 1 FROM json_each(credentials) \
-     WHERE json_each.value ->> 'participant' = ?4))"
+     WHERE json_each.value ->> 'participant' = ?4)) RETURNING id"
+);
+
+/// Sets the state ?5 of the configuration ?4, while it is attached to the stage.
+pub(super) const SET_STATE: &str = concat!(
+    "UPDATE ingest_configuration SET active = ?5 WHERE stage = ",
+    stage_key!(),
+    " AND id = ?4"
 );
 
 #[derive(FromRow)]
@@ -51,6 +66,7 @@ pub(super) struct Row {
     insecure: bool,
     stage: Option<String>,
     participant: String,
+    active: bool,
     stream_key: String,
     credentials: String,
     user_id: String,
@@ -93,6 +109,7 @@ impl Resource for Row {
             insecure: self.insecure,
             stage,
             participant: parse_id(ParticipantId::parse(&self.participant))?,
+            active: self.active,
             stream_key: StreamKey::new(self.stream_key),
             credentials: credentials
                 .into_iter()
@@ -117,6 +134,9 @@ pub(super) async fn list(
     let stage = match filter {
         IngestFilter::All => return Row::list(db, account, region, page).await,
         IngestFilter::Stage(stage) => stage,
+        IngestFilter::Active(active) => {
+            return list_by_state(db, account, region, *active, page).await;
+        }
         IngestFilter::Nothing => return Ok(Page::empty()),
     };
     let after = page.key(Row::LIST)?;
@@ -124,6 +144,26 @@ pub(super) async fn list(
         return Ok(Page::empty());
     }
     let rows = for_arn!(query_as(LIST_BY_STAGE), stage)
+        .bind(after.number)
+        .bind(after.id)
+        .bind(page.rows())
+        .fetch_all(&db.readers)
+        .await?;
+    Row::page(rows, page)
+}
+
+async fn list_by_state(
+    db: &Db,
+    account: &AccountId,
+    region: &Region,
+    active: bool,
+    page: &PageRequest,
+) -> Result<Page<IngestConfiguration>, StoreError> {
+    let after = page.key(Row::LIST)?;
+    let rows = query_as(LIST_BY_STATE)
+        .bind(account.as_str())
+        .bind(region.as_str())
+        .bind(active)
         .bind(after.number)
         .bind(after.id)
         .bind(page.rows())
@@ -205,6 +245,9 @@ pub(super) async fn update(
     let mut configuration = Row::read(connection, &(&arn).into())
         .await?
         .ok_or(StoreError::NotFound)?;
+    if configuration.active {
+        return Err(StoreError::Active);
+    }
     if change == IngestChange::default() {
         return Ok(configuration);
     }
@@ -246,17 +289,64 @@ pub(super) async fn update(
     Ok(configuration)
 }
 
-/// Detaches who publishes to the stage as this participant, and says whether somebody did.
+/// Deletes an ingest configuration, unless it is active and that counts.
+pub(super) async fn delete(
+    connection: &mut SqliteConnection,
+    arn: IngestConfigurationArn,
+    force: bool,
+) -> Result<(), StoreError> {
+    let arn = ResourceArn::from(&arn);
+    let configuration = Row::read(&mut *connection, &arn).await?;
+    if !force && configuration.is_some_and(|one| one.active) {
+        return Err(StoreError::Active);
+    }
+    Row::delete(connection, arn).await
+}
+
+/// Detaches whatever publishes to the stage as this participant, and says what that was.
 pub(super) async fn detach(
     connection: &mut SqliteConnection,
     stage: StageArn,
     participant: ParticipantId,
-) -> Result<bool, StoreError> {
-    let detached = for_arn!(query(DETACH), stage)
+) -> Result<Vec<IngestConfigurationArn>, StoreError> {
+    let detached: Vec<String> = for_arn!(query_scalar(DETACH), stage)
         .bind(participant.as_str())
+        .fetch_all(connection)
+        .await?;
+    let arns = detached.iter().map(|id| arn_beside(&stage, id));
+    arns.collect()
+}
+
+/// Notes whether a stream is connected, unless the configuration has left the stage by now.
+pub(super) async fn set_state(
+    connection: &mut SqliteConnection,
+    stage: &StageArn,
+    configuration: &IngestConfigurationArn,
+    active: bool,
+) -> Result<(), StoreError> {
+    for_arn!(query(SET_STATE), stage)
+        .bind(configuration.id.as_str())
+        .bind(active)
         .execute(connection)
         .await?;
-    Ok(detached.rows_affected() > 0)
+    Ok(())
+}
+
+/// Notes that nothing is connected to anything: the process starts.
+pub(super) async fn none_is_active(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    query("UPDATE ingest_configuration SET active = 0 WHERE active = 1")
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The ARN of a configuration of the stage's account and region.
+pub(super) fn arn_beside(stage: &StageArn, id: &str) -> Result<IngestConfigurationArn, StoreError> {
+    Ok(IngestConfigurationArn {
+        region: stage.region.clone(),
+        account: stage.account.clone(),
+        id: parse_id(ResourceId::parse(id))?,
+    })
 }
 
 /// The JSON form of a credential.

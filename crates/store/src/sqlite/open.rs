@@ -11,7 +11,7 @@ use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::writer::Writer;
-use super::{Db, Sqlite, migrate};
+use super::{Db, Sqlite, ingest_configuration, migrate};
 use crate::{Latency, StoreError};
 
 /// Connections that read. Reads are short and mostly from the page cache; a dozen cores' worth of them gains nothing.
@@ -61,7 +61,11 @@ pub(super) async fn file(
         .synchronous(SqliteSynchronous::Full)
         .pragma("journal_size_limit", WAL_BYTES_KEPT);
     let writer = pool(1, settings).connect_with(options.clone()).await?;
-    migrate::run(&mut *writer.acquire().await?).await?;
+    {
+        let mut connection = writer.acquire().await?;
+        migrate::run(&mut connection).await?;
+        ingest_configuration::none_is_active(&mut connection).await?;
+    }
     let readers = pool(READERS, settings)
         .connect_with(options.pragma("query_only", "ON"))
         .await?;

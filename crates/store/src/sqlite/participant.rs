@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 
 use model::{
-    Ban, ClientInfo, Participant, ParticipantId, ParticipantState, Protocol, SessionId, StageArn,
+    Ban, ClientInfo, Ingest, Participant, ParticipantId, ParticipantState, Protocol, SessionId,
+    StageArn,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, SqliteConnection, query, query_as, query_scalar};
 
 use super::Db;
+use super::ingest_configuration::arn_beside;
 use super::row::{for_arn, nanoseconds, parse_id, parse_json, session_key, stage_key, timestamp};
 use crate::page::{Key, List};
-use crate::{Page, PageRequest, ParticipantFilter, StoreError};
+use crate::{CameBy, Page, PageRequest, ParticipantFilter, StoreError};
 
 macro_rules! columns {
     () => {
-        "SELECT id, user_id, attributes, state, first_join, published, publishing, protocol, client \
+        "SELECT id, user_id, attributes, state, first_join, published, publishing, protocol, client, ingest, redundant \
          FROM participant WHERE session = "
     };
 }
@@ -53,6 +55,8 @@ pub(super) struct Row {
     publishing: bool,
     protocol: String,
     client: String,
+    ingest: Option<String>,
+    redundant: bool,
 }
 
 impl Row {
@@ -63,6 +67,13 @@ impl Row {
         session: &SessionId,
     ) -> Result<Participant, StoreError> {
         let attributes: BTreeMap<String, String> = parse_json(&self.attributes, "attributes")?;
+        let ingest = match self.ingest {
+            Some(id) => Some(Box::new(Ingest {
+                configuration: arn_beside(stage, &id)?,
+                redundant: self.redundant,
+            })),
+            None => None,
+        };
         let client: Client = parse_json(&self.client, "client information")?;
         Ok(Participant {
             stage: stage.clone(),
@@ -88,7 +99,7 @@ impl Row {
             .into_iter()
             .find(|protocol| protocol.as_str() == self.protocol)
             .ok_or(StoreError::Corrupt { what: "protocol" })?,
-            ingest: None,
+            ingest,
             client: client.into(),
         })
     }
@@ -155,24 +166,31 @@ pub(super) async fn get(
     row.map(|row| row.participant(stage, session)).transpose()
 }
 
-/// Whether the participant is in any session of the stage.
+/// Whether the participant is in any session of the stage, and whether a token has brought it there.
 pub(super) async fn known(
     db: &Db,
     stage: &StageArn,
     participant: &ParticipantId,
-) -> Result<bool, StoreError> {
-    Ok(for_arn!(
+) -> Result<Option<CameBy>, StoreError> {
+    // NULL if there is no record.
+    let by_token: Option<bool> = for_arn!(
         query_scalar(concat!(
-            "SELECT EXISTS (SELECT 1 FROM participant JOIN session ON session.key = participant.session \
+            "SELECT max(ingest IS NULL) FROM participant JOIN session ON session.key = participant.session \
              WHERE participant.id = ?4 AND session.stage = ",
-            stage_key!(),
-            ")"
+            stage_key!()
         )),
         stage
     )
     .bind(participant.as_str())
     .fetch_one(&db.readers)
-    .await?)
+    .await?;
+    Ok(by_token.map(|by_token| {
+        if by_token {
+            CameBy::Token
+        } else {
+            CameBy::Ingest
+        }
+    }))
 }
 
 /// Bans a participant from a stage; the first ban's time stays.

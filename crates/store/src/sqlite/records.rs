@@ -8,6 +8,7 @@ use model::{ErrorCode, Event, Participant, ParticipantId, Record, Session, Sessi
 use sqlx::{SqliteConnection, query};
 
 use super::event::Tokens;
+use super::ingest_configuration;
 use super::participant::Client;
 use super::row::{for_arn, json, nanoseconds, sequence_column, session_key, stage_key};
 use crate::StoreError;
@@ -27,7 +28,13 @@ pub(super) async fn apply(
             } => session_ended(connection, stage, session, *end).await?,
             Record::Participant(record) => participant(connection, record).await?,
             Record::Event(record) => event(connection, record).await?,
-            Record::Ingest { .. } => {}
+            Record::Ingest {
+                stage,
+                configuration,
+                active,
+            } => {
+                ingest_configuration::set_state(connection, stage, configuration, *active).await?;
+            }
         }
     }
     Ok(())
@@ -96,23 +103,26 @@ async fn session_ended(
     Ok(())
 }
 
-/// The first join stays as it was first written: it is the record's place in the list. That the participant has published,
-/// and by what protocol, is not taken back: a session that lasts long forgets whom it has not seen for long.
+/// The first join stays as it was first written: it is the record's place in the list. That the participant has published, by what
+/// protocol, and through which ingest configuration it came, is not taken back: a session that lasts long forgets whom it has not seen for long.
 async fn participant(
     connection: &mut SqliteConnection,
     participant: &Participant,
 ) -> Result<(), StoreError> {
+    let ingest = participant.ingest.as_deref();
     for_arn!(
         query(concat!(
             "INSERT INTO participant \
-             (session, id, user_id, attributes, state, first_join, published, publishing, protocol, client) \
-             SELECT key, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 FROM session WHERE key = ",
+             (session, id, user_id, attributes, state, first_join, published, publishing, protocol, client, \
+             ingest, redundant) \
+             SELECT key, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15 FROM session WHERE key = ",
             session_key!(),
             " ON CONFLICT (session, id) DO UPDATE SET user_id = excluded.user_id, \
              attributes = excluded.attributes, state = excluded.state, \
              published = participant.published OR excluded.published, publishing = excluded.publishing, \
              protocol = CASE excluded.protocol WHEN 'UNKNOWN' THEN participant.protocol ELSE excluded.protocol END, \
-             client = excluded.client"
+             client = excluded.client, ingest = coalesce(excluded.ingest, participant.ingest), \
+             redundant = CASE WHEN excluded.ingest IS NULL THEN participant.redundant ELSE excluded.redundant END"
         )),
         participant.stage
     )
@@ -126,6 +136,8 @@ async fn participant(
     .bind(participant.publishing)
     .bind(participant.protocol.as_str())
     .bind(json(&Client::from(&participant.client)))
+    .bind(ingest.map(|ingest| ingest.configuration.id.as_str()))
+    .bind(ingest.is_some_and(|ingest| ingest.redundant))
     .execute(connection)
     .await?;
     Ok(())

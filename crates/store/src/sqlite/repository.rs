@@ -16,7 +16,7 @@ use super::{
     participant, public_key, records, secret, session, stage, state, storage_configuration, tags,
 };
 use crate::{
-    IngestChange, IngestFilter, Operation, Page, PageRequest, ParticipantFilter, Seeded,
+    CameBy, IngestChange, IngestFilter, Operation, Page, PageRequest, ParticipantFilter, Seeded,
     StageChange, Store, StoreError,
 };
 
@@ -149,17 +149,17 @@ impl Store for Sqlite {
     async fn ingest_configuration_delete(
         &self,
         arn: &IngestConfigurationArn,
+        force: bool,
     ) -> Result<(), StoreError> {
         let span = debug_span!("db.ingest_configuration.delete", configuration = %arn.id);
-        let arn = ResourceArn::from(arn);
-        writes!(self, IngestConfigurationDelete, span => ingest_configuration::Row::delete(arn))
+        writes!(self, IngestConfigurationDelete, span => ingest_configuration::delete(arn, force))
     }
 
     async fn ingest_configuration_detach(
         &self,
         stage: &StageArn,
         participant: &ParticipantId,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Vec<IngestConfigurationArn>, StoreError> {
         let span = debug_span!("db.ingest_configuration.detach", stage = %stage.id, %participant);
         writes!(self, IngestConfigurationDetach, span => ingest_configuration::detach(stage, participant))
     }
@@ -365,7 +365,7 @@ impl Store for Sqlite {
         &self,
         stage: &StageArn,
         participant: &ParticipantId,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<CameBy>, StoreError> {
         let span = debug_span!("db.participant.known", stage = %stage.id, %participant);
         reads!(self, ParticipantKnown, span => participant::known(stage, participant))
     }

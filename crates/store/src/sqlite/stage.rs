@@ -185,7 +185,7 @@ pub(super) async fn delete(
     .fetch_optional(&mut *connection)
     .await?;
     let key = key.ok_or(StoreError::NotFound)?;
-    query("UPDATE ingest_configuration SET stage = NULL WHERE stage = ?1")
+    query("UPDATE ingest_configuration SET stage = NULL, active = 0 WHERE stage = ?1")
         .bind(key)
         .execute(&mut *connection)
         .await?;

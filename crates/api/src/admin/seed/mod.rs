@@ -168,6 +168,7 @@ fn refused(error: StoreError) -> Problem {
         StoreError::Unavailable(_)
         | StoreError::QuotaExceeded { .. }
         | StoreError::NotFound
+        | StoreError::Active
         | StoreError::Referenced { .. }
         | StoreError::TooManyTags { .. }
         | StoreError::Corrupt { .. }

@@ -14,6 +14,7 @@ use model::{
 use sqlx::{query, query_scalar};
 
 use super::{latency, stage};
+use crate::contract::ingest_in;
 use crate::{PageRequest, Sqlite, Store};
 
 /// Tells the child which database to write.
@@ -155,6 +156,38 @@ async fn t58_a_store_that_is_not_closed_keeps_what_it_acknowledged() {
     std::fs::copy(wal(&path), wal(&copy)).unwrap();
     drop(store);
     check(&copy, &ids).await;
+}
+
+#[tokio::test]
+async fn t58_no_ingest_configuration_is_active_when_the_process_starts() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.db");
+    let stage = stage("one");
+    let mut expected = ingest_in(
+        &stage.arn.account.to_string(),
+        stage.arn.region.as_str(),
+        "mine",
+    );
+    expected.stage = Some(stage.arn.clone());
+    let store = Sqlite::open(&path, latency()).await.unwrap();
+    store.stage_insert(&stage, 10).await.unwrap();
+    store
+        .ingest_configuration_insert(&expected, 10)
+        .await
+        .unwrap();
+    let record = Record::Ingest {
+        stage: stage.arn.clone(),
+        configuration: expected.arn.clone(),
+        active: true,
+    };
+    store.records_apply(&[record]).await.unwrap();
+    let read = store.ingest_configuration_get(&expected.arn).await;
+    assert!(read.unwrap().unwrap().active);
+    store.close().await;
+    drop(store);
+    let store = Sqlite::open(&path, latency()).await.unwrap();
+    let read = store.ingest_configuration_get(&expected.arn).await;
+    assert_eq!(read.unwrap(), Some(expected));
 }
 
 #[tokio::test]

@@ -40,7 +40,9 @@ async fn no_list_or_lookup_scans_or_sorts_a_table() {
     let mut statements = of_every_kind();
     statements.extend([
         ingest_configuration::LIST_BY_STAGE,
+        ingest_configuration::LIST_BY_STATE,
         ingest_configuration::DETACH,
+        ingest_configuration::SET_STATE,
         connection_token::IS_REVOKED,
         connection_token::EXPIRE,
         session::LIST,
