@@ -8,8 +8,23 @@
 //! a little before the first unit. A *track* is a video track of enhanced RTMP by its number; a *layer* is a track's rank by size,
 //! lowest first.
 
+mod aac;
+mod audio;
+mod avcc;
+mod bits;
+mod decode;
+mod encode;
 mod figures;
+mod follow;
+mod held;
+mod meter;
+mod resample;
+mod splice;
 mod stream;
+#[cfg(test)]
+mod tests;
+mod timeline;
+mod video;
 
 use std::time::Duration;
 
@@ -59,7 +74,8 @@ pub enum Unit {
     Picture {
         /// Which layer; 0 is the lowest.
         layer: usize,
-        /// Its NAL units without lengths and start codes, in order; without parameter sets.
+        /// Its NAL units without lengths and start codes, in order. Parameter sets that the encoder puts in front of it are among
+        /// them.
         nals: Vec<Bytes>,
         /// Whether a decoder can begin here.
         is_key: bool,
@@ -73,26 +89,6 @@ pub enum Unit {
         /// Media time of its first sample, as a decoder gives it: the delay of all codecs is taken off.
         at: Duration,
     },
-}
-
-/// What a stream is made of. There is always one track of audio.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Description {
-    /// Video, lowest layer first.
-    pub layers: Vec<LayerDescription>,
-}
-
-/// One layer of video.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LayerDescription {
-    /// Its name for viewers.
-    pub label: sfu::LayerLabel,
-    /// `profile_idc`, the constraint flags and `level_idc` of its sequence parameter set.
-    pub profile_level_id: [u8; 3],
-    /// Pixels.
-    pub width: u32,
-    /// Pixels.
-    pub height: u32,
 }
 
 /// A rule that the stream breaks. It ends the stream.

@@ -1,0 +1,115 @@
+//! Decoding AAC-LC behind a wall: whatever a frame does to the decoder costs that frame.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use symphonia_codec_aac::AacDecoder;
+use symphonia_core::audio::{Audio as _, GenericAudioBufferRef};
+use symphonia_core::codecs::audio::well_known::CODEC_ID_AAC;
+use symphonia_core::codecs::audio::{AudioCodecParameters, AudioDecoder as _, AudioDecoderOptions};
+use symphonia_core::packet::PacketRef;
+use symphonia_core::units::{Duration, Timestamp};
+
+use super::aac::Config;
+
+/// Samples of a frame of one channel.
+pub(super) const FRAME_SAMPLES: usize = 1_024;
+/// Largest frame that is decoded, in bytes. AAC-LC has at most 768 for each channel (ISO/IEC 13818-7 section 8.2.2.2).
+const FRAME_BYTES_MAX: usize = 8_192;
+/// Samples are at most this much over full scale, whatever was written: decoders' own overshoot stays far below.
+const SAMPLE_MAX: f32 = 2.0;
+
+/// A decoder and the samples of its last frame.
+pub(super) struct Decoder {
+    config: Config,
+    inner: Option<AacDecoder>,
+    samples: Vec<Vec<f32>>,
+}
+
+/// A frame could not be decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Undecodable;
+
+impl Decoder {
+    pub(super) fn new(config: Config) -> Self {
+        Self {
+            config,
+            inner: None,
+            samples: vec![Vec::new(); usize::from(config.channels)],
+        }
+    }
+
+    /// Decodes one frame to [`FRAME_SAMPLES`] of each channel.
+    pub(super) fn decode(&mut self, frame: &[u8]) -> Result<&[Vec<f32>], Undecodable> {
+        if frame.len() > FRAME_BYTES_MAX {
+            return Err(Undecodable);
+        }
+        let mut inner = match self.inner.take() {
+            Some(inner) => inner,
+            None => open(self.config)?,
+        };
+        let samples = &mut self.samples;
+        // What a panic leaves behind is dropped with `inner`; `samples` are written anew by the next frame.
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let result = decode(&mut inner, frame, samples);
+            (inner, result)
+        }));
+        let (inner, result) = result.map_err(|_| Undecodable)?;
+        self.inner = Some(inner);
+        result.map(|()| self.samples.as_slice())
+    }
+
+    /// Forgets the frames before: what comes next does not follow on them.
+    pub(super) fn reset(&mut self) {
+        if let Some(inner) = &mut self.inner {
+            inner.reset();
+        }
+    }
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+fn open(config: Config) -> Result<AacDecoder, Undecodable> {
+    let channels = match config.channels {
+        1 => symphonia_core::audio::layouts::CHANNEL_LAYOUT_MONO,
+        _ => symphonia_core::audio::layouts::CHANNEL_LAYOUT_STEREO,
+    };
+    let mut parameters = AudioCodecParameters::new();
+    parameters
+        .for_codec(CODEC_ID_AAC)
+        .with_sample_rate(config.sample_rate)
+        .with_channels(channels);
+    AacDecoder::try_new(&parameters, &AudioDecoderOptions::default()).map_err(|_| Undecodable)
+}
+
+fn decode(
+    decoder: &mut AacDecoder,
+    frame: &[u8],
+    samples: &mut [Vec<f32>],
+) -> Result<(), Undecodable> {
+    let packet = PacketRef::new(0, Timestamp::ZERO, Duration::ZERO, frame);
+    let Ok(GenericAudioBufferRef::F32(buffer)) = decoder.decode_ref(&packet) else {
+        return Err(Undecodable);
+    };
+    for (index, samples) in samples.iter_mut().enumerate() {
+        let plane = buffer
+            .plane(index)
+            .filter(|plane| plane.len() == FRAME_SAMPLES)
+            .ok_or(Undecodable)?;
+        samples.clear();
+        samples.extend(plane.iter().map(|sample| {
+            if sample.is_finite() {
+                sample.clamp(-SAMPLE_MAX, SAMPLE_MAX)
+            } else {
+                0.0
+            }
+        }));
+    }
+    Ok(())
+}

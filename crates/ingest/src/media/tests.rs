@@ -1,0 +1,6 @@
+//! The media of ingest, driven as an encoder would and listened to as a viewer would.
+
+mod audio;
+mod fixture;
+mod follow;
+mod listener;
