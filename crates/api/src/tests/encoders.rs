@@ -116,10 +116,11 @@ async fn events(world: &World, stage: &str, participant: &Value) -> Vec<String> 
     let events = listed["events"].as_array().unwrap().iter();
     events
         .map(|event| {
-            let name = event["name"].as_str().unwrap();
-            event["errorCode"]
-                .as_str()
-                .map_or(name.to_owned(), |code| format!("{name} {code}"))
+            let name = event["name"].as_str().unwrap().to_owned();
+            match event["errorCode"].as_str() {
+                Some(code) => format!("{name} {code}"),
+                None => name,
+            }
         })
         .collect()
 }

@@ -58,7 +58,7 @@ pub(crate) async fn a_participant_reads_back_as_it_was_written(store: &dyn Store
         assert_eq!(read(store, &ana).await.as_ref(), Some(&ana));
     }
     for redundant in [false, true] {
-        ana.ingest = Some(ingest("mine", redundant));
+        ana.ingest = Some(Box::new(ingest("mine", redundant)));
         write(store, &ana).await;
         assert_eq!(read(store, &ana).await.as_ref(), Some(&ana));
     }
@@ -80,7 +80,7 @@ pub(crate) async fn what_has_been_published_is_not_taken_back(store: &dyn Store)
     ana.published = true;
     ana.publishing = true;
     ana.protocol = Protocol::Whip;
-    ana.ingest = Some(ingest("mine", true));
+    ana.ingest = Some(Box::new(ingest("mine", true)));
     write(store, &ana).await;
     let mut anew = participant_of(&one, 1, "ana", at(60));
     anew.user_id = "u".into();
@@ -244,14 +244,14 @@ pub(crate) async fn how_a_participant_came_to_a_stage_is_known_over_all_sessions
 ) {
     let one = with_session(store).await;
     let mut cam = participant_of(&one, 1, "cam", at(1));
-    cam.ingest = Some(ingest("mine", false));
+    cam.ingest = Some(Box::new(ingest("mine", false)));
     write(store, &cam).await;
     let known = async || store.participant_known(&one, &cam.id).await.unwrap();
     assert_eq!(known().await, Some(CameBy::Ingest));
     let batch = [ended(&one, 1, at(2)), started(&one, 2, at(3))];
     store.records_apply(&batch).await.unwrap();
     let mut again = participant_of(&one, 2, "cam", at(4));
-    again.ingest = Some(ingest("other", true));
+    again.ingest = Some(Box::new(ingest("other", true)));
     write(store, &again).await;
     assert_eq!(known().await, Some(CameBy::Ingest));
     let batch = [
@@ -264,12 +264,12 @@ pub(crate) async fn how_a_participant_came_to_a_stage_is_known_over_all_sessions
 }
 
 /// Through the configuration of this id, which is of the account and region of every stage here.
-fn ingest(id: &str, redundant: bool) -> Box<Ingest> {
+fn ingest(id: &str, redundant: bool) -> Ingest {
     let configuration = ingest_in("111122223333", "us-west-2", id).arn;
-    Box::new(Ingest {
+    Ingest {
         configuration,
         redundant,
-    })
+    }
 }
 
 pub(crate) async fn bans_last_and_repeat(store: &dyn Store) {
