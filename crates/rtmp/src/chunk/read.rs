@@ -261,6 +261,13 @@ impl Reader {
             body: std::mem::take(&mut stream.body).into(),
         })
     }
+
+    /// Bytes of memory that unfinished messages hold.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        let streams = self.streams.values();
+        streams.map(|stream| stream.body.capacity()).sum()
+    }
 }
 
 /// Bytes that a message of that type may have.
