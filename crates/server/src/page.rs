@@ -101,10 +101,31 @@ impl ConsoleFacts {
             keys
         });
         Self {
-            // No RTMP port is open in this build; stages say where it would be.
             facts: json!({ "version": env!("CARGO_PKG_VERSION"), "dev": dev, "rtmp": null }),
             authority: url.authority().to_owned(),
         }
+    }
+
+    /// Tells where the ports for RTMP and RTMPS are that are open, as stage endpoints say it: `rtmp://host:port/app/`. The console
+    /// warns of a certificate that nobody but this server vouches for.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no port is open yet"))]
+    pub(crate) fn with_rtmp(
+        mut self,
+        rtmp: Option<&str>,
+        rtmps: Option<&str>,
+        is_self_signed: bool,
+    ) -> Self {
+        let mut open = serde_json::Map::new();
+        for (name, server) in [("rtmp", rtmp), ("rtmps", rtmps)] {
+            open.extend(server.map(|server| (name.to_owned(), server.into())));
+        }
+        if rtmps.is_some() {
+            open.insert("isSelfSigned".to_owned(), is_self_signed.into());
+        }
+        if !open.is_empty() {
+            self.facts["rtmp"] = open.into();
+        }
+        self
     }
 
     /// `GET /console.json`: only to who asks for this machine, or for the public URL. A page that made a name of its own point
@@ -252,6 +273,25 @@ mod tests {
         assert_eq!(facts(&own).facts["dev"], Value::Null);
         let own = ["dev", "--ephemeral", "--admin-key", "a-key-of-my-own-0"];
         assert_eq!(facts(&own).facts["dev"].get("adminKey"), None);
+    }
+
+    #[test]
+    fn ports_for_rtmp_are_told_where_they_are_open() {
+        let told = |rtmp, rtmps, is_self_signed| {
+            let facts = facts(&["dev", "--ephemeral"]);
+            facts.with_rtmp(rtmp, rtmps, is_self_signed).facts["rtmp"].clone()
+        };
+        let (rtmp, rtmps) = ("rtmp://localhost:1935/app/", "rtmps://localhost:1936/app/");
+        assert_eq!(told(None, None, true), Value::Null);
+        assert_eq!(told(Some(rtmp), None, true), json!({ "rtmp": rtmp }));
+        assert_eq!(
+            told(Some(rtmp), Some(rtmps), true),
+            json!({ "rtmp": rtmp, "rtmps": rtmps, "isSelfSigned": true })
+        );
+        assert_eq!(
+            told(None, Some(rtmps), false),
+            json!({ "rtmps": rtmps, "isSelfSigned": false })
+        );
     }
 
     fn facts(arguments: &[&str]) -> ConsoleFacts {
