@@ -3,4 +3,8 @@
 mod audio;
 mod fixture;
 mod follow;
+mod h264;
 mod listener;
+mod scene;
+mod stream;
+mod video;
