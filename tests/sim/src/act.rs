@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use model::ErrorCode;
+use model::{ErrorCode, IngestPart};
 use stage::{CloseCause, LeftReason, Mute};
 
 /// A participant token and its client, from small choices.
@@ -27,6 +27,25 @@ pub struct Token {
     pub os: u8,
     /// What it says its library is: nothing, or one of a few.
     pub sdk: u8,
+}
+
+/// A stream key of one of two configurations, and how it is used.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Of which configuration.
+    pub configuration: u8,
+    /// To which stage the door believes it to be attached.
+    pub stage: u8,
+    /// What it is of the configuration.
+    pub part: IngestPart,
+    /// Which of the two streams, where it is one of two.
+    pub leg: u8,
+    /// Whether it comes by TLS.
+    pub tls: bool,
+    /// What its user is called: one of a few.
+    pub name: u8,
+    /// What the door finds wrong.
+    pub fault: Option<ErrorCode>,
 }
 
 /// By which door a token is used.
@@ -53,6 +72,10 @@ pub enum Act {
     Disconnect(u8, u8),
     /// Somebody comes to a door.
     Knock(Token, Door),
+    /// An encoder comes.
+    Ingest(Key),
+    /// The API has attached a configuration to a stage, or to none.
+    Attach(u8, Option<u8>),
     /// The media of a connection is up: of one that is open, counted round, or of any that there ever was.
     Up {
         /// Which.

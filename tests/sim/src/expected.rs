@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use model::{ConnectionId, ErrorCode, EventName, Exchange, ParticipantId, SessionId, StageArn};
+use model::{
+    ConnectionId, ErrorCode, EventName, Exchange, Ingest, ParticipantId, Protocol, SessionId,
+    StageArn,
+};
 use stage::{LeftReason, Refusal, Reply, Roster, RosterEntry};
 
 /// One recorded fact, with sessions counted from 0 in the order of their starts.
@@ -77,6 +80,12 @@ pub struct Person {
     pub first_join: Timestamp,
     /// Has it published.
     pub published: bool,
+    /// By what it did last.
+    pub protocol: Protocol,
+    /// Through what it came, if it did.
+    pub ingest: Option<Ingest>,
+    /// Whether it is one of two redundant streams.
+    pub is_leg: bool,
     /// Its client's operating system and library.
     pub client: (String, String),
     /// What peers are told of it.

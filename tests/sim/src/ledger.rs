@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use model::{
-    Event, EventName, LiveParticipant, LiveSession, Participant, ParticipantId, ParticipantState,
-    Record, Session, SessionId, StageArn,
+    Event, EventName, IngestConfigurationArn, LiveParticipant, LiveSession, Participant,
+    ParticipantId, ParticipantState, Record, Session, SessionId, StageArn,
 };
 
 /// Everything that was recorded.
 #[derive(Debug, Default)]
 pub struct Ledger {
     sessions: BTreeMap<SessionId, Pages>,
+    /// The ingest configurations that are active, each where it is.
+    active_configurations: BTreeSet<(StageArn, IngestConfigurationArn)>,
 }
 
 /// One session's records.
@@ -46,7 +48,19 @@ impl Ledger {
                 .active(&participant.stage, &participant.session)
                 .keep(participant),
             Record::Event(event) => self.active(&event.stage, &event.session).append(event),
-            Record::Ingest { .. } => {}
+            Record::Ingest {
+                stage,
+                configuration,
+                active,
+            } => {
+                let place = (stage.clone(), configuration.clone());
+                let is_news = if *active {
+                    self.active_configurations.insert(place)
+                } else {
+                    self.active_configurations.remove(&place)
+                };
+                assert!(is_news, "{configuration} changes its state");
+            }
         }
     }
 
@@ -65,6 +79,16 @@ impl Ledger {
                 assert!(pages.standings.contains_key(id), "{id} has joined once");
             }
         }
+    }
+
+    /// Which ingest configurations are active, and where.
+    pub fn active_configurations(&self) -> &BTreeSet<(StageArn, IngestConfigurationArn)> {
+        &self.active_configurations
+    }
+
+    /// The process is gone: where it starts again, nothing is connected.
+    pub fn crash(&mut self) {
+        self.active_configurations.clear();
     }
 
     /// Who publishes on a stage by its events.

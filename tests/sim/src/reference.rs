@@ -3,6 +3,7 @@
 
 mod doors;
 mod exchange;
+mod ingest;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use model::{
-    ClientInfo, ConnectionId, ErrorCode, EventName, Grant, LiveSession, Now, ParticipantId,
-    SessionId, StageArn,
+    ClientInfo, ConnectionId, ErrorCode, EventName, Grant, IngestConfigurationArn, IngestGrant,
+    IngestPart, LiveSession, Now, ParticipantId, Protocol, SessionId, StageArn,
 };
 use stage::{CloseCause, Input, LeftReason, Mute, Settings};
 
@@ -37,6 +38,8 @@ struct Connection {
     /// The token that counts of a socket, and whether it came by an exchange.
     token: Grant,
     is_exchanged: bool,
+    /// The key of a publish that an encoder sends.
+    key: Option<IngestGrant>,
 }
 
 #[derive(Debug)]
@@ -62,6 +65,8 @@ pub struct Reference {
     /// What those who are there have said that they mute.
     mutes: BTreeMap<(usize, ParticipantId), Mute>,
     is_shutting_down: bool,
+    /// Where configurations are attached by what the API has just said, and how long that is to be remembered.
+    attachments: BTreeMap<IngestConfigurationArn, (Option<StageArn>, Option<Instant>)>,
     expected: Expected,
 }
 
@@ -83,6 +88,7 @@ impl Reference {
             lost: Vec::new(),
             mutes: BTreeMap::new(),
             is_shutting_down: false,
+            attachments: BTreeMap::new(),
             expected: Expected::default(),
         }
     }
@@ -119,6 +125,7 @@ impl Reference {
         self.lost.append(&mut self.connections);
         self.stages.clear();
         self.mutes.clear();
+        self.attachments.clear();
         self.is_shutting_down = false;
         for session in &mut self.sessions {
             session.idle_deadline = None;
@@ -146,11 +153,18 @@ impl Reference {
                 for stage in self.stages.keys().cloned().collect::<Vec<_>>() {
                     self.delete(&stage, now);
                 }
+                self.attachments.clear();
             }
             Input::Restored(left) => self.restore(left, now),
-            Input::Ingest { .. } | Input::IngestDetached { .. } => {
-                unreachable!("this world has no encoders")
-            }
+            Input::Ingest {
+                connection,
+                grant,
+                fault,
+            } => return self.ingest(*connection, grant, *fault, now),
+            Input::IngestDetached {
+                configuration,
+                unless,
+            } => self.attach(configuration, unless.as_ref(), now),
             Input::Disconnect { stage, participant } => self.disconnect(stage, participant, now),
             Input::Knock { grant } => {
                 return self
@@ -201,17 +215,19 @@ impl Reference {
                 self.remove(&BTreeMap::from([(*connection, None)]), error, now);
             }
             Input::Mute { connection, mute } => self.mute(*connection, *mute),
-            Input::Shutdown => {
-                self.is_shutting_down = true;
-                for number in 0..self.sessions.len() {
-                    if !self.sessions[number].ended {
-                        self.empty(number, LeftReason::Unknown, now);
-                        self.end(number, now);
-                    }
-                }
-            }
+            Input::Shutdown => self.shut_down(now),
         }
         Answer::Done
+    }
+
+    fn shut_down(&mut self, now: Now) {
+        self.is_shutting_down = true;
+        for number in 0..self.sessions.len() {
+            if !self.sessions[number].ended {
+                self.empty(number, LeftReason::Unknown, now);
+                self.end(number, now);
+            }
+        }
     }
 
     fn delete(&mut self, stage: &StageArn, now: Now) {
@@ -266,14 +282,20 @@ impl Reference {
             return;
         }
         connection.is_up = true;
-        connection.deadline = deadline;
+        let is_virtual = connection.part() == Some(IngestPart::Virtual);
+        connection.deadline = deadline.filter(|_| !is_virtual);
         let Connection {
-            session, who, of, ..
+            session,
+            who,
+            of,
+            key,
+            ..
         } = connection.clone();
         if name == EventName::PublishStarted
             && let Some(person) = self.sessions[session].people.get_mut(&who)
         {
             person.published = true;
+            person.protocol = key.map_or(Protocol::Whip, |key| key.protocol);
         }
         self.write(session, &who, name, of.as_ref(), None, now);
     }
@@ -291,6 +313,8 @@ impl Reference {
             let gone = BTreeMap::from([(due.id, Some(LeftReason::Unknown))]);
             self.remove(&gone, error, now);
         }
+        self.attachments
+            .retain(|_, (_, end)| end.is_none_or(|end| end > now.mono));
         for number in 0..self.sessions.len() {
             let deadline = self.sessions[number].idle_deadline;
             if deadline.is_some_and(|at| at <= now.mono) {
@@ -432,6 +456,9 @@ impl Reference {
         let person = people.entry(who.clone()).or_insert_with(|| Person {
             first_join,
             published: false,
+            protocol: Protocol::Unknown,
+            ingest: None,
+            is_leg: false,
             client: (String::new(), String::new()),
             user_id: user_id.clone(),
             attributes: attributes.clone(),
@@ -470,6 +497,7 @@ impl Reference {
             deadline,
             token: caller.grant.clone(),
             is_exchanged: false,
+            key: None,
         });
     }
 

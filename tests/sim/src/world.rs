@@ -5,16 +5,20 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use model::{
-    Capabilities, ClientInfo, ConnectionId, Grant, Issuer, Now, Participant, ParticipantId,
-    ParticipantState, Protocol, Record, SessionId, StageArn,
+    Capabilities, ClientInfo, ConnectionId, Grant, IngestConfigurationArn, IngestGrant, IngestPart,
+    Issuer, Now, Participant, ParticipantId, ParticipantState, Protocol, Record, SessionId,
+    StageArn,
 };
 use stage::{CloseCause, Input, Output, Reply, RosterEntry, Settings, Stages};
 
 use crate::expected::{Answer, Expected, Line};
-use crate::{Act, Door, Ledger, Reference, Token};
+use crate::{Act, Door, Key, Ledger, Reference, Token};
 
 /// The wall clock's reading when a world begins: an ordinary day in 2027.
 const START_SECOND: i64 = 1_800_000_000;
+
+/// The participant of each configuration; those of its two streams follow. Some of them are participants with tokens too.
+const FIRST_OF_CONFIGURATIONS: [u8; 2] = [3, 6];
 
 /// One simulated process with its store, its clients and its clocks.
 #[derive(Debug)]
@@ -99,18 +103,26 @@ impl World {
                 self.stages.clear();
                 self.tell(&Input::AllStagesDeleted);
             }
-            Act::Disconnect(stage, who) => {
-                let (stage, participant) = (stage_arn(stage), participant_id(who));
-                if let Some(bans) = self.stages.get_mut(&stage) {
-                    bans.insert(participant.clone());
-                }
-                self.tell(&Input::Disconnect { stage, participant });
-            }
+            Act::Disconnect(stage, who) => self.ban(stage_arn(stage), participant_id(who)),
             Act::Knock(token, door) => {
                 let input = self.knock(token, door);
                 self.knocking = true;
                 self.tell(&input);
                 self.knocking = false;
+            }
+            Act::Ingest(key) => {
+                let input = self.ingest(key);
+                self.knocking = true;
+                self.tell(&input);
+                self.knocking = false;
+            }
+            Act::Attach(configuration, stage) => {
+                let configuration = configuration_arn(configuration);
+                let unless = stage.map(stage_arn);
+                self.tell(&Input::IngestDetached {
+                    configuration,
+                    unless,
+                });
             }
             Act::Up { pick, open } => {
                 if let Some(connection) = self.pick(pick, open) {
@@ -129,12 +141,7 @@ impl World {
                 own,
             } => {
                 if let Some(connection) = self.pick(pick, open) {
-                    let mut grant = self.grant(token);
-                    if let Some(client) = self.open.get(&connection).filter(|_| own) {
-                        grant.stage = client.stage.clone();
-                        grant.participant = client.participant.clone();
-                    }
-                    self.tell(&Input::Exchange { connection, grant });
+                    self.exchange(connection, token, own);
                 }
             }
             Act::PutOut { pick, open, reason } => {
@@ -156,6 +163,22 @@ impl World {
             Act::Shutdown => self.tell(&Input::Shutdown),
             Act::Crash => self.crash(),
         }
+    }
+
+    fn ban(&mut self, stage: StageArn, participant: ParticipantId) {
+        if let Some(bans) = self.stages.get_mut(&stage) {
+            bans.insert(participant.clone());
+        }
+        self.tell(&Input::Disconnect { stage, participant });
+    }
+
+    fn exchange(&mut self, connection: ConnectionId, token: Token, own: bool) {
+        let mut grant = self.grant(token);
+        if let Some(client) = self.open.get(&connection).filter(|_| own) {
+            grant.stage = client.stage.clone();
+            grant.participant = client.participant.clone();
+        }
+        self.tell(&Input::Exchange { connection, grant });
     }
 
     fn close(&mut self, connection: ConnectionId, cause: CloseCause) {
@@ -187,6 +210,7 @@ impl World {
         self.processes = self.processes.wrapping_add(1);
         self.machine = Stages::new(self.settings.clone(), [self.processes; 32]);
         self.reference.crash();
+        self.ledger.crash();
         self.open.clear();
         let left = self.ledger.live(self.heartbeat);
         for (stage, bans) in self.stages.clone() {
@@ -265,9 +289,16 @@ impl World {
             let Some(told) = &client.roster else { continue };
             let told: Vec<&ParticipantId> = told.iter().map(|entry| &entry.id).collect();
             let publishing = self.ledger.publishing(&client.stage);
-            let publishing: Vec<&ParticipantId> = publishing.iter().map(|p| &p.id).collect();
+            let publishing: Vec<&ParticipantId> = publishing
+                .into_iter()
+                .filter(|p| p.protocol == Protocol::Whip || !is_leg(&p.id))
+                .map(|p| &p.id)
+                .collect();
             assert_eq!(told, publishing, "{socket} knows who publishes");
         }
+        let active = self.reference.active_configurations();
+        let kept = self.ledger.active_configurations();
+        assert_eq!(*kept, active, "what is connected is active");
         let mut people = BTreeMap::<&SessionId, usize>::new();
         for (session, who, person, is_connected, is_publishing) in self.reference.people() {
             *people.entry(session).or_default() += 1;
@@ -278,17 +309,13 @@ impl World {
             } else {
                 ParticipantState::Disconnected
             };
-            let protocol = if person.published {
-                Protocol::Whip
-            } else {
-                Protocol::Unknown
-            };
             let Participant {
                 first_join,
                 published,
                 ..
             } = *kept;
-            assert_eq!((kept.state, kept.protocol), (state, protocol), "{who}");
+            assert_eq!((kept.state, kept.protocol), (state, person.protocol));
+            assert_eq!(kept.ingest.as_deref(), person.ingest.as_ref(), "{who}");
             assert_eq!(
                 (first_join, published),
                 (person.first_join, person.published)
@@ -397,6 +424,42 @@ impl World {
         }
     }
 
+    fn ingest(&mut self, key: Key) -> Input {
+        self.minted += 1;
+        let connection = ConnectionId(self.minted);
+        let name = word("name", key.name);
+        let whole = FIRST_OF_CONFIGURATIONS[usize::from(key.configuration)];
+        let grant = IngestGrant {
+            stage: stage_arn(key.stage),
+            configuration: configuration_arn(key.configuration),
+            participant: participant_id(match key.part {
+                IngestPart::Whole | IngestPart::Virtual => whole,
+                IngestPart::Leg => whole + 1 + key.leg,
+            }),
+            attributes: BTreeMap::from([("name".to_owned(), name.clone())]),
+            user_id: name,
+            protocol: if key.tls {
+                Protocol::Rtmps
+            } else {
+                Protocol::Rtmp
+            },
+            part: key.part,
+        };
+        self.open.insert(
+            connection,
+            Client {
+                stage: grant.stage.clone(),
+                participant: grant.participant.clone(),
+                roster: None,
+            },
+        );
+        Input::Ingest {
+            connection,
+            grant: Box::new(grant),
+            fault: key.fault,
+        }
+    }
+
     fn grant(&self, token: Token) -> Grant {
         let name = word("name", token.name);
         Grant {
@@ -461,6 +524,20 @@ fn stage_arn(stage: u8) -> StageArn {
     };
     let text = format!("arn:aws:ivs:{home}:stage/stage{stage}");
     StageArn::parse(&text).expect("it has the shape")
+}
+
+fn configuration_arn(configuration: u8) -> IngestConfigurationArn {
+    let home = "arn:aws:ivs:us-west-2:123456789012:ingest-configuration";
+    let text = format!("{home}/configuration{configuration}");
+    IngestConfigurationArn::parse(&text).expect("it has the shape")
+}
+
+/// Whether it is the participant of one of two redundant streams, when it is an encoder's.
+fn is_leg(who: &ParticipantId) -> bool {
+    FIRST_OF_CONFIGURATIONS
+        .into_iter()
+        .flat_map(|whole| [whole + 1, whole + 2])
+        .any(|leg| participant_id(leg) == *who)
 }
 
 fn participant_id(who: u8) -> ParticipantId {

@@ -7,10 +7,10 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use model::ErrorCode;
+use model::{ErrorCode, IngestPart};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
-use sim::{Act, Door, Token, World};
+use sim::{Act, Door, Key, Token, World};
 use stage::{CloseCause, ExchangeFault, LeftReason, Mute, Refusal, Settings};
 
 /// Limits so small that random acts run into each of them.
@@ -71,8 +71,36 @@ fn door() -> impl Strategy<Value = Door> {
     prop_oneof![
         3 => Just(Door::Socket),
         4 => prop::option::weighted(0.15, error()).prop_map(Door::Publish),
-        5 => (0..5_u8).prop_map(Door::Subscribe),
+        5 => (0..9_u8).prop_map(Door::Subscribe),
     ]
+}
+
+fn key() -> impl Strategy<Value = Key> {
+    let stage = prop_oneof![20 => Just(0), 4 => Just(1), 1 => 2..4_u8];
+    let part = prop_oneof![
+        3 => Just(IngestPart::Whole),
+        4 => Just(IngestPart::Leg),
+        2 => Just(IngestPart::Virtual),
+    ];
+    let fault = prop::option::weighted(0.1, error());
+    (
+        stage,
+        part,
+        (0..2_u8, 0..2_u8, 0..3_u8),
+        any::<bool>(),
+        fault,
+    )
+        .prop_map(
+            |(stage, part, (configuration, leg, name), tls, fault)| Key {
+                configuration,
+                stage,
+                part,
+                leg,
+                tls,
+                name,
+                fault,
+            },
+        )
 }
 
 fn cause() -> impl Strategy<Value = CloseCause> {
@@ -90,6 +118,9 @@ fn act() -> impl Strategy<Value = Act> {
         4 => (0..4_u8).prop_map(Act::Open),
         40 => (token(), door()).prop_map(|(token, door)| Act::Knock(token, door)),
         40 => (any::<u16>(), open()).prop_map(|(pick, open)| Act::Up { pick, open }),
+        14 => key().prop_map(Act::Ingest),
+        2 => (0..2_u8, prop::option::weighted(0.7, 0..2_u8))
+            .prop_map(|(configuration, stage)| Act::Attach(configuration, stage)),
         5 => (any::<u16>(), open(), any::<(bool, bool)>()).prop_map(|(pick, open, (audio, video))| Act::Mute {
             pick,
             open,
@@ -112,7 +143,7 @@ fn act() -> impl Strategy<Value = Act> {
         3 => millis(10_000).prop_map(Act::Pass),
         3 => millis(20_000).prop_map(Act::Sleep),
         2 => (-100_000_i64..100_000).prop_map(Act::Step),
-        2 => (0..2_u8, 0..4_u8).prop_map(|(stage, who)| Act::Disconnect(stage, who)),
+        2 => (0..2_u8, 0..9_u8).prop_map(|(stage, who)| Act::Disconnect(stage, who)),
         1 => prop_oneof![5 => (0..4_u8).prop_map(Act::Delete), 1 => Just(Act::DeleteAll)],
         2 => Just(Act::Crash),
         1 => Just(Act::Shutdown),
@@ -199,6 +230,8 @@ fn lives_within_narrow_limits_are_as_the_reference_says() {
         "SUBSCRIBE_ERROR QUOTA_EXCEEDED",
         "SUBSCRIBE_ERROR PUBLISHER_NOT_FOUND",
         "SUBSCRIBE_ERROR INTERNAL_SERVER_EXCEPTION",
+        "PUBLISH_ERROR INVALID_PROTOCOL",
+        "PUBLISH_ERROR REUSE_OF_STREAM_KEY",
         "close unknown",
         "close token-reused",
         "close participant-disconnected",
@@ -218,6 +251,8 @@ fn lives_within_narrow_limits_are_as_the_reference_says() {
             retry_after: Duration::ZERO,
         },
         Refusal::SelfSubscribe,
+        Refusal::StreamKeyInUse,
+        Refusal::IngestDetached,
         Refusal::ShuttingDown,
         Refusal::Exchange(ExchangeFault::NotJoined),
         Refusal::Exchange(ExchangeFault::NotSelfSigned),

@@ -73,15 +73,8 @@ impl Reference {
     ) -> Answer {
         let who = &caller.grant.participant;
         let session = self.active_or_new(&caller.grant.stage, now);
-        let is_own = |c: &Connection| c.who == *who && c.kind == Kind::Publish;
-        let others = self
-            .connections
-            .iter()
-            .filter(|c| c.session == session && c.kind == Kind::Publish && c.who != *who)
-            .count();
-        let in_region = self.count_in_region(&caller.grant.stage, Kind::Publish);
-        let is_full = others >= self.settings.publishers_per_stage_max as usize
-            || in_region >= self.settings.publishers_per_region_max as usize;
+        let is_own = |c: &Connection| c.who == *who && c.kind == Kind::Publish && c.is_visible();
+        let is_full = self.is_full_of_publishers(session);
         let obstacle = if !self.allowed(Some(session), caller.grant).publish {
             Some((
                 ErrorCode::InsufficientCapabilities,
@@ -133,7 +126,7 @@ impl Reference {
         let Some(session) = self.active(&caller.grant.stage) else {
             return Answer::Refused(Refusal::PublisherNotFound);
         };
-        if !self.sessions[session].people.contains_key(of) {
+        if !self.sessions[session].people.contains_key(of) || self.is_leg(session, of) {
             let code = ErrorCode::PublisherNotFound;
             self.visit(session, caller, name, Some(of), code, now);
             return Answer::Refused(Refusal::PublisherNotFound);

@@ -14,7 +14,8 @@ impl Reference {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let connections = self.connections.iter().filter_map(|c| c.deadline);
         let sessions = self.sessions.iter().filter_map(|s| s.idle_deadline);
-        connections.chain(sessions).min()
+        let changes = self.attachments.values().filter_map(|(_, end)| *end);
+        connections.chain(sessions).chain(changes).min()
     }
 
     /// What the records of everybody should say: session, who, the record, whether connected, whether publishing. A
@@ -86,7 +87,7 @@ impl Reference {
         let home = (&stage.account, &stage.region);
         self.connections
             .iter()
-            .filter(|c| c.kind == kind)
+            .filter(|c| c.kind == kind && c.is_visible())
             .map(|c| &self.sessions[c.session].stage)
             .filter(|other| (&other.account, &other.region) == home)
             .count()
@@ -97,7 +98,10 @@ impl Reference {
             .people
             .iter()
             .filter_map(|(who, person)| {
-                let publish = self.publish_of(session, who).filter(|c| c.is_up)?;
+                let publish = self.publish_of(session, who)?;
+                if !publish.is_up || !publish.is_visible() {
+                    return None;
+                }
                 let mute = self.mutes.get(&(session, who.clone()));
                 Some(RosterEntry {
                     id: who.clone(),
