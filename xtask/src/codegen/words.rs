@@ -60,7 +60,7 @@ const OPERATIONS: [(&str, &str); 40] = [
     ),
     (
         "DisconnectParticipant",
-        "Disconnects a participant and bars its token from this stage for good.",
+        "Disconnects a participant, and bars its token from this stage for good or detaches its ingest configuration.",
     ),
     ("GetComposition", "Shows a composition."),
     ("GetEncoderConfiguration", "Shows an encoder configuration."),
@@ -136,7 +136,7 @@ const OPERATIONS: [(&str, &str); 40] = [
     ),
     (
         "UpdateIngestConfiguration",
-        "Attaches an ingest configuration to a stage, or detaches it with `\"\"`.",
+        "Attaches an ingest configuration to a stage, or detaches it with `\"\"`; not one that is publishing.",
     ),
     (
         "UpdateStage",
