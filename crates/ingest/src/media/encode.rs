@@ -13,7 +13,7 @@ pub(super) const PACKET_SAMPLES: usize = 960;
 /// Largest packet that the encoder is given room for, in bytes: what RFC 6716 section 3.4 allows for one frame.
 const PACKET_BYTES_MAX: usize = 1_276;
 /// How hard the encoder tries, of 10. `docs/ingest.md` has what each costs.
-const COMPLEXITY: i32 = 8;
+const COMPLEXITY: i32 = 10;
 
 /// An encoder.
 #[derive(Debug)]

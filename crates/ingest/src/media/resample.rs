@@ -10,8 +10,10 @@ use rubato::{
 
 use super::encode::{PACKET_SAMPLES, SAMPLE_RATE};
 
-/// Length of the filter in input samples: from 44.1 kHz its passband ends near 20 kHz, which is where Opus cuts off.
-const FILTER_SAMPLES: usize = 128;
+/// Length of the filter in input samples: from 44.1 kHz its passband ends at 20 kHz, where that of Opus does.
+const FILTER_SAMPLES: usize = 64;
+/// The same for rates above that of Opus, where what Opus cannot hold has to be taken out.
+const FILTER_SAMPLES_DOWN: usize = 128;
 /// Largest deviation from the rate's own ratio.
 const RATIO_MAX: f64 = 1.01;
 
@@ -19,6 +21,7 @@ const RATIO_MAX: f64 = 1.01;
 pub(super) struct Resampler {
     rate: u32,
     channels: usize,
+    filter_samples: usize,
     inner: Async<f32>,
     waiting: Vec<Vec<f32>>,
     made: Vec<f32>,
@@ -27,10 +30,14 @@ pub(super) struct Resampler {
 impl Resampler {
     /// From `rate` to 48 kHz.
     pub(super) fn new(rate: u32, channels: usize) -> Self {
-        let parameters =
-            SincInterpolationParameters::new(FILTER_SAMPLES, WindowFunction::BlackmanHarris2)
-                .oversampling_factor(256)
-                .interpolation(SincInterpolationType::Cubic);
+        let filter_samples = if rate > SAMPLE_RATE {
+            FILTER_SAMPLES_DOWN
+        } else {
+            FILTER_SAMPLES
+        };
+        let parameters = SincInterpolationParameters::new(filter_samples, WindowFunction::Blackman)
+            .oversampling_factor(256)
+            .interpolation(SincInterpolationType::Linear);
         let ratio = f64::from(SAMPLE_RATE) / f64::from(rate);
         let inner = Async::new_sinc(
             ratio,
@@ -44,6 +51,7 @@ impl Resampler {
         Self {
             rate,
             channels,
+            filter_samples,
             inner,
             waiting: vec![Vec::new(); channels],
             made: vec![0.0; PACKET_SAMPLES * channels],
@@ -78,7 +86,7 @@ impl Resampler {
 
     /// Time for which a sample stays in the filter, in seconds: half of its length.
     pub(super) fn delay(&self) -> f64 {
-        let half = u32::try_from(FILTER_SAMPLES / 2).expect("a small constant");
+        let half = u32::try_from(self.filter_samples / 2).unwrap_or_default();
         f64::from(half) / f64::from(self.rate)
     }
 

@@ -1,6 +1,7 @@
 //! The media of ingest, driven as an encoder would and listened to as a viewer would.
 
 mod audio;
+mod clip;
 mod fixture;
 mod follow;
 mod h264;
