@@ -363,11 +363,15 @@ impl Estimator {
     pub(crate) fn budget_bps(&self, kept: u64) -> u64 {
         let estimate = self.bitrate_bps();
         let is_bound = self.bps() < self.rate.bps();
-        let is_calm = self.trend.usage() != Usage::Over && self.now_us >= self.calm_from_us;
-        if is_bound || !is_calm {
+        if is_bound || !self.is_calm() {
             return estimate;
         }
         estimate.max(kept.min(estimate.saturating_mul(KEPT_PERCENT) / 100))
+    }
+
+    /// Whether no queue grows, and the estimate has not been lowered of late.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.trend.usage() != Usage::Over && self.now_us >= self.calm_from_us
     }
 
     /// What has arrived of late, however long it took, and what the link loses however little is sent, bits per second; 0 before

@@ -294,10 +294,15 @@ impl Sfu {
                 return;
             }
             self.egress.flush();
+            let is_behind = feed.catch_up_is_due(now.mono);
             if feed.choice_is_due(now.mono) {
                 self.choosing.insert(connection);
             }
-            if peer.engine.due > now.mono {
+            let is_driven = peer.engine.due <= now.mono;
+            if is_behind {
+                self.catch_up(connection, now.mono);
+            }
+            if !is_driven {
                 self.arm(connection, now.mono);
                 return;
             }

@@ -102,8 +102,10 @@ pub(crate) struct Stream {
     /// H.264: whether slices with bidirectional prediction may be in the stream by its own account.
     allows_b: bool,
     bytes: Meter,
-    /// Of a mirror: the source that the newest packet is of.
+    /// Of a mirror or an inlet: the source that the newest packet is of.
     epoch: u32,
+    /// Of an inlet: what has been missing of it.
+    mending: inlet::Mending,
     /// A source has begun whose lost packets come again as they were, without a format for retransmissions, and the connection
     /// has not been told yet.
     repairs_plainly: bool,
@@ -125,6 +127,7 @@ impl Stream {
             allows_b: false,
             bytes: Meter::new(STREAM_WINDOW),
             epoch: 0,
+            mending: inlet::Mending::default(),
             repairs_plainly: false,
         }
     }

@@ -15,6 +15,14 @@ const AGE: Duration = Duration::from_secs(2);
 /// A key frame that is older begins no stream: what has come since would be too much at once.
 const START_AGE: Duration = Duration::from_secs(1);
 
+/// What of an inlet is kept for viewers that begin: its newest key frame and all that has come since, as far as that is not older
+/// than this...
+const KEPT_AGE: Duration = Duration::from_secs(10);
+/// ...nor more packets...
+const KEPT_PACKETS: usize = 8_192;
+/// ...nor more bytes of payload.
+const KEPT_BYTES: usize = 4 << 20;
+
 /// So many packets before the one with the sequence parameter set may belong to it: a delimiter and other parameter sets.
 const SETS_MAX: u64 = 8;
 
@@ -25,6 +33,8 @@ pub(crate) struct Ring {
     packets: VecDeque<Arc<Packet>>,
     capacity: usize,
     start: Option<Start>,
+    /// Bytes of payload, where all since the newest key frame is kept.
+    kept: Option<usize>,
 }
 
 /// A key frame, and what has come since.
@@ -46,6 +56,14 @@ impl Ring {
         Self::new(VIDEO_PACKETS)
     }
 
+    /// For an encoding of an inlet: nobody can be asked for its key frames.
+    pub(crate) fn inlet() -> Self {
+        Self {
+            kept: Some(0),
+            ..Self::new(VIDEO_PACKETS)
+        }
+    }
+
     pub(crate) fn audio() -> Self {
         Self::new(AUDIO_PACKETS)
     }
@@ -55,6 +73,7 @@ impl Ring {
             packets: VecDeque::with_capacity(capacity),
             capacity,
             start: None,
+            kept: None,
         }
     }
 
@@ -64,7 +83,10 @@ impl Ring {
             && (self.packets.len() >= self.capacity
                 || packet.arrived.saturating_duration_since(oldest.arrived) > AGE)
         {
-            self.packets.pop_front();
+            if self.keeps(oldest, &packet) {
+                break;
+            }
+            self.let_go();
         }
         let key = key(&packet);
         let is_newest = self
@@ -80,8 +102,35 @@ impl Ring {
             }
         };
         self.begin(&packet);
+        if let Some(bytes) = &mut self.kept {
+            *bytes += packet.payload.len();
+        }
         self.packets.insert(at, packet);
         self.extend();
+    }
+
+    /// Whether the oldest packet is kept for viewers that begin, however old it is.
+    fn keeps(&self, oldest: &Packet, newest: &Packet) -> bool {
+        let (Some(bytes), Some(start)) = (self.kept, self.start) else {
+            return false;
+        };
+        key(oldest) >= (start.epoch, start.sequence)
+            && bytes <= KEPT_BYTES
+            && self.packets.len() < KEPT_PACKETS
+            && newest.arrived.saturating_duration_since(start.arrived) <= KEPT_AGE
+    }
+
+    fn let_go(&mut self) {
+        let Some(gone) = self.packets.pop_front() else {
+            return;
+        };
+        if let Some(bytes) = &mut self.kept {
+            *bytes = bytes.saturating_sub(gone.payload.len());
+            // Without its beginning the rest is of no use.
+            self.start = self
+                .start
+                .filter(|start| key(&gone) < (start.epoch, start.sequence));
+        }
     }
 
     /// The packet of that number.
@@ -97,8 +146,14 @@ impl Ring {
         let newest = self.packets.back()?;
         let is_whole = key(newest) == (start.epoch, start.whole_to) && start.holds == Holds::ALL;
         let is_there = self.get(start.epoch, start.sequence).is_some();
-        let is_young = now.saturating_duration_since(start.arrived) <= START_AGE;
+        let age_max = self.kept.map_or(START_AGE, |_| KEPT_AGE);
+        let is_young = now.saturating_duration_since(start.arrived) <= age_max;
         (is_whole && is_there && is_young).then_some((start.epoch, start.sequence))
+    }
+
+    /// The newest packet.
+    pub(crate) fn newest_packet(&self) -> Option<&Arc<Packet>> {
+        self.packets.back()
     }
 
     /// The epoch and number of the newest packet.

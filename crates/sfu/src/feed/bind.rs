@@ -105,7 +105,7 @@ impl Feed {
         for bond in bonds.filter(|bond| bond.publisher == publisher) {
             for place in [bond.audio, bond.video].into_iter().flatten() {
                 if let Some(slot) = self.slots.get_mut(place) {
-                    slot.target = None;
+                    slot.aim(None);
                     slot.stream.stop();
                 }
             }

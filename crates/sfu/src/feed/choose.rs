@@ -35,11 +35,15 @@ pub(crate) struct Awaited {
     pub(crate) track: Track,
     /// Whether nothing at all is sent until a key frame comes.
     pub(crate) is_blank: bool,
+    /// Whether what is sent until then is more than there is bandwidth for.
+    pub(crate) is_pressed: bool,
 }
 
 /// What has come of a choice.
 #[derive(Debug, Default)]
 pub(crate) struct Chosen {
+    /// Whether more is being sent than there is bandwidth for.
+    is_pressed: bool,
     pub(crate) awaited: Vec<Awaited>,
     pub(crate) layers: Vec<Layers>,
     pub(crate) quality: Option<Quality>,
@@ -54,6 +58,16 @@ struct Candidate<'a> {
     /// Those that may be chosen, lowest first, and what each takes.
     allowed: Vec<&'a VideoLayer>,
     bitrates: Vec<u64>,
+}
+
+impl Candidate<'_> {
+    /// Whether a layer stands below the one that is being sent.
+    fn is_below(&self, track: Track, sending: Option<(ConnectionId, Track)>) -> bool {
+        let rank = |track: Track| self.all.iter().position(|layer| layer.track == track);
+        sending.is_some_and(|(publisher, sent)| {
+            publisher == self.publisher && rank(track) < rank(sent)
+        })
+    }
 }
 
 impl Feed {
@@ -82,6 +96,8 @@ impl Feed {
         let mut choices = Vec::with_capacity(demands.len());
         self.try_again(now);
         let budget = self.budget(&demands, audio_bps, now);
+        let sent_bps: u64 = demands.iter().filter_map(Demand::current_bps).sum();
+        chosen.is_pressed = sent_bps.saturating_add(audio_bps) > budget;
         let next = allocate(budget, audio_bps, &demands, &mut choices);
         // What is sent already is to be known to be carried, too.
         let spent: u64 = demands
@@ -92,6 +108,7 @@ impl Feed {
                 Choice::Paused => None,
             })
             .sum();
+        self.spent_bps = spent.saturating_add(audio_bps);
         let wanted = next.unwrap_or(0).max(spent.saturating_add(audio_bps));
         self.wire.estimator.want_probe(wanted, now);
         drop(demands);
@@ -278,7 +295,7 @@ impl Feed {
         Demand {
             priority: candidate.want.priority,
             layers: &candidate.bitrates,
-            current: slot.and_then(|slot| slot.target).and_then(place_of),
+            current: slot.and_then(Slot::aims_at).and_then(place_of),
             wanted: asked_for.or(begin),
             is_paused: slot.is_some_and(|slot| slot.is_paused),
         }
@@ -304,7 +321,7 @@ impl Feed {
             slot.is_paused = is_paused;
             self.is_rebound = true;
         }
-        slot.target = track;
+        slot.aim(track);
         let sending = slot.stream.sending();
         let Some(track) = track else {
             if is_paused {
@@ -317,6 +334,7 @@ impl Feed {
                 publisher: candidate.publisher,
                 track,
                 is_blank: sending.is_none(),
+                is_pressed: chosen.is_pressed && candidate.is_below(track, sending),
             });
         }
     }

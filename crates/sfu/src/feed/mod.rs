@@ -5,11 +5,13 @@
 //!
 //! - `slot`: what a section carries; `stream`: continuous numbers over all changes of source
 //! - `wire`: sealing, opening, and the budget of what is sent again
+//! - `catch_up`: how a slot begins with what is kept of an inlet
 //! - `bind`: who gets which slot; `choose`: which layer is sent, within the estimated bandwidth
 //! - `answer`, `header`: what is printed
 
 mod answer;
 mod bind;
+mod catch_up;
 mod choose;
 mod feedback;
 mod header;
@@ -92,6 +94,10 @@ pub(crate) struct Feed {
     choice_due: Instant,
     /// What everything takes that is sent, bits per second, if there is no more to get and the estimate bears it.
     settled_bps: Option<u64>,
+    /// What everything takes that is sent, bits per second, as it was chosen last.
+    spent_bps: u64,
+    /// When something is to go out of what is kept of inlets.
+    catching_due: Option<Instant>,
     quality_due: Instant,
     /// Whether layers are to be chosen before the interval is over.
     choice_is_wanted: bool,
@@ -125,6 +131,8 @@ impl Feed {
             report_due: now + REPORT_INTERVAL,
             choice_due: now,
             settled_bps: None,
+            spent_bps: 0,
+            catching_due: None,
             quality_due: now + QUALITY_INTERVAL,
             choice_is_wanted: false,
             answers: 0,
@@ -285,6 +293,7 @@ impl Feed {
             return None;
         }
         let own = self.report_due.min(self.choice_due);
+        let own = self.catching_due.map_or(own, |due| own.min(due));
         Some(self.wire.due().map_or(own, |wire| own.min(wire)))
     }
 

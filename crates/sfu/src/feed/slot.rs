@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use model::ConnectionId;
 use srtp::Indices;
 
+use super::catch_up::{Anew, CatchUp};
 use super::resent::Resent;
 use super::sealed::Sealed;
 use super::stream::Stream;
@@ -32,8 +33,12 @@ pub(crate) struct Slot {
     pub(super) rtx_next: u64,
     /// Whose media it carries.
     pub(super) publisher: Option<ConnectionId>,
-    /// Which of the publisher's tracks is to be sent.
+    /// Which of the publisher's tracks is to be sent, as it comes.
     pub(super) target: Option<Track>,
+    /// What is sent before that; there is no target meanwhile.
+    pub(super) catching: Option<Box<CatchUp>>,
+    /// When the client got a key frame of an inlet anew.
+    pub(super) anew: Option<Anew>,
     /// Whether nothing is sent for want of bandwidth.
     pub(super) is_paused: bool,
     /// Who has given it up, and when.
@@ -73,6 +78,8 @@ impl Slot {
             rtx_next: 1,
             publisher: None,
             target: None,
+            catching: None,
+            anew: None,
             is_paused: false,
             left: None,
             is_known: false,
@@ -129,16 +136,33 @@ impl Slot {
             })
     }
 
+    /// Which track is being sent, or about to be.
+    pub(super) fn aims_at(&self) -> Option<Track> {
+        let catching = self.catching.as_ref().map(|catching| catching.track);
+        self.target.or(catching)
+    }
+
+    /// Another track is to be sent, or none. What is kept of one goes on to be sent.
+    pub(super) fn aim(&mut self, track: Option<Track>) {
+        match (&self.catching, track) {
+            (Some(_), Some(_)) => {}
+            (_, track) => {
+                self.catching = None;
+                self.target = track;
+            }
+        }
+    }
+
     pub(super) fn bind(&mut self, publisher: ConnectionId) {
         self.publisher = Some(publisher);
-        self.target = None;
+        self.aim(None);
         self.is_paused = false;
         self.stream.stop();
     }
 
     pub(super) fn unbind(&mut self, now: Instant) {
         self.left = self.publisher.take().map(|publisher| (publisher, now));
-        self.target = None;
+        self.aim(None);
         self.is_paused = false;
         self.stream.stop();
     }

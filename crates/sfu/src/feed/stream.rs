@@ -18,6 +18,9 @@ const RUNS_MAX: usize = 8;
 /// anybody could ask for again.
 const STEP_MAX: u64 = 1_024;
 
+/// Pictures that were dated anew and are remembered: those of ten seconds.
+const DATED_MAX: usize = 640;
+
 /// A stretch of a stream in which the numbers of one source go out shifted by constants.
 #[derive(Clone, Copy, Debug)]
 struct Run {
@@ -81,6 +84,9 @@ pub(super) struct Stream {
     /// Whether the last run goes on.
     is_running: bool,
     newest: Option<Newest>,
+    /// Pictures that were dated anew: the number that their first packet went out by, and what was added to its timestamp. The
+    /// last run goes on by the last of them.
+    dated: VecDeque<(u64, u32)>,
 }
 
 impl Stream {
@@ -135,6 +141,41 @@ impl Stream {
             Rewritten::Out(place, _) => Rewritten::Out(place, true),
             Rewritten::Not => Rewritten::Not,
         }
+    }
+
+    /// The next picture of the run is the one of that packet, and goes out as if it had been captured at `date`.
+    pub(super) fn date(&mut self, packet: &Packet, date: Instant) {
+        let (Some(newest), Some(run)) = (self.newest, self.runs.back_mut()) else {
+            return;
+        };
+        if !self.is_running {
+            return;
+        }
+        let timestamp = newest.timestamp.wrapping_add(ticks_between(newest, date));
+        run.ticks = timestamp.wrapping_sub(packet.timestamp);
+        let ticks = run.ticks;
+        self.note(newest.index + 1, ticks);
+    }
+
+    /// The run that has just begun is of pictures that are dated anew.
+    pub(super) fn note_dated(&mut self) {
+        if let Some(run) = self.runs.back().copied() {
+            self.note(run.first_out, run.ticks);
+        }
+    }
+
+    /// What went out last was captured then, as far as the client is told.
+    pub(super) fn say_captured(&mut self, date: Instant) {
+        if let Some(newest) = &mut self.newest {
+            newest.captured = date;
+        }
+    }
+
+    fn note(&mut self, first_out: u64, ticks: u32) {
+        if self.dated.len() >= DATED_MAX {
+            self.dated.pop_front();
+        }
+        self.dated.push_back((first_out, ticks));
     }
 
     fn current(&self) -> Option<Run> {
@@ -197,14 +238,7 @@ impl Stream {
             tl0: 0,
         };
         if let Some(newest) = self.newest {
-            let later = packet
-                .captured
-                .saturating_duration_since(newest.captured)
-                .as_nanos();
-            let ticks = later * u128::from(newest.codec.clock_rate()) / 1_000_000_000;
-            let ticks = u32::try_from(ticks & u128::from(u32::MAX))
-                .unwrap_or(0)
-                .max(1);
+            let ticks = ticks_between(newest, packet.captured);
             run.first_out = newest.index + 1;
             run.ticks = newest
                 .timestamp
@@ -241,14 +275,27 @@ impl Stream {
             epoch: run.epoch,
             sequence: run.first_in + (index - run.first_out),
         };
+        let dated = self.dated.iter().rev().find(|(first, _)| *first <= index);
+        let dated = dated.filter(|(first, _)| *first >= run.first_out);
         let shifts = Place {
             index,
-            timestamp: run.ticks,
+            timestamp: dated.map_or(run.ticks, |(_, ticks)| *ticks),
             picture: run.picture,
             tl0: run.tl0,
         };
         Some((origin, shifts))
     }
+}
+
+/// How many ticks after what went out last something goes out that was captured then; at least one.
+fn ticks_between(newest: Newest, captured: Instant) -> u32 {
+    let later = captured
+        .saturating_duration_since(newest.captured)
+        .as_nanos();
+    let ticks = later * u128::from(newest.codec.clock_rate()) / 1_000_000_000;
+    u32::try_from(ticks & u128::from(u32::MAX))
+        .unwrap_or(0)
+        .max(1)
 }
 
 #[cfg(test)]

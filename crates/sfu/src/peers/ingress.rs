@@ -115,8 +115,8 @@ impl Sfu {
             // Whoever forges the address could send it too: it ends nothing.
             Ok(Err(_)) => self.counters.packets_dropped += 1,
         }
-        for (publisher, track) in wishes.key_frames.drain(..) {
-            self.key_frame_wanted(publisher, track, now);
+        for wanted in wishes.key_frames.drain(..) {
+            self.client_wants_key_frame(connection, wanted, now);
         }
         if !wishes.asked.is_empty() {
             self.resend(connection, &wishes.asked, now);

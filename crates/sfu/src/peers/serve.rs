@@ -248,6 +248,14 @@ impl Sfu {
         let Some(source) = self.source(awaited.publisher) else {
             return;
         };
+        if source.is_inlet() {
+            // Nobody can be asked. What is sent now goes on until the next key frame, unless there is no bandwidth for it.
+            if awaited.is_blank || awaited.is_pressed {
+                feed.begin_kept(awaited.publisher, awaited.track, source, now);
+                self.send_kept(feed, now);
+            }
+            return;
+        }
         let cached = awaited
             .is_blank
             .then(|| cached_start(source, awaited.track, now))
@@ -274,6 +282,43 @@ impl Sfu {
             source.want_key_frame(track);
             self.arm(publisher, now);
         }
+    }
+
+    /// The same of a client that is known: there may be nobody to ask, and then it gets the newest key frame anew.
+    pub(super) fn client_wants_key_frame(
+        &mut self,
+        connection: ConnectionId,
+        (publisher, track): (ConnectionId, Track),
+        now: Instant,
+    ) {
+        if !self
+            .source(publisher)
+            .is_some_and(|source| source.is_inlet())
+        {
+            self.key_frame_wanted(publisher, track, now);
+            return;
+        }
+        self.with_feed(connection, now, |sfu, feed| {
+            if feed.may_begin_anew(publisher, track, now)
+                && let Some(source) = sfu.source(publisher)
+                && feed.begin_kept(publisher, track, source, now)
+            {
+                sfu.choosing.insert(connection);
+            }
+        });
+        self.arm(connection, now);
+    }
+
+    /// Sends a feed what is due of what is kept of inlets.
+    pub(super) fn catch_up(&mut self, connection: ConnectionId, now: Instant) {
+        self.with_feed(connection, now, |sfu, feed| sfu.send_kept(feed, now));
+    }
+
+    fn send_kept(&mut self, feed: &mut crate::feed::Feed, now: Instant) {
+        let (peers, apart) = (&self.peers, &self.apart);
+        let find = |id| relay::source_of(peers, apart, id);
+        feed.catch_up(find, &mut self.egress, &mut self.counters, now);
+        self.egress.flush();
     }
 
     /// Sends again what a client has asked for.
@@ -328,6 +373,9 @@ pub(super) fn cached_start(
 ) -> Option<Vec<Arc<Packet>>> {
     let ring = source.ring(track)?;
     let (epoch, sequence) = ring.start(now)?;
+    if source.is_inlet() {
+        return Some(ring.after(epoch, sequence).cloned().collect());
+    }
     let mut packets: Vec<_> = ring
         .after(epoch, sequence)
         .take(CACHED_PACKETS_MAX + 1)

@@ -35,6 +35,9 @@ impl Publisher {
             video_sent: described.video_sent,
             ..Self::new(&described.agreed, settings)
         };
+        if mirror.is_inlet {
+            mirror.keep_from_key_frames();
+        }
         mirror.layers = described.layers;
         for packet in described.start {
             if let Some(stream) = mirror.stream_mut(packet.track) {

@@ -17,7 +17,7 @@ use crate::offers;
 const VIEWER: u64 = 9;
 
 /// A browser's offer to receive these.
-fn pool(kinds: &[MediaKind]) -> String {
+pub(crate) fn pool(kinds: &[MediaKind]) -> String {
     let template = offers::CHROMIUM_SUBSCRIBE;
     let parts = sections(template);
     let head = template.split("m=").next().unwrap();

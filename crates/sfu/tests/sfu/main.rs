@@ -12,6 +12,7 @@ mod client;
 mod feeds;
 mod forwarding;
 mod hostile;
+mod inlets;
 mod key_frames;
 mod layers;
 mod limits;
