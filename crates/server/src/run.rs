@@ -213,7 +213,7 @@ fn note(record: &Record) {
             configuration,
             active,
         } => {
-            tracing::info!(%stage, %configuration, active, "ingest configuration");
+            tracing::info!(%stage, %configuration, active, "ingest configuration changed its state");
         }
         Record::Event(event) => {
             tracing::debug!(

@@ -329,6 +329,80 @@ async fn t16_a_publish_that_begins_while_its_configuration_moves_does_not_stay_w
 }
 
 #[tokio::test]
+async fn t16_whatever_happens_at_once_a_publish_is_where_its_configuration_is() {
+    let world = World::new().await;
+    let stages = [world.stage(ANA).await, world.stage(ANA).await];
+    let made = ingest(&world, json!({ "stageArn": stages[0] })).await;
+    let arn = made["arn"].as_str().unwrap();
+    let mut met = BTreeSet::new();
+    for round in 0..10 {
+        // What a door has looked up a moment ago.
+        let early = Encoder::of(&world, arn).await;
+        let acts = (0..20_u64).map(async |act| {
+            // Nothing has an order but what each of them waits for.
+            for _ in 0..act % 7 {
+                tokio::task::yield_now().await;
+            }
+            let stage = &stages[usize::from(act % 3 == 0)];
+            match act % 5 {
+                0 => {
+                    let body = json!({ "arn": arn, "stageArn": stage });
+                    let answer = world.call(ANA, "UpdateIngestConfiguration", body).await;
+                    assert!([200, 409].contains(&answer.status));
+                    answer.status
+                }
+                1 if act % 2 == round % 2 => {
+                    let participant = &made["participantId"];
+                    let body = json!({ "stageArn": stage, "participantId": participant });
+                    let answer = world.call(ANA, "DisconnectParticipant", body).await;
+                    assert!([200, 404].contains(&answer.status));
+                    1_000 + answer.status
+                }
+                _ => {
+                    let late = Encoder::of(&world, arn).await;
+                    let encoder = if act % 3 == 1 { &early } else { &late };
+                    if encoder.configuration.stage.is_none() {
+                        return 0;
+                    }
+                    let connection = round * 1_000 + act;
+                    let reply = encoder.publish(&world, connection).await;
+                    if is_admitted(&reply) {
+                        if act % 2 == 0 {
+                            closed(&world, connection, CloseCause::Client).await;
+                        }
+                        return 1;
+                    }
+                    let refusals = [Refusal::StreamKeyInUse, Refusal::IngestDetached];
+                    let which = refusals
+                        .into_iter()
+                        .position(|refusal| reply == Reply::Refused(refusal));
+                    2 + u16::try_from(which.expect("it is one of the two")).unwrap()
+                }
+            }
+        });
+        met.extend(futures_util::future::join_all(acts).await);
+        let [is_active, attached] = state(&world, &made).await;
+        for stage in &stages {
+            let body = json!({ "arn": stage });
+            let got = world.call(ANA, "GetStage", body).await.json();
+            if got["stage"].get("activeSessionId").is_none() {
+                continue;
+            }
+            let people = participants(&world, stage).await;
+            let is_there = people.iter().any(|[one, _]| one["state"] == "CONNECTED");
+            let expected = is_active == "ACTIVE" && attached == json!(stage);
+            assert_eq!(is_there, expected, "{round}");
+        }
+        let body = json!({ "stageArn": attached, "participantId": made["participantId"] });
+        world.call(ANA, "DisconnectParticipant", body).await;
+        let body = json!({ "arn": arn, "stageArn": stages[0] });
+        let attach = world.call(ANA, "UpdateIngestConfiguration", body).await;
+        assert_eq!(attach.status, 200);
+    }
+    assert!(met.is_superset(&BTreeSet::from([1, 2, 3, 200, 409, 1_200])));
+}
+
+#[tokio::test]
 async fn what_a_redundant_ingest_is_made_of_is_listed_and_goes_together() {
     let world = World::new().await;
     let stage = world.stage(ANA).await;
