@@ -85,6 +85,13 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Frames that may come in a second: a quarter more than are played, because clocks are not alike.
+    pub(super) fn frames_per_second_max(self) -> u64 {
+        (u64::from(self.sample_rate) * 5 / 4).div_ceil(1_024)
+    }
+}
+
 fn take(bits: &mut Bits<'_>, count: usize) -> Result<u32, ConfigFault> {
     bits.take(count).ok_or(ConfigFault::Malformed)
 }

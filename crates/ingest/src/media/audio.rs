@@ -68,6 +68,7 @@ struct Path {
     /// Samples of what comes next that have no place.
     skip: usize,
     last: Option<(i64, Bytes)>,
+    is_leaving_out: bool,
     undecodable: u32,
 }
 
@@ -83,11 +84,11 @@ impl Audio {
         }
     }
 
-    /// How frames are to be decoded from here on.
-    pub(super) fn configure(&mut self, record: Bytes) -> Result<(), Violation> {
+    /// How frames are to be decoded from here on. Says whether it is another way than before.
+    pub(super) fn configure(&mut self, record: Bytes) -> Result<bool, Violation> {
         // Encoders repeat it.
         if self.path.as_ref().is_some_and(|path| path.record == record) {
-            return Ok(());
+            return Ok(false);
         }
         let config = Config::read(&record).map_err(|fault| {
             Violation::new(ErrorCode::InvalidAudioCodec, format!("the audio {fault}"))
@@ -112,9 +113,10 @@ impl Audio {
             next: None,
             skip: 0,
             last: None,
+            is_leaving_out: false,
             undecodable: 0,
         });
-        Ok(())
+        Ok(true)
     }
 
     /// Takes a frame whose first sample belongs at `at_ms` of media time.
@@ -218,6 +220,7 @@ impl Audio {
         let Some(path) = &mut self.path else {
             return Ok(());
         };
+        path.is_leaving_out = false;
         if let Ok(samples) = path.decoder.decode(frame) {
             path.undecodable = 0;
             let samples = path.splice.join(samples);
@@ -334,11 +337,16 @@ impl Path {
         self.resampler.push_silence(samples.saturating_sub(faded));
     }
 
-    /// Decodes a frame for the sake of the next one.
+    /// Leaves a frame out. The first one of several is decoded for what goes over into the next that is heard; the others cost nothing.
     fn leave_out(&mut self, frame: &Bytes) {
+        if self.is_leaving_out {
+            return;
+        }
+        self.is_leaving_out = true;
         if let Ok(samples) = self.decoder.decode(frame) {
             self.splice.leave_out(samples);
         }
+        self.decoder.reset();
     }
 }
 

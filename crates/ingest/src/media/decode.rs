@@ -44,19 +44,12 @@ impl Decoder {
         if frame.len() > FRAME_BYTES_MAX {
             return Err(Undecodable);
         }
-        let mut inner = match self.inner.take() {
-            Some(inner) => inner,
-            None => open(self.config)?,
-        };
+        if self.inner.is_none() {
+            self.inner = Some(open(self.config)?);
+        }
         let samples = &mut self.samples;
-        // What a panic leaves behind is dropped with `inner`; `samples` are written anew by the next frame.
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            let result = decode(&mut inner, frame, samples);
-            (inner, result)
-        }));
-        let (inner, result) = result.map_err(|_| Undecodable)?;
-        self.inner = Some(inner);
-        result.map(|()| self.samples.as_slice())
+        walled(&mut self.inner, |inner| decode(inner, frame, samples))?;
+        Ok(&self.samples)
     }
 
     /// Forgets the frames before: what comes next does not follow on them.
@@ -73,6 +66,21 @@ impl fmt::Debug for Decoder {
             .field("config", &self.config)
             .finish_non_exhaustive()
     }
+}
+
+/// Lets something work on a state. If it panics, the state is gone with what the panic may have left in it.
+fn walled<T>(
+    state: &mut Option<T>,
+    work: impl FnOnce(&mut T) -> Result<(), Undecodable>,
+) -> Result<(), Undecodable> {
+    let mut inner = state.take().ok_or(Undecodable)?;
+    let (inner, result) = catch_unwind(AssertUnwindSafe(|| {
+        let result = work(&mut inner);
+        (inner, result)
+    }))
+    .map_err(|_| Undecodable)?;
+    *state = Some(inner);
+    result
 }
 
 fn open(config: Config) -> Result<AacDecoder, Undecodable> {
@@ -112,4 +120,43 @@ fn decode(
         }));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_costs_the_frame_and_what_the_decoder_knew() {
+        let mut state = Some(vec![1]);
+        assert_eq!(walled(&mut state, |_| Err(Undecodable)), Err(Undecodable));
+        assert_eq!(state, Some(vec![1]));
+        let result = walled(&mut state, |state| {
+            state.clear();
+            let beyond = state.len();
+            state[beyond] = 2;
+            Ok(())
+        });
+        assert_eq!(result, Err(Undecodable));
+        assert_eq!(state, None);
+    }
+
+    #[test]
+    fn every_rate_that_is_taken_has_a_decoder() {
+        for sample_rate in [
+            96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025,
+            8_000, 7_350,
+        ] {
+            for channels in [1, 2] {
+                assert!(
+                    open(Config {
+                        sample_rate,
+                        channels
+                    })
+                    .is_ok(),
+                    "{sample_rate} Hz"
+                );
+            }
+        }
+    }
 }

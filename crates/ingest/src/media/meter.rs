@@ -79,31 +79,29 @@ impl Meter {
 }
 
 /// How long media may have been held back on its way, to come at once: a connection that is silent for longer is gone.
-const BURST: Duration = Duration::from_secs(12);
+const BURST_SECONDS: u64 = 12;
+/// What is counted, in millionths, so that little of it drains in microseconds.
+const MILLIONTHS: u64 = 1_000_000;
 
 /// What comes by the clock, which timestamps cannot stretch: a bucket that drains at the highest rate.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Flow {
-    bits: u64,
+    millionths: u64,
     drained: Option<Instant>,
 }
 
 impl Flow {
-    /// Takes so many bytes. False if they are more than the rate allows even after a pause.
-    pub(super) fn add(&mut self, bytes: usize, bitrate_bps_max: u64, now: Instant) -> bool {
-        let bits_in = |time: Duration| {
-            let bits = u128::from(bitrate_bps_max) * time.as_micros() / 1_000_000;
-            u64::try_from(bits).unwrap_or(u64::MAX)
-        };
+    /// Takes some more. False if it is more than so much in a second even after a pause.
+    pub(super) fn add(&mut self, amount: u64, per_second_max: u64, now: Instant) -> bool {
         let elapsed = self.drained.map_or(Duration::ZERO, |drained| {
             now.saturating_duration_since(drained)
         });
         self.drained = Some(now);
-        let bits = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(8);
-        self.bits = self
-            .bits
-            .saturating_sub(bits_in(elapsed))
-            .saturating_add(bits);
-        self.bits <= bits_in(BURST)
+        let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        self.millionths = self
+            .millionths
+            .saturating_sub(per_second_max.saturating_mul(micros))
+            .saturating_add(amount.saturating_mul(MILLIONTHS));
+        self.millionths <= per_second_max.saturating_mul(BURST_SECONDS * MILLIONTHS)
     }
 }

@@ -17,6 +17,10 @@ use super::{AudioFigures, Figures, Limits, Unit, VideoFigures, Violation};
 
 /// Tracks of video: as many as there are simulcast layers.
 const TRACKS_MAX: usize = 3;
+/// Pictures of a track in a second: twice as many as are allowed, because clocks are not alike.
+const PICTURES_PER_SECOND_MAX: u64 = 120;
+/// Changes of configuration in a second, of all tracks.
+const CHANGES_PER_SECOND_MAX: u64 = 1;
 /// Names of layers, lowest first, by how many there are.
 const LABELS: [&[&str]; TRACKS_MAX] = [&[LayerLabel::ONLY], &["low", "hi"], &["low", "mid", "hi"]];
 /// Figures of rates are of no use any more when nothing has come for so long.
@@ -28,8 +32,10 @@ pub struct Stream {
     limits: Limits,
     timeline: Timeline,
     flow: Flow,
+    changes: Flow,
     audio: Audio,
     audio_meter: Meter,
+    audio_flow: Flow,
     tracks: Vec<Metered>,
     /// Numbers of the tracks in the order of layers, once the stream is ready.
     layers: Option<Vec<u8>>,
@@ -43,6 +49,7 @@ pub struct Stream {
 struct Metered {
     track: Track,
     meter: Meter,
+    flow: Flow,
     sps: Vec<Bytes>,
     pps: Vec<Bytes>,
 }
@@ -53,8 +60,10 @@ impl Stream {
         Self {
             timeline: Timeline::default(),
             flow: Flow::default(),
+            changes: Flow::default(),
             audio: Audio::new(limits.opus_bitrate_bps),
             audio_meter: Meter::default(),
+            audio_flow: Flow::default(),
             tracks: Vec::new(),
             layers: None,
             held: Held::default(),
@@ -68,7 +77,9 @@ impl Stream {
     pub fn audio(&mut self, audio: flv::Audio, at_ms: u64, now: Instant) -> Result<(), Violation> {
         match audio {
             flv::Audio::AacConfig(record) => {
-                self.audio.configure(record)?;
+                if self.audio.configure(record)? {
+                    self.check_changes(now)?;
+                }
                 self.take_packets();
                 self.begin_if_whole();
                 Ok(())
@@ -85,7 +96,7 @@ impl Stream {
     /// Takes a tag of video. `at_ms` is stream time of decoding.
     pub fn video(&mut self, video: flv::Video, at_ms: u64, now: Instant) -> Result<(), Violation> {
         match video {
-            flv::Video::AvcConfig { track, record } => self.configure(track, &record),
+            flv::Video::AvcConfig { track, record } => self.configure(track, &record, now),
             flv::Video::Avc {
                 track,
                 composition_ms,
@@ -204,8 +215,11 @@ impl Stream {
     }
 
     fn frame(&mut self, frame: &Bytes, at_ms: u64, now: Instant) -> Result<(), Violation> {
-        if frame.is_empty() || self.audio.config().is_none() {
+        let Some(config) = self.audio.config().filter(|_| !frame.is_empty()) else {
             return Ok(());
+        };
+        if !self.audio_flow.add(1, config.frames_per_second_max(), now) {
+            return Err(too_fast());
         }
         let place = self.timeline.place(Source::Audio, at_ms, now);
         if place.is_leap {
@@ -219,7 +233,7 @@ impl Stream {
     }
 
     /// Takes the configuration of a track; a track begins with one.
-    fn configure(&mut self, number: u8, record: &Bytes) -> Result<(), Violation> {
+    fn configure(&mut self, number: u8, record: &Bytes, now: Instant) -> Result<(), Violation> {
         if self.find(number).is_none() {
             if self.is_ready() {
                 let what = format!("track {number} of video has begun after the stream had");
@@ -232,6 +246,7 @@ impl Stream {
             self.tracks.push(Metered {
                 track: Track::new(number),
                 meter: Meter::default(),
+                flow: Flow::default(),
                 sps: Vec::new(),
                 pps: Vec::new(),
             });
@@ -252,7 +267,7 @@ impl Stream {
             Some(layer) => self.units.push_back(metered.parameter_sets(layer)),
             None => self.held.forget(number),
         }
-        Ok(())
+        self.check_changes(now)
     }
 
     fn picture(
@@ -274,6 +289,9 @@ impl Stream {
         };
         if bytes.is_empty() {
             return Ok(());
+        }
+        if !metered.flow.add(1, PICTURES_PER_SECOND_MAX, now) {
+            return Err(too_fast());
         }
         let place = self.timeline.place(Source::Video(number), at_ms, now);
         if place.is_leap {
@@ -354,6 +372,15 @@ impl Stream {
             .position(|layer| *layer == number)
     }
 
+    /// Whether configurations change no more often than an encoder can mean it: each costs as much as seconds of media.
+    fn check_changes(&mut self, now: Instant) -> Result<(), Violation> {
+        if self.changes.add(1, CHANGES_PER_SECOND_MAX, now) {
+            return Ok(());
+        }
+        let what = "the configuration of audio or video changes more than once a second";
+        Err(Violation::new(ErrorCode::InvalidInput, what))
+    }
+
     /// Whether what comes is within the bitrate, by timestamps and by the clock.
     fn check_bitrate(&mut self, bytes: usize, now: Instant) -> Result<(), Violation> {
         self.seen = Some(now);
@@ -368,7 +395,8 @@ impl Stream {
             let what = format!("{all} bit/s came over two seconds, and {most} are the most");
             return Err(Violation::new(ErrorCode::BitrateExceeded, what));
         }
-        if !self.flow.add(bytes, most, now) {
+        let bits = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(8);
+        if !self.flow.add(bits, most, now) {
             let what = format!(
                 "the stream comes faster than its timestamps say, at more than {most} bit/s"
             );
@@ -376,6 +404,12 @@ impl Stream {
         }
         Ok(())
     }
+}
+
+/// The stream would keep the server busier than its bitrate tells.
+fn too_fast() -> Violation {
+    let what = "the stream comes faster than it plays; send it in real time (FFmpeg: `-re`), with 60 pictures a second at most";
+    Violation::new(ErrorCode::InvalidInput, what)
 }
 
 impl Metered {

@@ -323,6 +323,57 @@ fn timestamps_cannot_hide_a_bitrate() {
 }
 
 #[test]
+fn media_faster_than_it_plays_is_refused() {
+    // The smallest frames and pictures there are, with sound timestamps, all at once: some thousand bit/s by these.
+    let mut scene = Scene::begun();
+    let silence = fixture::beep_48000_stereo().frames[2].clone();
+    let result = (0..10_000).try_for_each(|number| {
+        let at_ms = u64::try_from(scene.aac.ms(number)).unwrap();
+        scene.audio(Audio::Aac(silence.clone()), at_ms)
+    });
+    let violation = result.unwrap_err();
+    assert_eq!(violation.code, ErrorCode::InvalidInput);
+    assert!(
+        violation.what.contains("send it in real time"),
+        "{}",
+        violation.what
+    );
+    // 12 s of it are let through, as after a pause of the network.
+    assert_eq!(scene.stream.figures(scene.now).audio.frames, 59 * 12);
+    let mut scene = Scene::begun();
+    let result = (1..10_000).try_for_each(|number| scene.p(0, number * 33));
+    assert_eq!(result.unwrap_err().code, ErrorCode::InvalidInput);
+}
+
+#[test]
+fn configurations_that_change_all_the_time_are_refused() {
+    let mut scene = Scene::begun();
+    let result = (0..100).try_for_each(|number| {
+        scene.aac = if number % 2 == 0 {
+            fixture::tone_44100_stereo()
+        } else {
+            fixture::tone_48000_mono()
+        };
+        scene.pass(100);
+        scene.configure_audio()
+    });
+    let violation = result.unwrap_err();
+    assert_eq!(violation.code, ErrorCode::InvalidInput);
+    assert_eq!(
+        violation.what,
+        "the configuration of audio or video changes more than once a second"
+    );
+    // One that is only repeated is no change.
+    let mut scene = Scene::begun();
+    for _ in 0..100 {
+        scene.configure_audio().unwrap();
+        scene
+            .configure_video(0, &h264::sps(66, 1_280, 720))
+            .unwrap();
+    }
+}
+
+#[test]
 fn figures_say_what_comes() {
     let mut scene = Scene::begun();
     for picture in 1..=120_u64 {
