@@ -7,5 +7,6 @@ mod commands;
 mod control;
 mod handshake;
 mod properties;
+mod recordings;
 mod session;
 mod wire;

@@ -173,9 +173,13 @@ impl Session {
 
     /// Lets the pending publish begin. What the encoder has sent in the meantime is looked at now.
     pub fn accept(&mut self) {
-        let Publishing::Pending { stream, name, held } = std::mem::take(&mut self.publishing)
-        else {
-            return;
+        let (stream, name, held) = match std::mem::take(&mut self.publishing) {
+            Publishing::Pending { stream, name, held } => (stream, name, held),
+            // It has ended its stream before it was answered.
+            other @ (Publishing::No | Publishing::Live { .. } | Publishing::Past) => {
+                self.publishing = other;
+                return;
+            }
         };
         self.link.control(Control::StreamBegin(stream));
         let code = "NetStream.Publish.Start";

@@ -241,6 +241,26 @@ fn media_sent_before_the_answer_waits_for_it() {
 }
 
 #[test]
+fn accepting_what_is_not_pending_changes_nothing() {
+    let mut served = Served::connected();
+    served.session.accept();
+    assert!(!served.session.is_publishing());
+    let mut served = Served::publishing();
+    served.session.accept();
+    assert!(served.session.is_publishing());
+    // Ended before it was answered.
+    let mut served = Served::connected();
+    served.publish("key").unwrap();
+    served
+        .invoke(0, &["deleteStream".into(), 5.0.into(), NULL, 1.0.into()])
+        .unwrap();
+    served.session.accept();
+    assert!(!served.session.is_publishing());
+    served.receive(&message(4, 0, 8, 1, &[0xaf, 1, 0])).unwrap();
+    assert!(matches!(&*served.events, [Event::Publish(_), Event::Ended]));
+}
+
+#[test]
 fn a_stream_that_is_ended_by_us_says_why() {
     let mut served = Served::publishing();
     let status = Status::new(
