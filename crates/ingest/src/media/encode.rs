@@ -1,7 +1,7 @@
 //! Encoding Opus by libopus: 20 ms a packet, always for two channels.
 //!
-//! In-band FEC stays off. It repeats the SILK layer, which music at our rates never uses, and switching it on moves the encoder
-//! towards that layer; who listens over a lossy line gets redundancy from the forwarding unit.
+//! In-band FEC stays off: it is part of the speech layer. With it on and a loss announced, libopus encodes all of a piece of music
+//! at 128 kbit/s in hybrid mode; without, in none of it.
 
 use bytes::Bytes;
 use opus::{Application, Bitrate, Channels};
