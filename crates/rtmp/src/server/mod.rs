@@ -171,8 +171,12 @@ impl Session {
         self.link.poll_transmit()
     }
 
-    /// Lets the pending publish begin. What the encoder has sent in the meantime is looked at now.
+    /// Lets the pending publish begin. What the encoder has sent in the meantime is looked at now; a fault in it is told by the next
+    /// [`Self::receive`].
     pub fn accept(&mut self) {
+        if self.fault.is_some() {
+            return;
+        }
         let (stream, name, held) = match std::mem::take(&mut self.publishing) {
             Publishing::Pending { stream, name, held } => (stream, name, held),
             // It has ended its stream before it was answered.

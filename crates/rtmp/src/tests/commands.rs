@@ -261,6 +261,25 @@ fn accepting_what_is_not_pending_changes_nothing() {
 }
 
 #[test]
+fn the_first_fault_of_a_session_is_the_one_it_tells() {
+    let mut served = Served::connected();
+    served.publish("key").unwrap();
+    served.receive(&message(4, 0, 8, 1, &[0xaf])).unwrap();
+    let unknown = Err(Fault::MessageType(99));
+    assert_eq!(served.receive(&message(4, 0, 99, 1, &[])), unknown);
+    served.session.accept();
+    assert_eq!(served.receive(&[]), unknown);
+
+    // What came before the answer is looked at with it.
+    let mut served = Served::connected();
+    served.publish("key").unwrap();
+    served.receive(&message(4, 0, 8, 1, &[0xaf])).unwrap();
+    served.session.accept();
+    let sent = served.receive(&[]);
+    assert!(matches!(sent, Err(Fault::Tag { what: "audio", .. })));
+}
+
+#[test]
 fn a_stream_that_is_ended_by_us_says_why() {
     let mut served = Served::publishing();
     let status = Status::new(
