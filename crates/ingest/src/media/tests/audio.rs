@@ -296,3 +296,33 @@ fn drift_is_followed_with_codecs_as_without() {
         assert!(offset.abs() < 0.005, "{offset} at {ppm} ppm");
     }
 }
+
+#[test]
+fn unsteady_timestamps_are_not_heard() {
+    let aac = fixture::tone_48000_stereo();
+    let steady = Heard::new(&play(&aac, 300));
+    let mut audio = audio(&aac);
+    for frame in 0..300 {
+        // Up to 15 ms early or late.
+        let off = i64::try_from(frame * 7_919 % 31).unwrap() - 15;
+        audio
+            .frame(aac.endless(frame), FIRST_MS + aac.ms(frame) + off)
+            .unwrap();
+    }
+    let counts = audio.counts();
+    assert_eq!((counts.gaps, counts.overlaps), (0, 0));
+    let heard = Heard::new(&audio.take().collect::<Vec<_>>());
+    assert_eq!(heard.jumps, 0);
+    let hertz = 48_000.0 * 10.0 / 1_024.0;
+    for from in [2.0, 4.0, 6.0] {
+        // So short that being stretched by a thousandth makes no difference.
+        let (as_steady, level) = (
+            amplitude(steady.left(from, from + 0.05), hertz),
+            amplitude(heard.left(from, from + 0.05), hertz),
+        );
+        assert!((level - as_steady).abs() < 0.01, "{level} and {as_steady}");
+        let bound = roughness(steady.left(from, from + 0.5)) * 1.2;
+        let roughness = roughness(heard.left(from, from + 0.5));
+        assert!(roughness < bound, "{roughness} over {bound}");
+    }
+}
