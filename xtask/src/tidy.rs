@@ -65,9 +65,6 @@ const EMPTY_NAMES: &[&str] = &[
     "common", "core", "helpers", "manager", "misc", "shared", "utils", "util",
 ];
 
-/// The one crate whose codec bindings may need `unsafe`, in a module that says so.
-const MAY_BE_UNSAFE: &str = "ingest";
-
 /// What was found.
 #[derive(Default)]
 struct Findings {
@@ -284,7 +281,7 @@ fn check_package(package: &Package, findings: &mut Findings) -> Result<()> {
             }
         }
     }
-    let product = folder.starts_with("crates/") && name != MAY_BE_UNSAFE;
+    let product = folder.starts_with("crates/");
     let roots =
         ["src/lib.rs", "src/main.rs"].map(|root| workspace::root().join(&folder).join(root));
     for root in roots.iter().filter(|root| product && root.is_file()) {
