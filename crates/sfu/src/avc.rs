@@ -93,3 +93,59 @@ pub fn unit(nal: &[u8]) -> Result<Unit, Malformed> {
         other => Unit::Other(other),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASELINE: &[u8] = &[0x67, 66, 0xe0, 31, 218, 1, 64, 22, 255, 64];
+
+    #[test]
+    fn a_sequence_parameter_set_tells_size_and_profile() {
+        let found = sps(BASELINE).unwrap();
+        assert_eq!((found.width, found.height), (1280, 720));
+        assert_eq!(found.pixels(), 921_600);
+        assert_eq!(found.profile_level, [66, 0xe0, 31]);
+        assert!(!found.allows_b);
+        for malformed in [
+            &[][..],
+            &[0x67],
+            &[0x67, 66, 0xe0, 31],
+            &[0x68, 66, 0xe0, 31, 218],
+        ] {
+            assert_eq!(sps(malformed), Err(Malformed), "{malformed:?}");
+        }
+    }
+
+    #[test]
+    fn nal_units_tell_what_they_are() {
+        let slice = |is_idr, is_b, begins_picture| Unit::Slice {
+            is_idr,
+            is_b,
+            begins_picture,
+        };
+        for (nal, expected) in [
+            // First macroblock 0; slice types 7 (I), 0 (P), 1 (B) and 6 (B); parameter set 0.
+            (
+                &[0x65, 0b1000_1000, 0b1000_0000][..],
+                Ok(slice(true, false, true)),
+            ),
+            (&[0x41, 0b1110_0000], Ok(slice(false, false, true))),
+            (&[0x01, 0b1010_1000], Ok(slice(false, true, true))),
+            (&[0x01, 0b1001_1110], Ok(slice(false, true, true))),
+            // The second slice of a picture.
+            (&[0x41, 0b0101_1000], Ok(slice(false, false, false))),
+            (&[0x06, 5], Ok(Unit::Sei)),
+            (&[0x09, 0xf0], Ok(Unit::Delimiter)),
+            (&[0x0c, 0xff], Ok(Unit::Filler)),
+            (&[0x67], Ok(Unit::Sps)),
+            (&[0x68], Ok(Unit::Pps)),
+            (&[0x0b], Ok(Unit::Other(11))),
+            (&[0xe5, 0x88], Err(Malformed)),
+            (&[0x41], Err(Malformed)),
+            (&[], Err(Malformed)),
+        ] {
+            assert_eq!(unit(nal), expected, "{nal:?}");
+        }
+    }
+}

@@ -250,14 +250,20 @@ pub(crate) fn for_publisher(offered: &[Payload]) -> Vec<Payload> {
 }
 
 /// The payload type that carries the publisher's `sent` to a subscriber: the same codec; for H.264 packetization mode 1 and
-/// the same profile, or the one that is nearest to Constrained Baseline.
+/// the same profile, or one with other constraints, or else the one that is nearest to Constrained Baseline: a client that offers
+/// nothing else often decodes more, and gets the packets.
 pub(crate) fn for_subscriber(offered: &[Payload], sent: &Payload) -> Option<Payload> {
     offered
         .iter()
         .filter(|payload| payload.codec == sent.codec && payload.can_carry_any())
         .min_by_key(|payload| {
-            let is_other = payload.codec == Codec::H264 && payload.profile() != sent.profile();
-            (is_other, payload.distance_from_baseline())
+            let is_h264 = payload.codec == Codec::H264;
+            let (offered, sent) = (payload.profile(), sent.profile());
+            (
+                is_h264 && offered >> 8 != sent >> 8,
+                is_h264 && offered != sent,
+                payload.distance_from_baseline(),
+            )
         })
         .cloned()
 }

@@ -4,6 +4,8 @@
 mod line;
 mod packetiser;
 mod sets;
+#[cfg(test)]
+mod tests;
 
 pub use packetiser::Packetiser;
 
