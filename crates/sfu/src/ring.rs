@@ -401,6 +401,41 @@ mod tests {
     }
 
     #[test]
+    fn of_an_inlet_all_is_kept_since_the_newest_key_frame_and_no_more_than_its_bounds() {
+        let now = beginning();
+        let at = |tenths: u64| now + Duration::from_millis(100 * tenths);
+        let large = [DELTA, &[7; 1_000]].concat();
+        let mut ring = Ring::inlet();
+        ring.insert(packet_at(1, 0, 1, WHOLE, at(0)));
+        for number in 2..100 {
+            ring.insert(packet(0, number, DELTA, at(number)));
+            assert_eq!(ring.start(at(number)), Some((0, 1)));
+        }
+        assert!(ring.get(0, 2).is_some());
+        // A newer key frame: what was before it is kept for retransmissions only.
+        ring.insert(packet_at(100, 0, 100, WHOLE, at(100)));
+        assert_eq!(ring.start(at(100)), Some((0, 100)));
+        ring.insert(packet(0, 101, DELTA, at(101)));
+        assert!(ring.get(0, 80).is_none() && ring.get(0, 81).is_some());
+        // Too old, too many, and too large.
+        ring.insert(packet(0, 102, DELTA, at(201)));
+        assert_eq!(ring.start(at(201)), None);
+        assert!(ring.get(0, 100).is_none());
+        for (payload, count) in [(DELTA, 8_200), (&large, 4_300)] {
+            let mut ring = Ring::inlet();
+            ring.insert(packet_at(1, 0, 1, WHOLE, now));
+            for number in 2..count {
+                ring.insert(packet(0, number, payload, now));
+            }
+            assert_eq!(ring.start(now), None);
+            assert!(ring.packets.len() <= VIDEO_PACKETS);
+            // The next one is as good as the first.
+            ring.insert(packet_at(2, 0, count, WHOLE, now));
+            assert_eq!(ring.start(now), Some((0, count)));
+        }
+    }
+
+    #[test]
     fn packets_leave_by_number_and_by_age() {
         let now = beginning();
         let mut ring = Ring::audio();

@@ -12,6 +12,7 @@ mod exchange;
 mod feeds;
 mod http;
 mod ice_servers;
+mod inlets;
 mod keys;
 mod media;
 mod peer;

@@ -209,7 +209,8 @@ fn run(ppm: i64, hours: u64, late: impl Fn(u64) -> Duration) -> Vec<(Duration, P
         let at = Duration::from_millis(500 * tick);
         let off = i64::try_from(at.as_nanos()).unwrap() / 1_000_000 * ppm;
         let real = if off < 0 {
-            at - Duration::from_nanos(off.unsigned_abs())
+            at.checked_sub(Duration::from_nanos(off.unsigned_abs()))
+                .unwrap()
         } else {
             at + Duration::from_nanos(off.unsigned_abs())
         };
@@ -243,7 +244,7 @@ fn sound_and_picture_are_on_one_line_for_twelve_hours_whatever_the_clock_of_the_
     for ppm in [-100, 0, 100] {
         let seen = run(ppm, 12, |tick| Duration::from_millis(tick * 7 % 25));
         let (_, video, audio) = seen.last().unwrap();
-        let at = Duration::from_millis(500 * (12 * 7_200 - 20));
+        let at = Duration::from_secs(12 * 3_600 - 10);
         let ticks = |rate: u128| at.as_millis() * rate / 1_000 % (1 << 32);
         assert_eq!(u128::from(video.timestamp), ticks(90_000));
         assert_eq!(u128::from(audio.timestamp), ticks(48_000));

@@ -450,3 +450,68 @@ fn t46_of_many_addresses_the_one_in_use_is_kept() {
     assert!(known(5_000) && known(5_039));
     assert_eq!((5_000..5_040).filter(|port| known(*port)).count(), 16);
 }
+
+#[test]
+fn t48_a_panic_in_what_an_inlet_sends_ends_that_inlet() {
+    let now = beginning();
+    let mut sfu = stage(now);
+    let connection = ConnectionId(9);
+    let description = crate::InletDescription {
+        audio: true,
+        video: Vec::new(),
+    };
+    sfu.handle(
+        Input::Inlet {
+            connection,
+            description: description.clone(),
+        },
+        now,
+    );
+    sfu.apart
+        .inlets
+        .get_mut(&connection)
+        .unwrap()
+        .source
+        .panics_next = true;
+    let mut packetiser = crate::Packetiser::new(0);
+    packetiser.opus(&[1, 2, 3], Duration::ZERO, now.mono);
+    let packets = packetiser.take().next().unwrap();
+    sfu.handle(
+        Input::InletPackets {
+            connection,
+            packets: packets.clone(),
+        },
+        now,
+    );
+    let outputs: Vec<_> = std::iter::from_fn(|| sfu.poll_output()).collect();
+    assert_eq!(closed(&outputs), [9]);
+    assert_eq!(sfu.counters().panics, 1);
+    for id in 1..=3 {
+        assert!(is_answered(&checked(&mut sfu, id, now)));
+    }
+    // The name is free, and what has no inlet any more is dropped.
+    let before = sfu.counters().packets_in;
+    sfu.handle(
+        Input::InletPackets {
+            connection,
+            packets: packets.clone(),
+        },
+        now,
+    );
+    assert_eq!(sfu.counters().packets_in, before);
+    sfu.handle(
+        Input::Inlet {
+            connection,
+            description,
+        },
+        now,
+    );
+    sfu.handle(
+        Input::InletPackets {
+            connection,
+            packets,
+        },
+        now,
+    );
+    assert_eq!(sfu.counters().packets_in, before + 1);
+}

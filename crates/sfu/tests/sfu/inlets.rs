@@ -560,3 +560,58 @@ fn sound_and_picture_of_an_inlet_stay_in_step_while_a_viewer_catches_up() {
     let apart = (line(Audio) - line(Video)).abs();
     assert!(apart < 0.04, "{apart}");
 }
+
+#[test]
+fn viewers_are_answered_with_the_profile_of_an_inlet_or_with_what_they_have() {
+    let baseline_only = offers::CHROMIUM_SUBSCRIBE
+        .replace("profile-level-id=42001f", "profile-level-id=42e01f")
+        .replace("profile-level-id=4d001f", "profile-level-id=42e01f")
+        .replace("profile-level-id=f4001f", "profile-level-id=42e01f");
+    for (profile_level, offer, expected) in [
+        // Main as x264 writes it, which has constraints that the browser's has not.
+        ([77, 0x40, 31], offers::CHROMIUM_SUBSCRIBE, "4d001f"),
+        ([66, 0xc0, 31], offers::CHROMIUM_SUBSCRIBE, "42e01f"),
+        ([100, 0, 31], offers::CHROMIUM_SUBSCRIBE, "42e01f"),
+        ([100, 0, 31], baseline_only.as_str(), "42e01f"),
+    ] {
+        let mut net = Network::new(settings());
+        let mut encoder = Encoder::new(1, ONE, 60);
+        let mut description = encoder.description();
+        description.video[0].profile_level = profile_level;
+        let connection = ConnectionId(1);
+        let input = Input::Inlet {
+            connection,
+            description,
+        };
+        net.sfu.handle(input, net.now);
+        let answer = net.subscribe(2, 1, offer);
+        let found = answer.split("profile-level-id=").nth(1).unwrap();
+        assert!(found.starts_with(expected), "{profile_level:?}: {found}");
+        net.connect();
+        encoder.film(&mut net, Duration::from_millis(500));
+        is_live(&encoder.shown(&mut net, 2), &encoder);
+    }
+}
+
+#[test]
+fn an_inlet_may_send_sound_or_pictures_alone() {
+    for (audio, layers) in [(true, 0), (false, 1)] {
+        let mut net = Network::new(settings());
+        let mut encoder = Encoder::new(1, &ONE[..layers], 60);
+        let description = InletDescription {
+            audio,
+            ..encoder.description()
+        };
+        let connection = ConnectionId(1);
+        let input = Input::Inlet {
+            connection,
+            description,
+        };
+        net.sfu.handle(input, net.now);
+        net.subscribe(2, 1, offers::CHROMIUM_SUBSCRIBE);
+        net.connect();
+        encoder.film(&mut net, Duration::from_millis(500));
+        let came = |kind| !net.clients[&ConnectionId(2)].received_of(kind).is_empty();
+        assert_eq!((came(Audio), came(Video)), (audio, layers == 1));
+    }
+}

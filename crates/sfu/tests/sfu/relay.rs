@@ -13,6 +13,7 @@ use str0m::media::MediaKind::{Audio, Video};
 
 use crate::camera::{Camera, Encoder, is_continuous, places, seen};
 use crate::client::Packet;
+use crate::inlets;
 use crate::media::{key_frame, predicted_frame, redundant};
 use crate::network::{Leg, Network, settings};
 use crate::offers;
@@ -452,4 +453,54 @@ fn packets_of_a_publisher_that_is_not_mirrored_are_dropped() {
     pair.frame(&key_frame(640, 360), 3_000);
     assert_eq!(pair.away.client(3).received.len(), before);
     assert_eq!(pair.away.sfu.counters().panics, 0);
+}
+
+#[test]
+fn viewers_of_an_inlet_on_another_worker_begin_with_what_is_kept_too() {
+    let home = Network::new(settings());
+    let mut away = Network::new(settings());
+    away.now = home.now;
+    let mut pair = Pair {
+        home,
+        away,
+        is_full: false,
+        key_frames: 0,
+        parcels: 0,
+    };
+    let mut encoder = inlets::Encoder::new(1, &[inlets::Encoding(640, 360, 600_000)], 300);
+    let input = Input::Inlet {
+        connection: PUBLISHER,
+        description: encoder.description(),
+    };
+    pair.home.sfu.handle(input, pair.home.now);
+    let film = |pair: &mut Pair, encoder: &mut inlets::Encoder, pictures: u32| {
+        for _ in 0..pictures {
+            encoder.shoot(&mut pair.home);
+            pair.settle();
+            pair.run(PICTURE);
+        }
+    };
+    film(&mut pair, &mut encoder, 90);
+    pair.open();
+    pair.away
+        .subscribe(2, PUBLISHER.0, offers::CHROMIUM_SUBSCRIBE);
+    film(&mut pair, &mut encoder, 120);
+    let shown = encoder.shown(&mut pair.away, 2);
+    assert_eq!(
+        shown.first().map(|first| (first.picture, first.is_key)),
+        Some((0, true))
+    );
+    assert_eq!(shown.last().map(|last| last.picture), Some(209));
+    assert_eq!(
+        (pair.key_frames, pair.home.sfu.counters().key_frame_requests),
+        (0, 0)
+    );
+    // What gets lost between the workers ends nothing for good.
+    pair.is_full = true;
+    film(&mut pair, &mut encoder, 3);
+    pair.is_full = false;
+    let before = pair.away.client(2).received_of(Video).len();
+    film(&mut pair, &mut encoder, 100);
+    assert!(pair.away.client(2).received_of(Video).len() > before + 20);
+    assert_eq!(pair.key_frames, 0);
 }
