@@ -125,7 +125,7 @@ impl Sources {
             ("packet", counters.packets_dropped),
             ("unknown_datagram", counters.datagrams_unknown),
             ("socket_full", gauges.transmits_dropped),
-            ("slow_worker", gauges.relays_dropped),
+            ("slow_worker", gauges.relays_dropped + gauges.inlets_dropped),
         ] {
             ConstCounter::new(count).encode(drops.encode_family(&[("reason", reason)])?)?;
         }

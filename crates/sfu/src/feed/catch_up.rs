@@ -42,7 +42,7 @@ const PICTURE_LEAST: Duration = Duration::from_millis(1);
 /// The way of a picture from its capture to us takes no longer than this, whatever its dates say.
 const DELAY_MAX: Duration = Duration::from_secs(1);
 
-/// A client that cannot go on gets the newest key frame anew, but not within this time of the last one...
+/// A client that cannot go on gets the newest key frame anew, but not within this time of the last one that it got so...
 const AGAIN: Duration = Duration::from_secs(1);
 /// ...which doubles each time, up to this...
 const AGAIN_MAX: Duration = Duration::from_secs(8);
@@ -68,7 +68,7 @@ pub(super) struct CatchUp {
     delay: Duration,
 }
 
-/// When a stream was begun anew for a client that could not go on, and how long it is not begun anew again.
+/// When a stream was begun with what is kept, and how long it is not begun anew.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Anew {
     at: Instant,
@@ -148,17 +148,21 @@ impl Feed {
         };
         slot.stream.stop();
         slot.target = None;
+        let gap = slot.anew.map_or(AGAIN, |anew| anew.gap);
+        slot.anew = Some(Anew { at: now, gap });
         slot.catching = Some(Box::new(CatchUp::new(track, start, ring, now)));
         self.catching_due = Some(now);
         self.want_choice();
         true
     }
 
-    /// A client has asked for a key frame of an inlet: it cannot go on by itself. Says whether it is to begin anew.
-    pub(crate) fn may_begin_anew(
+    /// A client has asked for a key frame of an inlet: it cannot go on by itself, and begins anew with what is kept, unless it has
+    /// done so just now. Says whether it does.
+    pub(crate) fn begin_anew(
         &mut self,
         publisher: ConnectionId,
         track: Track,
+        source: &Publisher,
         now: Instant,
     ) -> bool {
         let Some(slot) = self.video_slot(publisher) else {
@@ -173,7 +177,12 @@ impl Feed {
             Some(anew) if since(anew.at) < CALM => (anew.gap * 2).min(AGAIN_MAX),
             Some(_) | None => AGAIN,
         };
-        slot.anew = Some(Anew { at: now, gap });
+        if !self.begin_kept(publisher, track, source, now) {
+            return false;
+        }
+        if let Some(slot) = self.video_slot(publisher) {
+            slot.anew = Some(Anew { at: now, gap });
+        }
         true
     }
 

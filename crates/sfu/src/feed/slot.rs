@@ -37,7 +37,7 @@ pub(crate) struct Slot {
     pub(super) target: Option<Track>,
     /// What is sent before that; there is no target meanwhile.
     pub(super) catching: Option<Box<CatchUp>>,
-    /// When the client got a key frame of an inlet anew.
+    /// When the client got a kept key frame of an inlet.
     pub(super) anew: Option<Anew>,
     /// Whether nothing is sent for want of bandwidth.
     pub(super) is_paused: bool,
@@ -147,7 +147,10 @@ impl Slot {
         match (&self.catching, track) {
             (Some(_), Some(_)) => {}
             (_, track) => {
-                self.catching = None;
+                // What is left out of what is kept leaves nothing to go on with.
+                if self.catching.take().is_some() {
+                    self.stream.stop();
+                }
                 self.target = track;
             }
         }

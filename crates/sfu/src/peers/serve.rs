@@ -299,10 +299,8 @@ impl Sfu {
             return;
         }
         self.with_feed(connection, now, |sfu, feed| {
-            if feed.may_begin_anew(publisher, track, now)
-                && let Some(source) = sfu.source(publisher)
-                && feed.begin_kept(publisher, track, source, now)
-            {
+            let source = sfu.source(publisher);
+            if source.is_some_and(|source| feed.begin_anew(publisher, track, source, now)) {
                 sfu.choosing.insert(connection);
             }
         });
