@@ -615,3 +615,39 @@ fn an_inlet_may_send_sound_or_pictures_alone() {
         assert_eq!((came(Audio), came(Video)), (audio, layers == 1));
     }
 }
+
+#[test]
+fn a_viewer_whose_way_is_too_narrow_is_paused_and_comes_back_with_what_is_kept() {
+    let (mut net, mut encoder) = world(ONE, 250);
+    encoder.film(&mut net, Duration::from_millis(500));
+    net.place(
+        2,
+        Weather {
+            bps: Some(700_000),
+            ..Weather::FINE
+        },
+    );
+    net.subscribe(2, 1, offers::CHROMIUM_SUBSCRIBE);
+    encoder.film(&mut net, Duration::from_secs(12));
+    assert!(net.sfu.counters().pauses > 0);
+    // Sound goes on meanwhile.
+    net.client(2).received.clear();
+    encoder.film(&mut net, Duration::from_secs(2));
+    assert!(net.client(2).received_of(Audio).len() > 60);
+    net.weather(2).bps = Some(20_000_000);
+    let pauses = net.sfu.counters().pauses;
+    encoder.film(&mut net, Duration::from_secs(20));
+    assert_eq!(net.sfu.counters().pauses, pauses);
+    net.client(2)
+        .received
+        .retain(|packet| *packet.header.payload_type == 111);
+    encoder.film(&mut net, Duration::from_secs(10));
+    // From the next key frame on all is as it should be.
+    let client = net.client(2);
+    let first = client
+        .received
+        .iter()
+        .position(|packet| *packet.header.payload_type != 111 && packet.payload[0] & 0x1f == 24);
+    client.received.drain(..first.unwrap());
+    is_live_within(&encoder.shown(&mut net, 2), &encoder, 3);
+}
