@@ -70,10 +70,10 @@ pub struct Endpoints {
     pub events: String,
     /// `http(s)://host/whip`.
     pub whip: String,
-    /// `rtmp://host:port/app/`.
-    pub rtmp: String,
-    /// `rtmps://host:port/app/`.
-    pub rtmps: String,
+    /// `rtmp://host:port/app/`, where there is such a port.
+    pub rtmp: Option<String>,
+    /// `rtmps://host:port/app/`, where there is such a port.
+    pub rtmps: Option<String>,
 }
 
 /// Resources that an account may have in a region.

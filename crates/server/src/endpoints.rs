@@ -5,10 +5,14 @@ use std::net::SocketAddr;
 use http::Uri;
 use http::uri::Authority;
 
-/// Port of RTMP ingest in stage endpoints (IANA's for RTMP).
-const RTMP_PORT: u16 = 1935;
-/// Port of RTMPS ingest in stage endpoints.
-const RTMPS_PORT: u16 = 1936;
+/// Where encoders publish, as stage endpoints say it; nothing of a port that is not open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct IngestUrls {
+    /// `rtmp://host:port/app/`.
+    pub(crate) rtmp: Option<String>,
+    /// `rtmps://host:port/app/`.
+    pub(crate) rtmps: Option<String>,
+}
 
 /// The base under which clients reach the HTTP port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,14 +80,14 @@ impl PublicUrl {
         format!("http{}://{}", self.s(), self.authority)
     }
 
-    /// The values of `Stage.endpoints`.
+    /// The values of `Stage.endpoints`, but for those of ingest.
     pub(crate) fn endpoints(&self) -> api::Endpoints {
-        let (s, authority, host) = (self.s(), &self.authority, self.authority.host());
+        let (s, authority) = (self.s(), &self.authority);
         api::Endpoints {
             events: format!("ws{s}://{authority}/events"),
             whip: format!("http{s}://{authority}/whip"),
-            rtmp: format!("rtmp://{host}:{RTMP_PORT}/app/"),
-            rtmps: format!("rtmps://{host}:{RTMPS_PORT}/app/"),
+            rtmp: None,
+            rtmps: None,
         }
     }
 
@@ -103,34 +107,22 @@ mod tests {
                 "https://stage.example.com",
                 "https://stage.example.com/whip",
                 "wss://stage.example.com/events",
-                "rtmp://stage.example.com:1935/app/",
             ),
             (
                 "http://127.0.0.1:7400/",
                 "http://127.0.0.1:7400/whip",
                 "ws://127.0.0.1:7400/events",
-                "rtmp://127.0.0.1:1935/app/",
             ),
             (
                 "http://[::1]:7400",
                 "http://[::1]:7400/whip",
                 "ws://[::1]:7400/events",
-                "rtmp://[::1]:1935/app/",
             ),
         ];
-        for (url, whip, events, rtmp) in cases {
+        for (url, whip, events) in cases {
             let endpoints = PublicUrl::parse(url).unwrap().endpoints();
-            assert_eq!(
-                (
-                    endpoints.whip.as_str(),
-                    endpoints.events.as_str(),
-                    endpoints.rtmp.as_str()
-                ),
-                (whip, events, rtmp)
-            );
-            assert!(
-                endpoints.rtmps.starts_with("rtmps://") && endpoints.rtmps.ends_with(":1936/app/")
-            );
+            let told = (endpoints.whip.as_str(), endpoints.events.as_str());
+            assert_eq!(told, (whip, events));
         }
     }
 

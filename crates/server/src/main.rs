@@ -11,6 +11,7 @@ mod cli;
 mod clock;
 mod config;
 mod doctor;
+mod encoders;
 mod endpoints;
 #[cfg(test)]
 mod fake_store;

@@ -3,11 +3,14 @@
 //! All names are here. Labels come from fixed sets only (operations, outcomes, states, reasons): whatever clients name
 //! never becomes one, so the page has the same size with one stage and with ten thousand.
 
+mod encoders;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use api::Calls;
+use ingest::Ingest;
 use media::Media;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet};
@@ -17,6 +20,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use store::Latency;
 
+use self::encoders::encode_ingest;
 use crate::census::Gauges;
 use crate::writer::WriterCounters;
 
@@ -28,6 +32,7 @@ pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0
 pub(crate) struct Sources {
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) media: Media,
+    pub(crate) ingest: Arc<Ingest>,
     pub(crate) calls: Arc<Calls>,
     pub(crate) latency: Arc<Latency>,
     pub(crate) writer: Arc<WriterCounters>,
@@ -63,6 +68,7 @@ impl Collector for Sources {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         self.encode_stages(&mut encoder)?;
         self.encode_media(&mut encoder)?;
+        encode_ingest(&mut encoder, &self.ingest.counters())?;
         self.encode_api(&mut encoder)?;
         self.encode_store(&mut encoder)
     }

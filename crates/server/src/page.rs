@@ -108,7 +108,6 @@ impl ConsoleFacts {
 
     /// Tells where the ports for RTMP and RTMPS are that are open, as stage endpoints say it: `rtmp://host:port/app/`. The console
     /// warns of a certificate that nobody but this server vouches for.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no port is open yet"))]
     pub(crate) fn with_rtmp(
         mut self,
         rtmp: Option<&str>,

@@ -1,11 +1,13 @@
 //! The life of the server: everything is opened, wired and restored before the first connection is accepted, and ended in
 //! the opposite order.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use ingest::Ingest;
 use media::Media;
 use stage::{Input, Stages};
 use store::{Latency, SharedStore, Sqlite};
@@ -17,11 +19,12 @@ use crate::buckets::Buckets;
 use crate::census::{Census, Gauges};
 use crate::clock::{self, Clock, Random};
 use crate::config::{Config, DEV_KEY, Mode, Redacted};
-use crate::endpoints::PublicUrl;
+use crate::encoders;
+use crate::endpoints::{IngestUrls, PublicUrl};
 use crate::housekeeping::{self, StoreHealth};
 use crate::metrics::{Metrics, Sources};
 use crate::page::ConsoleFacts;
-use crate::ready::{self, Addresses};
+use crate::ready::{self, Addresses, Told};
 use crate::routes::{self, Operations};
 use crate::run::{self, INBOX, Message, StageLoop};
 use crate::secrets::{self, Secrets};
@@ -39,6 +42,7 @@ struct Running {
     draining: watch::Sender<bool>,
     inbox: mpsc::Sender<Message>,
     media: Media,
+    ingest: Arc<Ingest>,
     http: JoinSet<()>,
     stop_loop: oneshot::Sender<()>,
     stage_loop: JoinSet<()>,
@@ -52,13 +56,17 @@ pub(crate) async fn serve(config: Config, signals: &mut Signals) -> anyhow::Resu
     let mode = config.mode;
     let ready_file = config.ready_file.clone();
     let admin_key = config.admin_key.clone();
-    let (mut running, url, addresses) = start(config).await?;
+    let (mut running, told) = start(config).await?;
     if let Some(path) = &ready_file {
-        ready::write_file(path, &addresses)?;
+        ready::write_file(path, &told.addresses)?;
     }
-    tracing::info!(http = %addresses.http, media = ?addresses.media, public = url.http(), "ready");
+    let addresses = &told.addresses;
+    tracing::info!(
+        http = %addresses.http, media = ?addresses.media, rtmp = ?addresses.rtmp, rtmps = ?addresses.rtmps,
+        public = told.url.http(), "ready"
+    );
     if mode == Mode::Dev {
-        terminal::print(&ready::banner(&url, &addresses.media, admin_key.as_ref()));
+        terminal::print(&ready::banner(&told, admin_key.as_ref()));
     }
 
     let outcome = tokio::select! {
@@ -120,29 +128,27 @@ fn stage_settings(config: &Config) -> stage::Settings {
     }
 }
 
-async fn start(config: Config) -> anyhow::Result<(Running, PublicUrl, Addresses)> {
+async fn start(config: Config) -> anyhow::Result<(Running, Told)> {
     let kept = open(&config).await?;
     let shared: SharedStore = Arc::clone(&kept.store) as SharedStore;
-    let listener = TcpListener::bind(config.http)
-        .await
-        .with_context(|| format!("cannot listen on {} for HTTP", config.http))?;
-    let http = listener
-        .local_addr()
-        .context("the HTTP port has no address")?;
-    let url = config
-        .public_url
-        .clone()
-        .unwrap_or_else(|| PublicUrl::of_address(http));
-    warn_of_clear_text(&config, &url, http);
-
+    let (listener, http, url) = listen(&config).await?;
     let (inbox, messages) = mpsc::channel(INBOX);
     let media = start_media(&config, &kept, &url, inbox.clone())?;
-    let addresses = Addresses {
-        http: PublicUrl::of_address(http).http(),
-        media: media.addresses(),
+    let ports = encoders::Ports::bind(&config).await?;
+    let clocks = (Arc::clone(&kept.clock), Arc::clone(&kept.random));
+    let ingest = encoders::ingest(&config, &media, Arc::clone(&shared), inbox.clone(), clocks);
+    let told = Told {
+        addresses: Addresses {
+            http: PublicUrl::of_address(http).http(),
+            media: media.addresses(),
+            rtmp: ports.bound.rtmp,
+            rtmps: ports.bound.rtmps,
+        },
+        ingest: encoders::urls(&config, url.host(), ports.bound),
+        url,
     };
     let calls = Arc::new(api::Calls::default());
-    let api = api::Api::new(api_settings(&config, &kept, &url, &inbox, &media, &calls));
+    let api = api::Api::new(api_settings(&config, &kept, &told, &inbox, &media, &calls));
 
     let (draining, is_draining) = watch::channel(false);
     let written = Arc::new(WriterCounters::default());
@@ -151,6 +157,7 @@ async fn start(config: Config) -> anyhow::Result<(Running, PublicUrl, Addresses)
         metrics: Metrics::new(Sources {
             gauges: Arc::clone(&gauges),
             media: media.clone(),
+            ingest: Arc::clone(&ingest),
             calls,
             latency: kept.latency,
             writer: Arc::clone(&written),
@@ -159,9 +166,9 @@ async fn start(config: Config) -> anyhow::Result<(Running, PublicUrl, Addresses)
         metrics_token: config.metrics_token.as_ref().map(key_of),
         store: Arc::clone(&kept.health),
         draining: is_draining.clone(),
-        console: ConsoleFacts::new(&config, &url),
+        console: console(&config, &told, ports.is_self_signed),
     };
-    let administration = administration(&config, &api);
+    let administration = administration(&config, &api, &ingest);
     let router = routes::router(operations, media.router(), administration, api.router());
 
     let (writer, writer_task) = writer::writer(Arc::clone(&shared), written);
@@ -179,10 +186,12 @@ async fn start(config: Config) -> anyhow::Result<(Running, PublicUrl, Addresses)
     if let Some(path) = &config.seed {
         seed(&api, path).await?;
     }
+    ports.open(&ingest)?;
     let running = Running {
         draining,
         inbox,
         media,
+        ingest,
         http: task(http_server::serve(listener, router, is_draining)),
         stop_loop,
         stage_loop,
@@ -195,17 +204,43 @@ async fn start(config: Config) -> anyhow::Result<(Running, PublicUrl, Addresses)
         writer,
         store: kept.store,
     };
-    Ok((running, url, addresses))
+    Ok((running, told))
+}
+
+fn console(config: &Config, told: &Told, is_self_signed: bool) -> ConsoleFacts {
+    let IngestUrls { rtmp, rtmps } = &told.ingest;
+    ConsoleFacts::new(config, &told.url).with_rtmp(
+        rtmp.as_deref(),
+        rtmps.as_deref(),
+        is_self_signed,
+    )
+}
+
+/// Binds the HTTP port. Says where it is, and under which URL clients come.
+async fn listen(config: &Config) -> anyhow::Result<(TcpListener, SocketAddr, PublicUrl)> {
+    let listener = TcpListener::bind(config.http)
+        .await
+        .with_context(|| format!("cannot listen on {} for HTTP", config.http))?;
+    let http = listener
+        .local_addr()
+        .context("the HTTP port has no address")?;
+    let url = config
+        .public_url
+        .clone()
+        .unwrap_or_else(|| PublicUrl::of_address(http));
+    warn_of_clear_text(config, &url, http);
+    Ok((listener, http, url))
 }
 
 /// The administration, where it has a key.
-fn administration(config: &Config, api: &api::Api) -> Option<axum::Router> {
+fn administration(config: &Config, api: &api::Api, ingest: &Arc<Ingest>) -> Option<axum::Router> {
+    let ingest = Arc::clone(ingest);
     let key = config.admin_key.as_ref()?;
     Some(api.administration(api::AdminSettings {
         key: key_of(key),
         is_key_public: key.expose() == DEV_KEY,
         token_skew: config.token_clock_skew,
-        ingest: Arc::new(model::IngestReport::default),
+        ingest: Arc::new(move || ingest.report()),
     }))
 }
 
@@ -224,14 +259,18 @@ async fn seed(api: &api::Api, path: &Path) -> anyhow::Result<()> {
 fn api_settings(
     config: &Config,
     kept: &Kept,
-    url: &PublicUrl,
+    told: &Told,
     stages: &mpsc::Sender<Message>,
     media: &Media,
     calls: &Arc<api::Calls>,
 ) -> api::Settings {
     api::Settings {
         access_keys: config.access_keys.clone(),
-        endpoints: url.endpoints(),
+        endpoints: api::Endpoints {
+            rtmp: told.ingest.rtmp.clone(),
+            rtmps: told.ingest.rtmps.clone(),
+            ..told.url.endpoints()
+        },
         quotas: api::Quotas {
             stages: config.quotas.stages,
             ingest_configurations: config.quotas.ingest_configurations,
@@ -314,7 +353,7 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
     builder.create(folder)
 }
 
-fn warn_of_clear_text(config: &Config, url: &PublicUrl, http: std::net::SocketAddr) {
+fn warn_of_clear_text(config: &Config, url: &PublicUrl, http: SocketAddr) {
     if config.mode == Mode::Serve && !url.is_tls() && !http.ip().is_loopback() {
         tracing::warn!(
             "tokens travel in clear text: put a proxy with TLS in front and set public_url"
@@ -347,6 +386,8 @@ impl Running {
                 "could not end all sessions in order"
             );
         }
+        // `stage` has closed every stream by now.
+        self.ingest.shutdown().await;
         if tokio::time::timeout(MEDIA_END_TIMEOUT, self.media.shutdown())
             .await
             .is_err()

@@ -16,8 +16,8 @@ pub(crate) fn stage(stage: Stage, endpoints: &Endpoints) -> types::Stage {
         endpoints: Some(types::StageEndpoints {
             events: Some(endpoints.events.clone()),
             whip: Some(endpoints.whip.clone()),
-            rtmp: Some(endpoints.rtmp.clone()),
-            rtmps: Some(endpoints.rtmps.clone()),
+            rtmp: endpoints.rtmp.clone(),
+            rtmps: endpoints.rtmps.clone(),
         }),
     }
 }

@@ -172,8 +172,8 @@ impl World {
             endpoints: Endpoints {
                 events: "wss://media.example/events".to_owned(),
                 whip: "https://media.example/whip".to_owned(),
-                rtmp: "rtmp://media.example:1935/app/".to_owned(),
-                rtmps: "rtmps://media.example:1936/app/".to_owned(),
+                rtmp: Some("rtmp://media.example:1935/app/".to_owned()),
+                rtmps: Some("rtmps://media.example:1936/app/".to_owned()),
             },
             regions: BTreeSet::new(),
             quotas: crate::Quotas::default(),

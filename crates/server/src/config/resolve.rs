@@ -60,7 +60,6 @@ pub(crate) struct Config {
     pub(crate) stage_viewers_per_worker: usize,
     pub(crate) external_addresses: Vec<IpAddr>,
     pub(crate) ice_servers: Vec<IceServerSettings>,
-    #[expect(dead_code, reason = "no port is open yet")]
     pub(crate) rtmp: Rtmp,
     pub(crate) metrics_access: MetricsAccess,
     pub(crate) metrics_token: Option<Redacted>,

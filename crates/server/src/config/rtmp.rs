@@ -138,7 +138,6 @@ impl Listen {
 
 /// RTMP ingest, checked.
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "no port is open yet")]
 pub(crate) struct Rtmp {
     /// Where RTMP is taken.
     pub(crate) listen: Option<SocketAddr>,

@@ -1,0 +1,105 @@
+//! From the units of a stream to the packets of an outlet.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use bytes::Bytes;
+use model::StageArn;
+use sfu::{InletDescription, Packetiser};
+
+use crate::ledger::Ledger;
+use crate::media::Unit;
+use crate::outlet::{Outlet, OutletFault};
+
+/// An outlet that media flows into. `None` inside until the publish has begun.
+pub(crate) struct Forward {
+    outlet: Arc<dyn Outlet>,
+    ledger: Arc<Ledger>,
+    packetiser: Option<Packetiser>,
+}
+
+impl Forward {
+    pub(crate) fn new(outlet: Arc<dyn Outlet>, ledger: Arc<Ledger>) -> Self {
+        Self {
+            outlet,
+            ledger,
+            packetiser: None,
+        }
+    }
+
+    /// Makes the outlet a publisher, and tells `stage` that media is up.
+    pub(crate) fn begin(
+        &mut self,
+        stage: &StageArn,
+        description: InletDescription,
+    ) -> Result<(), OutletFault> {
+        let layers = description.video.len();
+        self.outlet.begin(stage, description)?;
+        self.packetiser = Some(Packetiser::new(layers));
+        self.outlet.connected();
+        Ok(())
+    }
+
+    /// Whether it has begun.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.packetiser.is_some()
+    }
+
+    /// Another stream goes on in the place of this one.
+    pub(crate) fn next_source(&mut self) {
+        if let Some(packetiser) = &mut self.packetiser {
+            packetiser.next_source();
+        }
+    }
+
+    /// The parameter sets of a layer.
+    pub(crate) fn parameter_sets(&mut self, layer: usize, sps: &[Bytes], pps: &[Bytes]) {
+        if let Some(packetiser) = &mut self.packetiser {
+            packetiser.parameter_sets(layer, sps, pps);
+        }
+    }
+
+    /// Sends a unit to the viewers. A full queue loses it; the outlet goes on with the next key frame by itself.
+    pub(crate) fn unit(&mut self, unit: &Unit, now: Instant) -> Result<(), OutletFault> {
+        let Some(packetiser) = &mut self.packetiser else {
+            return Ok(());
+        };
+        let flow = &self.ledger.flow;
+        match unit {
+            Unit::ParameterSets { layer, sps, pps } => {
+                packetiser.parameter_sets(*layer, sps, pps);
+            }
+            Unit::Picture {
+                layer,
+                nals,
+                is_key,
+                at,
+            } => {
+                let nals: Vec<&[u8]> = nals.iter().map(AsRef::as_ref).collect();
+                packetiser.picture(*layer, &nals, *is_key, *at, now);
+                count(&flow.pictures);
+            }
+            Unit::Opus { packet, at } => {
+                packetiser.opus(packet, *at, now);
+                count(&flow.opus_packets);
+            }
+        }
+        for packets in packetiser.take() {
+            match self.outlet.send(packets) {
+                Ok(()) => {}
+                Err(OutletFault::Full) => count(&flow.dropped),
+                Err(fault @ OutletFault::Gone) => return Err(fault),
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn outlet(&self) -> &Arc<dyn Outlet> {
+        &self.outlet
+    }
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}

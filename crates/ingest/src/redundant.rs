@@ -1,0 +1,252 @@
+//! Redundant ingest: the two streams of a configuration and the one publish that viewers see of them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
+
+use bytes::Bytes;
+use model::{ErrorCode, IngestConfigurationArn, IngestGrant, StageArn};
+use sfu::InletDescription;
+use stage::{CloseCause, Input};
+
+use crate::forward::Forward;
+use crate::ledger::Ledger;
+use crate::media::{Unit, Violation};
+use crate::outlet::{Outlet, OutletFault, Outlets};
+use crate::pair::{Choice, Side, Verdict};
+use crate::reason::Reason;
+use crate::stages::Authorities;
+
+/// Every pair of which a stream is there.
+#[derive(Default)]
+pub(crate) struct Pairs {
+    /// Held while `stage` is asked, so that two streams that come together do not both ask.
+    pairs: tokio::sync::Mutex<BTreeMap<IngestConfigurationArn, Weak<Pair>>>,
+}
+
+/// Two streams, and what viewers see of them.
+struct Pair {
+    stage: StageArn,
+    configuration: IngestConfigurationArn,
+    outlet: Arc<dyn Outlet>,
+    ledger: Arc<Ledger>,
+    state: Mutex<State>,
+}
+
+struct State {
+    choice: Choice,
+    forward: Forward,
+    /// The stream that was active last.
+    shown: Option<Side>,
+    /// Layers of what viewers see, once it has begun.
+    layers: usize,
+    first: Leg,
+    second: Leg,
+    /// Both streams have gone; a newcomer makes a pair anew.
+    has_ended: bool,
+}
+
+/// One of the two streams.
+#[derive(Debug, Default)]
+struct Leg {
+    is_there: bool,
+    /// The newest parameter sets of each layer: SPS and PPS.
+    sets: BTreeMap<usize, (Vec<Bytes>, Vec<Bytes>)>,
+}
+
+/// The place of one stream in its pair, until this is dropped.
+pub(crate) struct Seat {
+    pair: Arc<Pair>,
+    side: Side,
+}
+
+impl Pairs {
+    /// Sits down in the pair of the configuration. The first of the two has `stage` admit what viewers see.
+    pub(crate) async fn join(
+        &self,
+        shown: IngestGrant,
+        side: Side,
+        authorities: &Authorities,
+        outlets: &dyn Outlets,
+        ledger: &Arc<Ledger>,
+    ) -> Result<Seat, Reason> {
+        let mut pairs = self.pairs.lock().await;
+        pairs.retain(|_, pair| pair.strong_count() > 0);
+        let known = pairs.get(&shown.configuration).and_then(Weak::upgrade);
+        if let Some(pair) = known
+            && pair.stage == shown.stage
+            && let Some(seat) = pair.sit(side)
+        {
+            return Ok(seat);
+        }
+        let outlet: Arc<dyn Outlet> = outlets.open().into();
+        let (stage, configuration) = (shown.stage.clone(), shown.configuration.clone());
+        let input = Input::Ingest {
+            connection: outlet.connection(),
+            grant: Box::new(shown),
+            fault: None,
+        };
+        authorities.admit(input).await?;
+        let pair = Arc::new(Pair {
+            stage,
+            configuration: configuration.clone(),
+            outlet: Arc::clone(&outlet),
+            ledger: Arc::clone(ledger),
+            state: Mutex::new(State {
+                choice: Choice::default(),
+                forward: Forward::new(outlet, Arc::clone(ledger)),
+                shown: None,
+                layers: 0,
+                first: Leg::default(),
+                second: Leg::default(),
+                has_ended: false,
+            }),
+        });
+        pairs.insert(configuration, Arc::downgrade(&pair));
+        pair.sit(side)
+            .ok_or_else(|| Reason::unavailable("the pair has ended at once; try again"))
+    }
+}
+
+impl Pair {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sit(self: &Arc<Self>, side: Side) -> Option<Seat> {
+        let mut state = self.lock();
+        if state.has_ended {
+            return None;
+        }
+        *state.leg(side) = Leg {
+            is_there: true,
+            ..Leg::default()
+        };
+        drop(state);
+        Some(Seat {
+            pair: Arc::clone(self),
+            side,
+        })
+    }
+}
+
+impl State {
+    fn leg(&mut self, side: Side) -> &mut Leg {
+        match side {
+            Side::First => &mut self.first,
+            Side::Second => &mut self.second,
+        }
+    }
+
+    fn unit(&mut self, side: Side, unit: &Unit, now: Instant) -> Result<Verdict, OutletFault> {
+        let was_active = self.choice.active();
+        let verdict = match unit {
+            Unit::ParameterSets { layer, sps, pps } => {
+                let sets = (sps.clone(), pps.clone());
+                self.leg(side).sets.insert(*layer, sets);
+                if was_active == Some(side) {
+                    Verdict::Pass
+                } else {
+                    Verdict::Drop
+                }
+            }
+            Unit::Picture { layer, is_key, .. } => self.choice.picture(side, *layer, *is_key, now),
+            Unit::Opus { .. } => self.choice.audio(side, now),
+        };
+        match verdict {
+            Verdict::Drop => return Ok(verdict),
+            Verdict::Pass => {}
+            Verdict::Begin => {
+                self.forward.next_source();
+                let sets = std::mem::take(&mut self.leg(side).sets);
+                for (layer, (sps, pps)) in &sets {
+                    self.forward.parameter_sets(*layer, sps, pps);
+                }
+                self.leg(side).sets = sets;
+            }
+        }
+        self.forward.unit(unit, now)?;
+        Ok(verdict)
+    }
+}
+
+impl Seat {
+    /// The stream is complete. The first one makes what viewers see; the other must have the same layers.
+    pub(crate) fn begin(&self, description: InletDescription) -> Result<(), BeginFault> {
+        let mut state = self.pair.lock();
+        let layers = description.video.len();
+        if state.forward.has_begun() {
+            if state.layers == layers {
+                return Ok(());
+            }
+            return Err(BeginFault::Violation(Violation::new(
+                ErrorCode::InvalidInput,
+                format!(
+                    "both streams of a redundant ingest must have the same video tracks; the other one has {}",
+                    state.layers
+                ),
+            )));
+        }
+        state.forward.begin(&self.pair.stage, description)?;
+        state.layers = layers;
+        Ok(())
+    }
+
+    /// Something of the stream has come; viewers get it if it is the active one.
+    pub(crate) fn unit(&self, unit: &Unit, now: Instant) -> Result<(), OutletFault> {
+        let mut state = self.pair.lock();
+        let verdict = state.unit(self.side, unit, now)?;
+        if verdict == Verdict::Begin {
+            if state.shown.is_some_and(|side| side != self.side) {
+                let failovers = &self.pair.ledger.flow.failovers;
+                failovers.fetch_add(1, Ordering::Relaxed);
+                tracing::info!(configuration = %self.pair.configuration, "the other stream of a redundant ingest goes on");
+            }
+            state.shown = Some(self.side);
+        }
+        Ok(())
+    }
+
+    /// Whether viewers see this stream.
+    pub(crate) fn is_active(&self) -> bool {
+        self.pair.lock().choice.active() == Some(self.side)
+    }
+
+    /// What viewers see.
+    pub(crate) fn outlet(&self) -> &Arc<dyn Outlet> {
+        &self.pair.outlet
+    }
+
+    /// The stream ends. If it is the last of the two, so does what viewers see.
+    pub(crate) fn end(&self, cause: CloseCause) {
+        let mut state = self.pair.lock();
+        state.choice.left(self.side);
+        state.leg(self.side).is_there = false;
+        if !state.first.is_there && !state.second.is_there && !state.has_ended {
+            state.has_ended = true;
+            self.pair.outlet.ended(cause);
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.end(CloseCause::Client);
+    }
+}
+
+/// Why a stream cannot be shown.
+#[derive(Debug)]
+pub(crate) enum BeginFault {
+    /// It does not fit the other one.
+    Violation(Violation),
+    /// The media plane does not take it.
+    Outlet(OutletFault),
+}
+
+impl From<OutletFault> for BeginFault {
+    fn from(fault: OutletFault) -> Self {
+        Self::Outlet(fault)
+    }
+}
