@@ -316,9 +316,12 @@ impl Feed {
         } else {
             SHARE_PRESSED
         };
-        let others = self.spent_bps.saturating_sub(own);
-        (bearable.saturating_mul(share) / 20)
-            .saturating_sub(others)
+        // What is left beside all that is sent anyway is for everything that is under way.
+        let others = self.slots.iter().filter(|slot| slot.catching.is_some());
+        let count = u64::try_from(others.count() + 1).unwrap_or(u64::MAX);
+        let room = (bearable.saturating_mul(share) / 20).saturating_sub(self.spent_bps);
+        (room / count)
+            .saturating_add(own)
             .clamp(own * SPEED_LEAST_QUARTERS / 4, own * SPEED_MAX)
     }
 

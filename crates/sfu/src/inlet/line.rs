@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 type Nanos = i64;
 
 const SECOND: Nanos = 1_000_000_000;
+/// Where a line begins, so that there is room for what comes first and belongs before it: sound that took longer than pictures.
+const START: Nanos = BEHIND_MAX;
 /// Media that is further behind what came last is of another time line: audio and video of one source are interleaved closer.
 const BEHIND_MAX: Nanos = SECOND;
 /// The same for media that is further ahead than time has passed.
@@ -24,7 +26,7 @@ const LATE_MAX: Nanos = SECOND / 2;
 /// Where one piece of media is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Moment {
-    /// Media time since the source began, without jumps.
+    /// Media time, without jumps; the source began at one second.
     pub(super) media: Duration,
     /// When it was captured, on our clock, as far as that can be known: as if the fastest way took no time.
     pub(super) captured: Instant,
@@ -56,13 +58,13 @@ impl Line {
     /// Where the media of the source's time `at` is that has just come.
     pub(super) fn place(&mut self, at: Duration, now: Instant) -> Moment {
         let at = nanos(at);
-        let state = self.0.get_or_insert(State {
+        let state = self.0.get_or_insert_with(|| State {
             zero: now,
-            rebase: -at,
-            newest: 0,
+            rebase: START.saturating_sub(at),
+            newest: START,
             came: 0,
             before: None,
-            offset: 0,
+            offset: -START,
             least: None,
             window: 0,
         });
@@ -71,7 +73,7 @@ impl Line {
         let captured = state.captured(media, came);
         Moment {
             media: duration(media),
-            captured: state.zero + duration(captured),
+            captured: state.instant(captured),
         }
     }
 }
@@ -122,7 +124,17 @@ impl State {
             self.least = None;
             self.window = came;
         }
-        media.saturating_add(self.offset).max(0)
+        media.saturating_add(self.offset)
+    }
+
+    fn instant(&self, nanos: Nanos) -> Instant {
+        let since = Duration::from_nanos(nanos.unsigned_abs());
+        let instant = if nanos < 0 {
+            self.zero.checked_sub(since)
+        } else {
+            self.zero.checked_add(since)
+        };
+        instant.unwrap_or(self.zero)
     }
 }
 

@@ -116,7 +116,7 @@ proptest! {
                 next += 1;
                 prop_assert_eq!(packet.marker, at + 1 == packets.len());
                 prop_assert_eq!(packet.is_start, is_idr && at == 0);
-                prop_assert_eq!(packet.timestamp, 1_800 * count);
+                prop_assert_eq!(packet.timestamp, 90_000 + 1_800 * count);
             }
         }
     }
@@ -225,7 +225,6 @@ fn run(ppm: i64, hours: u64, late: impl Fn(u64) -> Duration) -> Vec<(Duration, P
             seen.push((real, video.clone(), audio.clone()));
         }
     }
-    assert!(seen.iter().all(|(_, video, _)| video.captured >= zero));
     for (real, video, audio) in &seen {
         let found = video.captured - zero;
         let apart = found.abs_diff(*real);
@@ -245,7 +244,7 @@ fn sound_and_picture_are_on_one_line_for_twelve_hours_whatever_the_clock_of_the_
         let seen = run(ppm, 12, |tick| Duration::from_millis(tick * 7 % 25));
         let (_, video, audio) = seen.last().unwrap();
         let at = Duration::from_secs(12 * 3_600 - 10);
-        let ticks = |rate: u128| at.as_millis() * rate / 1_000 % (1 << 32);
+        let ticks = |rate: u128| (at.as_millis() + 1_000) * rate / 1_000 % (1 << 32);
         assert_eq!(u128::from(video.timestamp), ticks(90_000));
         assert_eq!(u128::from(audio.timestamp), ticks(48_000));
     }
@@ -298,7 +297,7 @@ fn a_network_that_stalls_is_no_jump() {
         };
         packetiser.picture(0, &[&delta], false, at, zero + came);
         let packet = take(&mut packetiser).remove(0);
-        assert_eq!(packet.timestamp, 1_800 * tick);
+        assert_eq!(packet.timestamp, 90_000 + 1_800 * tick);
         let captured = packet.captured - zero;
         assert!(captured.abs_diff(at) < FRAME, "{captured:?} {at:?}");
     }
@@ -325,5 +324,21 @@ fn another_source_begins_anew_under_another_epoch() {
             )
         })
         .collect();
-    assert_eq!(facts, [(0, 1, 0, now), (1, 1, 0, later)]);
+    assert_eq!(facts, [(0, 1, 90_000, now), (1, 1, 90_000, later)]);
+}
+
+#[test]
+fn sound_that_belongs_before_the_first_picture_has_times_of_its_own() {
+    let zero = beginning();
+    let delta = [&[0x41, 0xe0][..], &[0x55; 20]].concat();
+    let mut packetiser = Packetiser::new(1);
+    packetiser.picture(0, &[&delta], false, 5 * FRAME, zero + 5 * FRAME);
+    for at in 2..8 {
+        packetiser.opus(&[0x78, 1], at * FRAME, zero + 5 * FRAME);
+    }
+    let packets = take(&mut packetiser);
+    let sounds: Vec<_> = packets[1..].iter().map(|packet| packet.timestamp).collect();
+    let expected: Vec<_> = (2..8).map(|at| 48_000 + 960 * at - 5 * 960).collect();
+    assert_eq!(sounds, expected);
+    assert_eq!(packets[1].captured + 3 * FRAME, packets[0].captured);
 }
