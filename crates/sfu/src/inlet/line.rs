@@ -4,14 +4,18 @@
 
 use std::time::{Duration, Instant};
 
+use crate::packet::Track;
+
 /// Nanoseconds. They go for 292 years either way.
 type Nanos = i64;
 
+/// Audio, and the encodings of the video.
+const TRACKS: usize = 1 + Track::LAYERS_MAX;
 const SECOND: Nanos = 1_000_000_000;
 /// Where a line begins, so that there is room for what comes first and belongs before it: sound that took longer than pictures.
-const START: Nanos = BEHIND_MAX;
-/// Media that is further behind what came last is of another time line: audio and video of one source are interleaved closer.
-const BEHIND_MAX: Nanos = SECOND;
+const START: Nanos = SECOND;
+/// Media that is further behind what came last of its track is of another time line.
+const BEHIND_MAX: Nanos = SECOND / 2;
 /// The same for media that is further ahead than time has passed.
 const AHEAD_MAX: Nanos = 2 * SECOND;
 /// How long after a jump media of the time line before it may still come.
@@ -42,11 +46,10 @@ struct State {
     zero: Instant,
     /// Added to the source's times.
     rebase: Nanos,
-    /// The newest media time, and when it came.
-    newest: Nanos,
-    came: Nanos,
-    /// What was added before the last jump, the newest media time then, and when that was.
-    before: Option<(Nanos, Nanos, Nanos)>,
+    /// The newest media time of each track, and when it came: tracks need not come in step.
+    newest: [Option<(Nanos, Nanos)>; TRACKS],
+    /// What was added before the last jump, and when that was.
+    before: Option<(Nanos, Nanos)>,
     /// Added to media times to get ours.
     offset: Nanos,
     /// The least delay of this window, and when it began.
@@ -55,21 +58,20 @@ struct State {
 }
 
 impl Line {
-    /// Where the media of the source's time `at` is that has just come.
-    pub(super) fn place(&mut self, at: Duration, now: Instant) -> Moment {
+    /// Where the media of a track is that has just come and that the source dates `at`.
+    pub(super) fn place(&mut self, track: Track, at: Duration, now: Instant) -> Moment {
         let at = nanos(at);
         let state = self.0.get_or_insert_with(|| State {
             zero: now,
             rebase: START.saturating_sub(at),
-            newest: START,
-            came: 0,
+            newest: [None; TRACKS],
             before: None,
             offset: -START,
             least: None,
             window: 0,
         });
         let came = nanos(now.saturating_duration_since(state.zero));
-        let media = state.media(at, came);
+        let media = state.media(track, at, came);
         let captured = state.captured(media, came);
         Moment {
             media: duration(media),
@@ -79,29 +81,36 @@ impl Line {
 }
 
 impl State {
-    fn media(&mut self, at: Nanos, came: Nanos) -> Nanos {
+    fn media(&mut self, track: Track, at: Nanos, came: Nanos) -> Nanos {
+        let place = track.place().map_or(0, |place| place + 1);
+        let Some(newest) = self.newest.get_mut(place) else {
+            return at.saturating_add(self.rebase);
+        };
         let media = at.saturating_add(self.rebase);
-        let step = media.saturating_sub(self.newest);
-        let elapsed = came.saturating_sub(self.came).max(0);
-        if step >= -BEHIND_MAX && step <= elapsed.saturating_add(AHEAD_MAX) {
-            if step > 0 {
-                (self.newest, self.came) = (media, came);
-            }
-            return media.max(0);
+        let (before, since) = newest.unwrap_or((media, came));
+        let elapsed = came.saturating_sub(since).max(0);
+        let follows = |media: Nanos| {
+            let step = media.saturating_sub(before);
+            step >= -BEHIND_MAX && step <= elapsed.saturating_add(AHEAD_MAX)
+        };
+        let older = self
+            .before
+            .filter(|(_, when)| came.saturating_sub(*when) <= STRAGGLING)
+            .map(|(rebase, _)| at.saturating_add(rebase));
+        let media = if follows(media) {
+            media
+        } else if let Some(older) = older.filter(|older| follows(*older)) {
+            older
+        } else {
+            self.before = Some((self.rebase, came));
+            let media = before.saturating_add(elapsed);
+            self.rebase = media.saturating_sub(at);
+            media
+        };
+        if newest.is_none() || media > before {
+            *newest = Some((media, came));
         }
-        if let Some((rebase, newest, when)) = self.before
-            && came.saturating_sub(when) <= STRAGGLING
-        {
-            let media = at.saturating_add(rebase);
-            if media.saturating_sub(newest).saturating_abs() <= BEHIND_MAX {
-                return media.max(0);
-            }
-        }
-        self.before = Some((self.rebase, self.newest, came));
-        self.newest = self.newest.saturating_add(elapsed);
-        self.came = came;
-        self.rebase = self.newest.saturating_sub(at);
-        self.newest
+        media
     }
 
     fn captured(&mut self, media: Nanos, came: Nanos) -> Nanos {

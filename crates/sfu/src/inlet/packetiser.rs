@@ -97,10 +97,10 @@ impl Packetiser {
         at: Duration,
         now: Instant,
     ) {
-        let moment = self.line.place(at, now);
         let Some(layer) = self.layers.get_mut(layer) else {
             return;
         };
+        let moment = self.line.place(layer.numbers.track, at, now);
         let is_idr = nals.iter().any(|nal| h264::is_idr(nal));
         let is_key = is_key || is_idr;
         let mut wanted = Vec::with_capacity(nals.len());
@@ -140,7 +140,7 @@ impl Packetiser {
 
     /// Takes an Opus packet; `at` is its media time, on the clock that audio and video of the source share.
     pub fn opus(&mut self, packet: &[u8], at: Duration, now: Instant) {
-        let moment = self.line.place(at, now);
+        let moment = self.line.place(Track::AUDIO, at, now);
         if packet.is_empty() || packet.len() > OPUS_BYTES_MAX {
             return;
         }

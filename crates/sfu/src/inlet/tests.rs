@@ -342,3 +342,21 @@ fn sound_that_belongs_before_the_first_picture_has_times_of_its_own() {
     assert_eq!(sounds, expected);
     assert_eq!(packets[1].captured + 3 * FRAME, packets[0].captured);
 }
+
+#[test]
+fn sound_that_comes_long_after_its_pictures_is_no_jump() {
+    let zero = beginning();
+    let delta = [&[0x41, 0xe0][..], &[0x55; 20]].concat();
+    let mut packetiser = Packetiser::new(1);
+    for tick in 0..500_u32 {
+        let at = FRAME * tick;
+        packetiser.picture(0, &[&delta], false, at, zero + at);
+        let video = take(&mut packetiser).remove(0);
+        assert_eq!(video.timestamp, 90_000 + 1_800 * tick);
+        if let Some(tick) = tick.checked_sub(100) {
+            packetiser.opus(&[0x78, 1], FRAME * tick, zero + at);
+            let audio = take(&mut packetiser).remove(0);
+            assert_eq!(audio.timestamp, 48_000 + 960 * tick);
+        }
+    }
+}
