@@ -12,10 +12,11 @@ use tracing_subscriber::{Layer, Registry, fmt};
 use crate::config::{LogFormat, LogLevel};
 
 /// The crates of this workspace, by the names that their log targets begin with.
-const OURS: [&str; 8] = [
+const OURS: [&str; 9] = [
     "downstage",
     "api",
     "auth",
+    "ingest",
     "media",
     "model",
     "sfu",
@@ -87,6 +88,25 @@ mod tests {
                     "{library} at {level:?}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn every_crate_that_logs_is_heard() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(path.join("Cargo.toml")).unwrap();
+            let manifest: toml::Table = text.parse().unwrap();
+            let Some(name) = manifest.get("lib").and_then(|lib| lib["name"].as_str()) else {
+                continue;
+            };
+            let dependencies = manifest["dependencies"].as_table().unwrap();
+            let logs = dependencies.contains_key("tracing");
+            assert!(
+                !logs || OURS.contains(&name),
+                "{name} logs, and is not among ours"
+            );
         }
     }
 
