@@ -153,11 +153,13 @@ impl Tls {
         let identity = source.read()?;
         let current = Arc::new(Current(RwLock::new(Arc::new(identity.certified()?))));
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
+        let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|_| IdentityError::Key)?
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&current) as Arc<dyn ResolvesServerCert>);
+        // librtmp with GnuTLS takes a ticket of TLS 1.3 for the end of the connection, and encoders resume no session.
+        config.send_tls13_tickets = 0;
         let tls = Self {
             source,
             current,
