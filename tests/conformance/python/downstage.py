@@ -49,6 +49,11 @@ class Server:
         self.rtmp: str | None = None
         self.rtmps: str | None = None
 
+    @property
+    def certificate(self) -> Path:
+        """Of RTMPS, as `dev` makes it for itself."""
+        return self.data / "rtmps-certificate.pem"
+
     def bucket(self, name: str) -> None:
         """Makes a bucket in the object store, which is a folder of the data."""
         (self.data / "objects" / name).mkdir(parents=True)
