@@ -50,7 +50,7 @@ def shots(tmp_path_factory):
 def shows(console, *texts: str) -> None:
     """Waits until the page has all of these."""
     for text in texts:
-        expect(console.page.locator("main")).to_contain_text(text, timeout=15_000)
+        expect(console.page.locator("main")).to_contain_text(text, timeout=30_000)
 
 
 def without_admin_key(console) -> None:
@@ -70,7 +70,8 @@ def looked_at(console, name, shots) -> list[str]:
     found = []
     for width, theme in ((1280, "light"), (390, "dark")):
         console.page.set_viewport_size({"width": width, "height": 900})
-        console.page.emulate_media(color_scheme=theme)
+        # Colours change at once.
+        console.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         console.page.screenshot(path=shots / f"{name}-{width}-{theme}.png", full_page=True)
         found += [f"{name} at {width} px, {theme}: {each}" for each in console.overflowing() + console.faults()]
     console.page.set_viewport_size({"width": 1280, "height": 900})
@@ -174,7 +175,9 @@ def test_without_the_administrations_key_the_page_says_what_it_can_and_how_to_ge
         console.press("Use the key")
         shows(console, "The administration key is wrong.")
         # One refusal is an error to the browser's console; that there is no second shows that nobody asks again.
-        page.wait_for_timeout(2_500)
+        for _ in range(2):
+            with page.expect_response("**/GetIngestConfiguration"):
+                pass
         assert len(console.problems) == 1 and "401" in console.problems.pop()
         key.fill("test")
         console.press("Use the key")
@@ -190,14 +193,14 @@ def test_of_a_redundant_pair_the_page_says_which_one_viewers_see(stage, console,
     page = console.page
     with Ffmpeg(ingest.url(key=first["streamKey"]), **SMALL) as encoder:
         one = page.get_by_role("article", name=first["participantId"])
-        expect(one).to_contain_text("Viewers see this one", timeout=15_000)
+        expect(one).to_contain_text("Viewers see this one", timeout=30_000)
         shows(console, "The other encoder does not publish")
         with Ffmpeg(ingest.url(key=second["streamKey"]), **SMALL):
             other = page.get_by_role("article", name=second["participantId"])
-            expect(other).to_contain_text("Stands by", timeout=15_000)
+            expect(other).to_contain_text("Stands by", timeout=30_000)
             wrong = looked_at(console, "ingest-pair", shots)
             encoder.end()
-            expect(other).to_contain_text("Viewers see this one", timeout=15_000)
+            expect(other).to_contain_text("Viewers see this one", timeout=30_000)
             expect(one).to_have_count(0)
     assert wrong == []
 

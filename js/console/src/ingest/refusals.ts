@@ -21,7 +21,7 @@ const WORDS: Readonly<Record<string, Words>> = {
   INVALID_STREAM_KEY: {
     title: 'Wrong stream key',
     what: 'The stream key opens nothing.',
-    then: 'Copy the key from this page again, and look whether the configuration has a stage.',
+    then: 'Copy the key from the page of its configuration again; it may be cut short, or the configuration deleted.',
   },
   REUSE_OF_STREAM_KEY: {
     title: 'Stream key in use',
@@ -87,7 +87,7 @@ const WORDS: Readonly<Record<string, Words>> = {
   INVALID_APP: {
     title: 'Wrong address',
     what: 'The address of the server does not end with /app/.',
-    then: 'Copy the server from this page again.',
+    then: 'Copy the server from the page of the configuration again.',
   },
   TLS_FAILED: {
     title: 'No TLS',

@@ -159,7 +159,7 @@ function Strangers({ refusals }: { refusals: readonly Refusal[] }) {
   if (refusals.length === 0) return null;
   const columns: Column<Refusal>[] = [
     { title: 'When', cell: ({ at }) => <Time iso={at} /> },
-    { title: 'From', cell: ({ address = '' }) => <code>{address}</code> },
+    { title: 'From', cell: ({ address = '' }) => <code class="name">{address}</code> },
     { title: 'Why', cell: (refusal) => wordsOf(refusal).what },
     { title: 'What to do', cell: (refusal) => wordsOf(refusal).then || NONE },
   ];
