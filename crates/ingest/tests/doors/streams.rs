@@ -1,0 +1,183 @@
+//! What becomes of a stream.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use ingest::Limits;
+use model::{ErrorCode, EventName};
+use stage::Input;
+
+use crate::encoder::Encoder;
+use crate::scene::{KEY, Scene, configuration, participant, stage_arn, until};
+
+fn hasty() -> Limits {
+    Limits {
+        media_timeout: Duration::from_millis(300),
+        liveness_timeout: Duration::from_millis(600),
+        ..Limits::default()
+    }
+}
+
+#[tokio::test]
+async fn media_flows_from_the_key_frame_on_and_the_stage_is_told() {
+    let scene = Scene::new().await;
+    let mut encoder = Encoder::published(scene.rtmp, KEY).await;
+    assert_eq!(scene.events(&participant('a')), [(EventName::Joined, None)]);
+    encoder.begin().await;
+    encoder.group().await;
+    scene
+        .until_event(&participant('a'), EventName::PublishStarted)
+        .await;
+    let lines = scene.outlets.begun();
+    assert_eq!(lines.len(), 1);
+    let (stage, description) = lines[0].begun.lock().unwrap().clone().unwrap();
+    assert_eq!(stage, stage_arn());
+    assert!(description.audio);
+    assert_eq!(description.video.len(), 1);
+    until(|| lines[0].sent.load(Ordering::Relaxed) >= 6).await;
+
+    let report = scene.ingest.report();
+    let stream = &report.configurations[0].streams[0];
+    assert_eq!(stream.participant, participant('a'));
+    assert_eq!(stream.encoder, "encoder of a test");
+    assert!(stream.is_active_leg);
+    drop(encoder);
+    scene.until_event(&participant('a'), EventName::Left).await;
+    until(|| scene.ingest.report().configurations.is_empty()).await;
+}
+
+#[tokio::test]
+async fn r24_a_stream_without_sound_or_without_pictures_is_cut_off() {
+    for has_audio in [true, false] {
+        let scene = Scene::with(hasty()).await;
+        let mut encoder = Encoder::published(scene.rtmp, KEY).await;
+        if has_audio {
+            encoder.begin_audio();
+            encoder.audio();
+        } else {
+            encoder.begin_video();
+            encoder.picture(true);
+        }
+        encoder.flush().await;
+        let reason = encoder.reason().await;
+        assert!(reason.starts_with("INVALID_INPUT: "), "{reason}");
+        let error = (EventName::PublishError, Some(ErrorCode::InvalidInput));
+        assert!(scene.events(&participant('a')).contains(&error));
+    }
+}
+
+#[tokio::test]
+async fn r24_sound_may_come_later_than_pictures() {
+    let scene = Scene::new().await;
+    let mut encoder = Encoder::published(scene.rtmp, KEY).await;
+    encoder.begin_video();
+    for number in 0..5 {
+        encoder.picture(number == 0);
+        encoder.pass();
+    }
+    encoder.begin_audio();
+    encoder.audio();
+    encoder.group().await;
+    scene
+        .until_event(&participant('a'), EventName::PublishStarted)
+        .await;
+}
+
+#[tokio::test]
+async fn a_broken_rule_is_told_to_the_encoder_the_stage_and_the_operator() {
+    let scene = Scene::new().await;
+    let mut encoder = Encoder::published(scene.rtmp, KEY).await;
+    encoder.begin().await;
+    encoder.group().await;
+    encoder.other_video();
+    encoder.flush().await;
+    let reason = encoder.reason().await;
+    assert!(reason.starts_with("INVALID_VIDEO_CODEC: "), "{reason}");
+    until(|| {
+        let error = (EventName::PublishError, Some(ErrorCode::InvalidVideoCodec));
+        scene.events(&participant('a')).contains(&error)
+    })
+    .await;
+    let report = scene.ingest.report();
+    let last = report.configurations[0].last_refusal.as_ref().unwrap();
+    assert_eq!(last.code, "INVALID_VIDEO_CODEC");
+    assert_eq!(scene.refusals("INVALID_VIDEO_CODEC"), 1);
+}
+
+#[tokio::test]
+async fn an_encoder_that_falls_silent_is_gone_and_its_key_is_free() {
+    let scene = Scene::with(hasty()).await;
+    let mut encoder = Encoder::published(scene.rtmp, KEY).await;
+    encoder.begin().await;
+    encoder.group().await;
+    let reason = encoder.reason().await;
+    assert!(
+        reason.starts_with("TIMED_OUT: nothing has come"),
+        "{reason}"
+    );
+    scene.until_event(&participant('a'), EventName::Left).await;
+    Encoder::published(scene.rtmp, KEY).await;
+}
+
+#[tokio::test]
+async fn what_the_stage_closes_is_told_why() {
+    let detached = Input::IngestDetached {
+        configuration: configuration().arn,
+        unless: None,
+    };
+    let deleted = Input::StageDeleted { stage: stage_arn() };
+    for (input, expected) in [
+        (
+            detached,
+            "DISCONNECTED: the participant has been disconnected",
+        ),
+        (deleted, "DISCONNECTED: the stage has been deleted"),
+        (Input::Shutdown, "DISCONNECTED: the server ends the stream"),
+    ] {
+        let scene = Scene::new().await;
+        let mut encoder = Encoder::published(scene.rtmp, KEY).await;
+        encoder.begin().await;
+        encoder.group().await;
+        scene
+            .until_event(&participant('a'), EventName::PublishStarted)
+            .await;
+        scene.tell(input).await;
+        let reason = encoder.reason().await;
+        assert!(reason.starts_with(expected), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_ends_the_connection_that_it_is_in_and_no_other() {
+    let scene = Scene::new().await;
+    let mut encoder = Encoder::published(scene.rtmp, KEY).await;
+    encoder.begin().await;
+    scene.outlets.is_broken.store(true, Ordering::Relaxed);
+    encoder.group().await;
+    assert_eq!(encoder.event().await, None);
+    until(|| scene.ingest.counters().panics == 1).await;
+    scene.until_event(&participant('a'), EventName::Left).await;
+    scene.outlets.is_broken.store(false, Ordering::Relaxed);
+    let mut encoder = Encoder::published(scene.rtmp, KEY).await;
+    encoder.begin().await;
+    encoder.group().await;
+    scene
+        .until_event(&participant('a'), EventName::PublishStarted)
+        .await;
+}
+
+#[tokio::test]
+async fn the_end_of_the_doors_ends_everybody() {
+    let scene = Scene::new().await;
+    let mut encoder = Encoder::published(scene.rtmp, KEY).await;
+    encoder.begin().await;
+    encoder.group().await;
+    let idle = tokio::net::TcpStream::connect(scene.rtmp).await.unwrap();
+    until(|| scene.ingest.counters().connections == 2).await;
+    let reason = encoder.reason();
+    let ((), reason) = tokio::join!(scene.ingest.shutdown(), reason);
+    assert!(reason.starts_with("DISCONNECTED: "), "{reason}");
+    assert_eq!(scene.ingest.counters().connections, 0);
+    assert!(tokio::net::TcpStream::connect(scene.rtmp).await.is_err());
+    drop(idle);
+}
