@@ -143,7 +143,8 @@ impl Shared {
         pair: Option<(Side, IngestGrant)>,
     ) -> Result<Sink, Reason> {
         let Some((side, shown)) = pair else {
-            return Ok(Sink::Whole(Forward::new(outlet, Arc::clone(&self.ledger))));
+            let forward = Forward::new(outlet, Arc::clone(&self.ledger));
+            return Ok(Sink::Whole(Box::new(forward)));
         };
         let (authorities, outlets) = (&self.authorities, &*self.outlets);
         let joined = self

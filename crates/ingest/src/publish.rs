@@ -28,7 +28,7 @@ pub(crate) struct Publish {
 /// Where the stream goes.
 pub(crate) enum Sink {
     /// To its viewers.
-    Whole(Forward),
+    Whole(Box<Forward>),
     /// To the pair that it is of. Its own outlet stands for it alone, and nobody watches that.
     Leg {
         /// Its name for `stage`.

@@ -1,10 +1,13 @@
 //! TLS of the RTMPS port: one certificate for whatever name a client asks for, replaced when its files change.
 
+mod validity;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
@@ -90,6 +93,12 @@ impl Identity {
     /// Whether a server can use it.
     pub fn check(&self) -> Result<(), IdentityError> {
         self.certified().map(drop)
+    }
+
+    /// When its own certificate ends; `None` where that cannot be read.
+    pub fn expires(&self) -> Option<Timestamp> {
+        let own = CertificateDer::from_pem_slice(&self.certificate).ok()?;
+        validity::not_after(&own)
     }
 
     fn certified(&self) -> Result<CertifiedKey, IdentityError> {

@@ -28,7 +28,7 @@ pub(crate) use object_store::{BucketName, ObjectStore, ObjectStoreSettings, S3};
 pub(crate) use quotas::{QuotaSettings, Quotas};
 pub(crate) use reference::{reference, sample};
 pub(crate) use resolve::{Config, Mode, Signer};
-pub(crate) use rtmp::{Rtmp, RtmpSettings};
+pub(crate) use rtmp::{CertificateFiles, Rtmp, RtmpSettings};
 pub(crate) use values::{
     AccessKeyEntry, AccessKeyPlace, ExternalAddress, LogFormat, LogLevel, MetricsAccess, Redacted,
     Span,

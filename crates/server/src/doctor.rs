@@ -6,6 +6,7 @@
 //! third party. What is reached from this machine may still be out of reach for others, so a server for others is best
 //! examined from where they are.
 
+mod encoders;
 mod here;
 mod kernel;
 mod place;

@@ -12,7 +12,7 @@ pub(super) const SAMPLE_RATE: u32 = 48_000;
 pub(super) const PACKET_SAMPLES: usize = 960;
 /// Largest packet that the encoder is given room for, in bytes: what RFC 6716 section 3.4 allows for one frame.
 const PACKET_BYTES_MAX: usize = 1_276;
-/// How hard the encoder tries, of 10. `docs/ingest.md` has what each costs.
+/// How hard the encoder tries, of 10. `docs/ingest-media.md` has what each costs.
 const COMPLEXITY: i32 = 10;
 
 /// An encoder.

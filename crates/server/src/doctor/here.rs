@@ -12,7 +12,7 @@ use media::{IceAccess, IceServerSettings};
 use tokio::net::{TcpStream, UdpSocket};
 
 use super::place::Place;
-use super::{Report, kernel};
+use super::{Report, encoders, kernel};
 use crate::config::{Config, Mode, ObjectStore};
 use crate::endpoints::PublicUrl;
 use crate::{buckets, clock};
@@ -32,6 +32,7 @@ pub(super) async fn examine(config: &Config, report: &mut Report) {
             "stop what uses it, or set `http` to another one; a server that runs is examined with --server",
         ),
     }
+    encoders::examine(config, report);
     let mut is_first = true;
     for worker in 0..config.media_workers {
         if let Some(ports) = media_ports(config, worker, report) {
