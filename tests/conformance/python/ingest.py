@@ -1,5 +1,6 @@
 """Ingest configurations, as encoders and the control API see them."""
 
+import json
 import re
 import urllib.request
 
@@ -47,3 +48,10 @@ def counters(server, prefix="downstage_ingest_") -> dict[str, float]:
     with urllib.request.urlopen(f"{server.http}/metrics", timeout=5) as response:
         text = response.read().decode()
     return {name: float(value) for name, value in re.findall(rf"^({prefix}\S+) (\S+)$", text, re.MULTILINE)}
+
+
+def administration(server) -> dict:
+    """What a `dev` server tells its operator of ingest."""
+    request = urllib.request.Request(f"{server.http}/_downstage/ingest", headers={"Authorization": "Bearer test"})
+    with urllib.request.urlopen(request, timeout=5) as response:
+        return json.load(response)

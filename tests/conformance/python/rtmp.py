@@ -68,8 +68,10 @@ class Librtmp(Program):
     """librtmp, with what FFmpeg gives it to send, and the times that it gives: the arguments are those of `Ffmpeg`."""
 
     def __init__(self, url: str, *, certificate=None, log=None, **arguments):
-        self.source = Ffmpeg("pipe:1", stdout=subprocess.PIPE, **arguments)
-        super().__init__([GSTREAMER, "fdsrc", "!", "video/x-flv", "!", "rtmpsink", f"location={url}"], log, stdin=self.source.process.stdout)
+        # It wants whole tags, so each is written, and read, at once.
+        output = ["-flush_packets", "1", *arguments.pop("output", [])]
+        self.source = Ffmpeg("pipe:1", stdout=subprocess.PIPE, output=output, **arguments)
+        super().__init__([GSTREAMER, "fdsrc", "blocksize=1048576", "!", "video/x-flv", "!", "rtmpsink", f"location={url}"], log, stdin=self.source.process.stdout)
 
     def end(self) -> None:
         self.source.end()
