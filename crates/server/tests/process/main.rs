@@ -8,6 +8,7 @@
 mod admin;
 mod buckets;
 mod doctor;
+mod encoders;
 mod http;
 mod life;
 mod load;

@@ -34,6 +34,8 @@ pub(crate) struct Server {
     folder: PathBuf,
     pub(crate) http: SocketAddr,
     pub(crate) media: Vec<SocketAddr>,
+    /// Where it takes RTMP, if it does.
+    pub(crate) rtmp: Option<SocketAddr>,
 }
 
 impl Server {
@@ -102,6 +104,7 @@ impl Server {
             folder: folder.to_owned(),
             http,
             media,
+            rtmp: facts["rtmp"].as_str().map(|rtmp| rtmp.parse().unwrap()),
         }
     }
 
