@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -70,7 +69,7 @@ class Obs(Program):
         (profile / "service.json").write_text(json.dumps(service))
         (scenes / "Test.json").write_text(json.dumps(scene(film)))
         self.screen, self.display = screen()
-        self.words = folder / "obs.log"
+        self.logs = folder / "obs-studio/logs"
         environment = {
             **os.environ, "XDG_CONFIG_HOME": str(folder), "XDG_RUNTIME_DIR": str(folder), "DISPLAY": self.display,
             "LIBGL_ALWAYS_SOFTWARE": "1", "QT_QPA_PLATFORM": "xcb",
@@ -79,10 +78,11 @@ class Obs(Program):
         if certificates:
             mounted = f'mount --bind "{certificates}" /etc/ssl/certs && exec "$@"'
             command = ["unshare", "--mount", "sh", "-c", mounted, "sh", *command]
-        super().__init__(command, self.words, environment)
+        super().__init__(command, environment=environment)
 
     def said(self) -> str:
-        return self.words.read_text(errors="replace")
+        """Its log."""
+        return "".join(path.read_text(errors="replace") for path in sorted(self.logs.glob("*.txt")))
 
     def screenshot(self, path: Path) -> None:
         grab = ["-f", "x11grab", "-video_size", SCREEN, "-i", self.display, "-frames:v", "1", "-y", str(path)]
@@ -116,10 +116,3 @@ def scene(film: Path) -> dict:
     stage = {"id": "scene", "versioned_id": "scene", "name": "Scene", "enabled": True, "settings": {"id_counter": 1, "items": [item]}}
     return {"name": "Test", "current_scene": "Scene", "current_program_scene": "Scene", "scene_order": [{"name": "Scene"}],
             "sources": [source, stage]}
-
-
-def version() -> str:
-    """As it calls itself."""
-    said = subprocess.run([OBS, "--version"], capture_output=True, text=True, timeout=20, env={**os.environ, "QT_QPA_PLATFORM": "offscreen"})
-    found = re.search(r"OBS Studio - (\S+)", said.stdout + said.stderr)
-    return found[1] if found else "of an unknown version"
