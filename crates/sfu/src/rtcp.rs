@@ -12,7 +12,7 @@ mod write;
 
 pub(crate) use messages::{Message, read};
 pub(crate) use transport::TransportFeedback;
-pub(crate) use write::{REPORTS_MAX, SenderReport, goodbye, sender_report};
+pub(crate) use write::{REPORTS_MAX, SenderReport, cname, goodbye, sender_report};
 
 /// Types of packets (RFC 3550 section 12.1, RFC 4585 section 6.1).
 mod kind {

@@ -1,9 +1,12 @@
 //! The answer to a subscriber's offer (RFC 9429 section 5.3), printed from what was agreed on and nothing else.
 
+use std::iter;
+
 use super::slot::Slot;
 use crate::answer::{push, push_redundant};
 use crate::codec::{Codec, Kind, Payload};
 use crate::offer::{Credentials, Section};
+use crate::rtcp;
 
 /// What an answer says about us.
 #[derive(Debug)]
@@ -93,20 +96,11 @@ fn push_section(sdp: &mut String, section: &Section, slot: &Slot, local: &Local<
             format_args!("a=ssrc-group:FID {} {}\r\n", slot.ssrc, slot.rtx_ssrc),
         );
     }
-    push(
-        sdp,
-        format_args!(
-            "a=ssrc:{0} cname:{1}\r\na=ssrc:{0} msid:{stream} {medium}\r\n",
-            slot.ssrc, local.name
-        ),
-    );
-    if slot.has_rtx() {
+    let cname = rtcp::cname(local.name);
+    for ssrc in iter::once(slot.ssrc).chain(slot.has_rtx().then_some(slot.rtx_ssrc)) {
         push(
             sdp,
-            format_args!(
-                "a=ssrc:{0} cname:{1}\r\na=ssrc:{0} msid:{stream} {medium}\r\n",
-                slot.rtx_ssrc, local.name
-            ),
+            format_args!("a=ssrc:{ssrc} cname:{cname}\r\na=ssrc:{ssrc} msid:{stream} {medium}\r\n"),
         );
     }
     for candidate in local.candidates {

@@ -42,6 +42,7 @@ use crate::io::{Counters, Layers, Want};
 use crate::meter::Meter;
 use crate::offer::{Section, Terms};
 use crate::packet::{Packet, Track};
+use crate::rtcp;
 use bind::Bond;
 use stream::Rewritten;
 use wire::Wire;
@@ -102,8 +103,8 @@ pub(crate) struct Feed {
     /// Whether layers are to be chosen before the interval is over.
     choice_is_wanted: bool,
     answers: u64,
-    /// Names the source of all streams (CNAME, RFC 3550 section 6.5.1).
-    name: String,
+    /// Names the source of all streams (RFC 3550 section 6.5.1).
+    cname: String,
     #[cfg(test)]
     pub(crate) panics_next: bool,
 }
@@ -136,7 +137,7 @@ impl Feed {
             quality_due: now + QUALITY_INTERVAL,
             choice_is_wanted: false,
             answers: 0,
-            name: String::new(),
+            cname: String::new(),
             #[cfg(test)]
             panics_next: false,
         };
@@ -172,7 +173,7 @@ impl Feed {
     /// Prints the answer to the offer with those sections.
     pub(crate) fn answer(&mut self, terms: &Terms, local: &Local<'_>) -> String {
         self.answers += 1;
-        local.name.clone_into(&mut self.name);
+        self.cname = rtcp::cname(local.name);
         let local = Local {
             version: self.answers,
             ..*local
@@ -275,7 +276,7 @@ impl Feed {
         }
         if self.report_due <= now.mono {
             self.report_due = now.mono + REPORT_INTERVAL;
-            self.wire.report(&self.slots, &self.name, now, egress);
+            self.wire.report(&self.slots, &self.cname, now, egress);
         }
         self.wire.probe(&mut self.slots, egress, now.mono);
     }

@@ -295,6 +295,28 @@ fn every_name_ends_with_a_zero_byte_at_a_boundary() {
 }
 
 #[test]
+fn two_zero_bytes_end_every_name_that_we_make() {
+    for (name, expected) in [
+        ("", ""),
+        ("c1", "c1--"),
+        ("c123", "c123"),
+        ("c1234", "c1234---"),
+    ] {
+        let cname = cname(name);
+        assert_eq!(cname, expected);
+        let mut compound = Vec::new();
+        sender_report(&mut compound, &[REPORT; 2], &cname);
+        let source = [
+            &[0, 0, 0, 7, 1, u8::try_from(cname.len()).unwrap()],
+            cname.as_bytes(),
+            &[0, 0],
+        ];
+        let description = compound.split_off(2 * 28 + 4);
+        assert_eq!(description, [source.concat(), source.concat()].concat());
+    }
+}
+
+#[test]
 fn as_many_reports_as_are_for_one_packet_fit_a_datagram() {
     let mut compound = Vec::new();
     sender_report(&mut compound, &[REPORT; REPORTS_MAX], "0123456789abcdef");

@@ -23,6 +23,13 @@ pub(crate) struct SenderReport {
     pub(crate) octets: u32,
 }
 
+/// A name as it serves as CNAME: longer by what makes its length a multiple of four. Then two zero bytes end it in a report, and there
+/// are parsers that expect just two (aiortc drops a whole compound packet with any other number).
+pub(crate) fn cname(name: &str) -> String {
+    let length = name.len().next_multiple_of(4);
+    format!("{name:-<length$}")
+}
+
 /// Appends a compound packet: a report for each stream, and the name that they share, cut at 255 bytes.
 ///
 /// Nothing without streams. More than [`REPORTS_MAX`] are for several packets.

@@ -237,6 +237,19 @@ fn a_slot_that_is_given_up_stays_empty_for_two_seconds_and_then_goes_on_with_the
 }
 
 #[test]
+fn all_streams_have_one_name_of_a_length_that_every_client_can_read_in_reports() {
+    let mut net = Network::new(settings());
+    let answer = net.feed(VIEWER, &pool(&kinds(2)));
+    let lines = answer.sdp.lines();
+    let names: Vec<_> = lines
+        .filter_map(|line| Some(line.split_once(" cname:")?.1))
+        .collect();
+    assert!(names.len() >= 4);
+    assert!(names.iter().all(|name| *name == names[0]), "{names:?}");
+    assert_eq!(names[0].len() % 4, 0, "{names:?}");
+}
+
+#[test]
 fn too_few_slots_are_told_and_a_further_offer_brings_more() {
     let (mut net, mut cameras) = stage(3, 1, Weather::FINE);
     want(&mut net, &[1, 2, 3]);
