@@ -79,7 +79,15 @@ impl Source {
 }
 
 impl Role {
-    /// Of a publish through one.
+    /// What it is of an ingest configuration, where it is of one.
+    pub(crate) fn part(&self) -> IngestPart {
+        match self {
+            Self::Publish(source) => source.part(),
+            Self::Socket | Self::Subscription { .. } => IngestPart::Whole,
+        }
+    }
+
+    /// The ingest configuration that it publishes through.
     pub(crate) fn configuration(&self) -> Option<&IngestConfigurationArn> {
         match self {
             Self::Publish(source) => source.configuration(),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use model::{
-    ClientInfo, ConnectionId, ErrorCode, Grant, IngestConfigurationArn, IngestGrant, LiveSession,
-    ParticipantId, StageArn, limits,
+    ClientInfo, ConnectionId, ErrorCode, Grant, IngestConfigurationArn, IngestGrant, IngestPart,
+    LiveSession, ParticipantId, StageArn, limits,
 };
 
 use crate::LeftReason;
@@ -75,13 +75,14 @@ pub enum Input {
         /// Whom.
         participant: ParticipantId,
     },
-    /// The API has attached an ingest configuration to a stage, detached or deleted it: its publishes on any other stage are
-    /// closed, and so is all else of their participants. Nothing keeps them from coming back once it is attached again.
+    /// The API has attached an ingest configuration to a stage, detached or deleted it, or changed of how many streams it is: its
+    /// publishes of another kind or on any other stage are closed, and so is all else of their participants. Nothing keeps them from
+    /// coming back once it is attached again.
     IngestDetached {
         /// Which.
         configuration: IngestConfigurationArn,
-        /// The stage to which it is attached now.
-        unless: Option<StageArn>,
+        /// How it is attached now.
+        unless: Option<Attachment>,
     },
     /// Somebody asks whether a join with the token would be refused. Nothing changes.
     Knock {
@@ -163,6 +164,22 @@ pub enum Input {
     },
     /// The process shuts down: everybody leaves, every session ends.
     Shutdown,
+}
+
+/// Where an ingest configuration publishes, and with how many streams.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// The stage.
+    pub stage: StageArn,
+    /// Whether it is of two streams and what peers see of them, and not of one.
+    pub redundant: bool,
+}
+
+impl Attachment {
+    /// Whether something that is this of its configuration has a place on that stage.
+    pub fn takes(&self, stage: &StageArn, part: IngestPart) -> bool {
+        self.stage == *stage && self.redundant == (part != IngestPart::Whole)
+    }
 }
 
 /// What a publisher has muted. It is told to others and changes nothing about media.

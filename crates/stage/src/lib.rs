@@ -32,6 +32,6 @@ mod timers;
 mod turn;
 
 pub use absentees::Absentees;
-pub use input::{CloseCause, Input, Mute, Settings};
+pub use input::{Attachment, CloseCause, Input, Mute, Settings};
 pub use machine::Stages;
 pub use output::{ExchangeFault, LeftReason, Output, Refusal, Reply, Roster, RosterEntry};

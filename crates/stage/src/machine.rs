@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use model::{
-    ConnectionId, ErrorCode, Grant, IngestConfigurationArn, IngestGrant, LiveSession, Now,
-    ParticipantId, StageArn,
+    ConnectionId, ErrorCode, Grant, IngestConfigurationArn, IngestGrant, IngestPart, LiveSession,
+    Now, ParticipantId, StageArn,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -17,7 +17,8 @@ use crate::session::Session;
 use crate::timers::{Alarm, Timers};
 use crate::turn::{Effects, Turn};
 use crate::{
-    CloseCause, ExchangeFault, Input, LeftReason, Mute, Output, Refusal, Reply, Settings, restore,
+    Attachment, CloseCause, ExchangeFault, Input, LeftReason, Mute, Output, Refusal, Reply,
+    Settings, restore,
 };
 
 /// Every stage of the process.
@@ -30,7 +31,7 @@ pub struct Stages {
     pub(crate) timers: Timers,
     pub(crate) is_shutting_down: bool,
     /// Where ingest configurations are attached that the API has changed a moment ago: a door may not know yet.
-    pub(crate) attachments: BTreeMap<IngestConfigurationArn, Option<StageArn>>,
+    pub(crate) attachments: BTreeMap<IngestConfigurationArn, Option<Attachment>>,
     effects: Effects,
     outputs: VecDeque<Output>,
 }
@@ -183,7 +184,7 @@ impl Stages {
             return Err(Refusal::ShuttingDown);
         }
         let attachment = self.attachments.get(&grant.configuration);
-        if attachment.is_some_and(|stage| stage.as_ref() != Some(&grant.stage)) {
+        if attachment.is_some_and(|now| !takes(now.as_ref(), &grant.stage, grant.part)) {
             return Err(Refusal::IngestDetached);
         }
         let (stages, mut turn) = self.split(now);
@@ -192,17 +193,17 @@ impl Stages {
         stage.ingest(connection, grant, fault, &mut turn)
     }
 
-    /// Everybody goes who publishes through an ingest configuration where it is not attached. For as long as a door may think
-    /// otherwise, nobody gets in there.
+    /// Everybody goes who publishes through an ingest configuration where or as what it is not attached. For as long as a door may
+    /// think otherwise, nobody gets in so.
     fn detach(
         &mut self,
         configuration: IngestConfigurationArn,
-        unless: Option<StageArn>,
+        unless: Option<Attachment>,
         now: Now,
     ) {
         let places = self.connections.ingests(&configuration);
         let elsewhere: Vec<Place> = places
-            .filter(|place| unless.as_ref() != Some(&*place.stage))
+            .filter(|place| !takes(unless.as_ref(), &place.stage, place.role.part()))
             .cloned()
             .collect();
         let (stages, mut turn) = self.split(now);
@@ -450,4 +451,9 @@ impl Stages {
         #[cfg(debug_assertions)]
         self.check();
     }
+}
+
+/// Whether a configuration that is attached so has a place for that part of it on the stage.
+fn takes(attachment: Option<&Attachment>, stage: &StageArn, part: IngestPart) -> bool {
+    attachment.is_some_and(|attachment| attachment.takes(stage, part))
 }

@@ -74,8 +74,8 @@ pub enum Act {
     Knock(Token, Door),
     /// An encoder comes.
     Ingest(Key),
-    /// The API has attached a configuration to a stage, or to none.
-    Attach(u8, Option<u8>),
+    /// The API has attached a configuration to a stage, of two streams or of one, or to none.
+    Attach(u8, Option<(u8, bool)>),
     /// The media of a connection is up: of one that is open, counted round, or of any that there ever was.
     Up {
         /// Which.

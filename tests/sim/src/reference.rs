@@ -14,7 +14,7 @@ use model::{
     ClientInfo, ConnectionId, ErrorCode, EventName, Grant, IngestConfigurationArn, IngestGrant,
     IngestPart, LiveSession, Now, ParticipantId, Protocol, SessionId, StageArn,
 };
-use stage::{CloseCause, Input, LeftReason, Mute, Settings};
+use stage::{Attachment, CloseCause, Input, LeftReason, Mute, Settings};
 
 use crate::expected::{Answer, Expected, Line, Person};
 
@@ -66,7 +66,7 @@ pub struct Reference {
     mutes: BTreeMap<(usize, ParticipantId), Mute>,
     is_shutting_down: bool,
     /// Where configurations are attached by what the API has just said, and how long that is to be remembered.
-    attachments: BTreeMap<IngestConfigurationArn, (Option<StageArn>, Option<Instant>)>,
+    attachments: BTreeMap<IngestConfigurationArn, (Option<Attachment>, Option<Instant>)>,
     expected: Expected,
 }
 

@@ -9,7 +9,7 @@ use model::{
     Issuer, Now, Participant, ParticipantId, ParticipantState, Protocol, Record, SessionId,
     StageArn,
 };
-use stage::{CloseCause, Input, Output, Reply, RosterEntry, Settings, Stages};
+use stage::{Attachment, CloseCause, Input, Output, Reply, RosterEntry, Settings, Stages};
 
 use crate::expected::{Answer, Expected, Line};
 use crate::{Act, Door, Key, Ledger, Reference, Token};
@@ -118,7 +118,10 @@ impl World {
             }
             Act::Attach(configuration, stage) => {
                 let configuration = configuration_arn(configuration);
-                let unless = stage.map(stage_arn);
+                let unless = stage.map(|(stage, redundant)| Attachment {
+                    stage: stage_arn(stage),
+                    redundant,
+                });
                 self.tell(&Input::IngestDetached {
                     configuration,
                     unless,

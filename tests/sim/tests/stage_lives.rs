@@ -108,6 +108,8 @@ fn cause() -> impl Strategy<Value = CloseCause> {
         2 => Just(CloseCause::Client),
         1 => Just(CloseCause::Timeout),
         2 => error().prop_map(CloseCause::Fault),
+        // What ends subscriptions.
+        1 => Just(CloseCause::Fault(ErrorCode::InternalServerException)),
     ]
 }
 
@@ -119,7 +121,7 @@ fn act() -> impl Strategy<Value = Act> {
         40 => (token(), door()).prop_map(|(token, door)| Act::Knock(token, door)),
         40 => (any::<u16>(), open()).prop_map(|(pick, open)| Act::Up { pick, open }),
         14 => key().prop_map(Act::Ingest),
-        2 => (0..2_u8, prop::option::weighted(0.7, 0..2_u8))
+        2 => (0..2_u8, prop::option::weighted(0.7, (0..2_u8, any::<bool>())))
             .prop_map(|(configuration, stage)| Act::Attach(configuration, stage)),
         5 => (any::<u16>(), open(), any::<(bool, bool)>()).prop_map(|(pick, open, (audio, video))| Act::Mute {
             pick,

@@ -2,10 +2,10 @@
 //! or off; members that are absent leave things as they are.
 //!
 //! Stream key and participant stay for life. One that is ACTIVE is a conflict, whatever is asked for. A stream that begins while the
-//! change is under way does not stay where the configuration is not attached any more.
+//! change is under way does not stay where the configuration is not attached any more, or as what it is not any more.
 
 use model::{IngestConfigurationArn, ParticipantId};
-use stage::Input;
+use stage::{Attachment, Input};
 use store::{IngestChange, Redundancy};
 use wire::error::UpdateIngestConfigurationError;
 use wire::input::UpdateIngestConfigurationInput;
@@ -59,17 +59,13 @@ impl Op for UpdateIngestConfiguration {
             let _turn = alone.lock().await;
             let changed = store.ingest_configuration_update(&arn, &change).await;
             let changed = is_there(changed, absent)?;
-            let tell = |unless| {
-                line.tell(Input::IngestDetached {
-                    configuration: arn.clone(),
-                    unless,
-                })
-            };
-            if change.redundancy.is_some() {
-                // A stream of the other kind would stay who it is not any more.
-                tell(None).await?;
-            }
-            tell(changed.stage.clone()).await?;
+            let redundant = !changed.credentials.is_empty();
+            let attached = changed.stage.clone();
+            line.tell(Input::IngestDetached {
+                configuration: arn,
+                unless: attached.map(|stage| Attachment { stage, redundant }),
+            })
+            .await?;
             Ok(changed)
         };
         let changed = call.app.carry_through(write).await?;

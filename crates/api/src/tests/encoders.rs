@@ -28,6 +28,16 @@ impl Encoder {
         self.ask(world, connection, participant, part, fault).await
     }
 
+    /// The first of what streams there are.
+    async fn publish_first(&self, world: &World, connection: u64) -> Reply {
+        let Some(first) = self.configuration.credentials.first() else {
+            return self.publish(world, connection).await;
+        };
+        let participant = first.participant.clone();
+        let (part, fault) = (IngestPart::Leg, None);
+        self.ask(world, connection, participant, part, fault).await
+    }
+
     async fn ask(
         &self,
         world: &World,
@@ -325,6 +335,29 @@ async fn t16_a_publish_that_begins_while_its_configuration_moves_does_not_stay_w
             let moved = world.call(ANA, "UpdateIngestConfiguration", body).await;
             assert_eq!(moved.status, 200);
         }
+    }
+}
+
+#[tokio::test]
+async fn t16_an_encoder_that_was_looked_up_before_its_configuration_became_two_streams_or_one_is_refused()
+ {
+    let world = World::new().await;
+    let stage = world.stage(ANA).await;
+    let made = ingest(&world, json!({ "stageArn": stage })).await;
+    let arn = made["arn"].as_str().unwrap();
+    for (turn, redundant) in [true, false, true].into_iter().enumerate() {
+        let early = Encoder::of(&world, arn).await;
+        let body = json!({ "arn": arn, "redundantIngest": redundant });
+        let updated = world.call(ANA, "UpdateIngestConfiguration", body).await;
+        assert_eq!(updated.status, 200);
+        let connection = u64::try_from(turn).unwrap() * 10;
+        let reply = early.publish_first(&world, connection + 1).await;
+        assert_eq!(reply, Reply::Refused(Refusal::IngestDetached));
+        let late = Encoder::of(&world, arn).await;
+        assert!(is_admitted(
+            &late.publish_first(&world, connection + 2).await
+        ));
+        closed(&world, connection + 2, CloseCause::Client).await;
     }
 }
 

@@ -4,8 +4,8 @@ use model::ErrorCode;
 use stage::Settings;
 
 use crate::steps::{
-    Act, after, attached, check, check_with, closed, detached, fault, faulty_ingest, ingest, join,
-    key, open, publish, record, silent, subscribe, up, who,
+    Act, after, attached, attached_as_two, check, check_with, closed, detached, fault,
+    faulty_ingest, ingest, join, key, open, publish, record, silent, subscribe, up, who,
 };
 
 #[test]
@@ -300,6 +300,42 @@ fn t16_a_configuration_that_moves_takes_its_publish_off_the_stage_that_it_leaves
         ),
         (
             ingest(4, key("cam")),
+            "cam JOINED; cam active on first; admitted 1",
+        ),
+    ]);
+}
+
+#[test]
+fn t16_a_configuration_that_becomes_two_streams_or_one_loses_what_it_was_and_doors_that_are_behind_are_refused()
+ {
+    check(&[
+        (open(), ""),
+        (attached("cam", "first"), ""),
+        (
+            ingest(1, key("cam")),
+            "session 1 starts; cam JOINED; cam active on first; admitted 1",
+        ),
+        (
+            attached_as_two("cam", "first"),
+            "cam inactive on first; cam LEFT; close c1 participant-disconnected",
+        ),
+        (ingest(2, key("cam")), "refused IngestDetached"),
+        (
+            ingest(3, key("cam").leg("one")),
+            "one JOINED; cam active on first; admitted 1",
+        ),
+        (ingest(4, key("cam").both()), "cam JOINED; admitted 1"),
+        // Told again, it changes nothing.
+        (attached_as_two("cam", "first"), ""),
+        (
+            attached("cam", "first"),
+            "one LEFT; cam inactive on first; cam LEFT; \
+             close c3 participant-disconnected; close c4 participant-disconnected",
+        ),
+        (ingest(5, key("cam").leg("two")), "refused IngestDetached"),
+        (ingest(6, key("cam").both()), "refused IngestDetached"),
+        (
+            ingest(7, key("cam")),
             "cam JOINED; cam active on first; admitted 1",
         ),
     ]);

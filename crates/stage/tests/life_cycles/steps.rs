@@ -15,7 +15,9 @@ use model::{
     IngestConfigurationArn, IngestGrant, IngestPart, Issuer, LiveSession, Now, Participant,
     ParticipantId, ParticipantState, Protocol, Record, SessionId, StageArn,
 };
-use stage::{CloseCause, Input, LeftReason, Mute, Output, Reply, Roster, Settings, Stages};
+use stage::{
+    Attachment, CloseCause, Input, LeftReason, Mute, Output, Reply, Roster, Settings, Stages,
+};
 
 /// Seconds since the Unix epoch at which every table begins.
 const START_SECOND: i64 = 1_800_000_000;
@@ -35,8 +37,8 @@ pub(crate) enum Act {
     Subscribe(u64, Token, &'static str),
     /// An encoder comes, with what the door finds wrong.
     Ingest(u64, Key, Option<ErrorCode>),
-    /// The API has attached the configuration to a stage, or to none.
-    Attached(&'static str, Option<&'static str>),
+    /// The API has attached the configuration to a stage, of two streams or of one, or to none.
+    Attached(&'static str, Option<(&'static str, bool)>),
     Up(u64),
     /// The socket says that audio and video are muted.
     Mute(u64, bool, bool),
@@ -238,7 +240,11 @@ pub(crate) fn faulty_ingest(connection: u64, key: Key, fault: ErrorCode) -> Act 
 }
 
 pub(crate) fn attached(configuration: &'static str, stage: &'static str) -> Act {
-    Act::Attached(configuration, Some(stage))
+    Act::Attached(configuration, Some((stage, false)))
+}
+
+pub(crate) fn attached_as_two(configuration: &'static str, stage: &'static str) -> Act {
+    Act::Attached(configuration, Some((stage, true)))
 }
 
 pub(crate) fn detached(configuration: &'static str) -> Act {
@@ -399,7 +405,10 @@ impl Run {
             },
             Act::Attached(name, stage) => Input::IngestDetached {
                 configuration: configuration(name),
-                unless: stage.map(arn),
+                unless: stage.map(|(name, redundant)| Attachment {
+                    stage: arn(name),
+                    redundant,
+                }),
             },
             Act::Up(connection) => Input::Connected {
                 connection: ConnectionId(connection),

@@ -7,7 +7,7 @@ use model::{
     Capabilities, ClientInfo, ConnectionId, ErrorCode, EventName, Grant, IngestConfigurationArn,
     IngestGrant, IngestPart, Issuer, Now, ParticipantId, StageArn,
 };
-use stage::{LeftReason, Refusal};
+use stage::{Attachment, LeftReason, Refusal};
 
 use super::{Caller, Connection, Kind, Reference, deadline};
 use crate::expected::Answer;
@@ -35,7 +35,7 @@ impl Reference {
             return Answer::Refused(Refusal::ShuttingDown);
         }
         let attachment = self.attachments.get(&key.configuration);
-        if attachment.is_some_and(|(stage, _)| stage.as_ref() != Some(&key.stage)) {
+        if attachment.is_some_and(|(now, _)| !has_place(key, now.as_ref())) {
             return Answer::Refused(Refusal::IngestDetached);
         }
         if !self.stages.contains_key(&key.stage) {
@@ -83,11 +83,11 @@ impl Reference {
         Answer::Admitted(session, None)
     }
 
-    /// Nobody publishes through a configuration but where it is attached.
+    /// Nobody publishes through a configuration but where it is attached, and as what it is.
     pub(super) fn attach(
         &mut self,
         configuration: &IngestConfigurationArn,
-        stage: Option<&StageArn>,
+        attachment: Option<&Attachment>,
         now: Now,
     ) {
         let elsewhere: Vec<(usize, ParticipantId)> = self
@@ -96,7 +96,7 @@ impl Reference {
             .filter(|c| {
                 let key = c.key.as_ref();
                 key.is_some_and(|key| {
-                    key.configuration == *configuration && Some(&key.stage) != stage
+                    key.configuration == *configuration && !has_place(key, attachment)
                 })
             })
             .map(|c| (c.session, c.who.clone()))
@@ -106,7 +106,7 @@ impl Reference {
         }
         let end = deadline(now, self.settings.ingest_lookup_max);
         self.attachments
-            .insert(configuration.clone(), (stage.cloned(), end));
+            .insert(configuration.clone(), (attachment.cloned(), end));
     }
 
     /// The configurations that somebody publishes through, each where it is.
@@ -133,6 +133,14 @@ impl Reference {
             None => self.sessions[session].people[who].is_leg,
         }
     }
+}
+
+/// Whether a configuration that is attached so has a place for a stream with that key.
+fn has_place(key: &IngestGrant, attachment: Option<&Attachment>) -> bool {
+    attachment.is_some_and(|now| {
+        let is_one = key.part == IngestPart::Whole;
+        now.stage == key.stage && now.redundant != is_one
+    })
 }
 
 /// A key opens the door as this token would, apart from what it is asked for there.
