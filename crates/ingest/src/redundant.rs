@@ -18,12 +18,18 @@ use crate::pair::{Choice, Side, Verdict};
 use crate::reason::Reason;
 use crate::stages::Authorities;
 
+#[cfg(test)]
+mod tests;
+
 /// Every pair of which a stream is there.
 #[derive(Default)]
 pub(crate) struct Pairs {
-    /// Held while `stage` is asked, so that two streams that come together do not both ask.
-    pairs: tokio::sync::Mutex<BTreeMap<IngestConfigurationArn, Weak<Pair>>>,
+    tables: Mutex<BTreeMap<IngestConfigurationArn, Arc<Table>>>,
 }
+
+/// The pair of one configuration, if there is one. Locked while `stage` is asked, so that two streams that come together do not both
+/// ask; pairs of other configurations do not wait for that.
+type Table = tokio::sync::Mutex<Weak<Pair>>;
 
 /// Two streams, and what viewers see of them.
 struct Pair {
@@ -43,6 +49,8 @@ struct State {
     layers: usize,
     first: Leg,
     second: Leg,
+    /// Seats that were taken.
+    seats: u64,
     /// Both streams have gone; a newcomer makes a pair anew.
     has_ended: bool,
 }
@@ -50,7 +58,8 @@ struct State {
 /// One of the two streams.
 #[derive(Debug, Default)]
 struct Leg {
-    is_there: bool,
+    /// Who sits there. One that `stage` has closed may still be at it when the next comes.
+    seat: Option<u64>,
     /// The newest parameter sets of each layer: SPS and PPS.
     sets: BTreeMap<usize, (Vec<Bytes>, Vec<Bytes>)>,
 }
@@ -59,9 +68,21 @@ struct Leg {
 pub(crate) struct Seat {
     pair: Arc<Pair>,
     side: Side,
+    number: u64,
 }
 
 impl Pairs {
+    /// The place for the pair of a configuration.
+    fn table(&self, configuration: &IngestConfigurationArn) -> Arc<Table> {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        // Who waits for one has a share in it.
+        tables.retain(|_, table| {
+            let is_held = Arc::strong_count(table) > 1;
+            is_held || table.try_lock().is_ok_and(|pair| pair.strong_count() > 0)
+        });
+        Arc::clone(tables.entry(configuration.clone()).or_default())
+    }
+
     /// Sits down in the pair of the configuration. The first of the two has `stage` admit what viewers see.
     pub(crate) async fn join(
         &self,
@@ -71,10 +92,9 @@ impl Pairs {
         outlets: &dyn Outlets,
         ledger: &Arc<Ledger>,
     ) -> Result<Seat, Reason> {
-        let mut pairs = self.pairs.lock().await;
-        pairs.retain(|_, pair| pair.strong_count() > 0);
-        let known = pairs.get(&shown.configuration).and_then(Weak::upgrade);
-        if let Some(pair) = known
+        let table = self.table(&shown.configuration);
+        let mut known = table.lock().await;
+        if let Some(pair) = known.upgrade()
             && pair.stage == shown.stage
             && let Some(seat) = pair.sit(side)
         {
@@ -90,7 +110,7 @@ impl Pairs {
         authorities.admit(input).await?;
         let pair = Arc::new(Pair {
             stage,
-            configuration: configuration.clone(),
+            configuration,
             outlet: Arc::clone(&outlet),
             ledger: Arc::clone(ledger),
             state: Mutex::new(State {
@@ -100,10 +120,11 @@ impl Pairs {
                 layers: 0,
                 first: Leg::default(),
                 second: Leg::default(),
+                seats: 0,
                 has_ended: false,
             }),
         });
-        pairs.insert(configuration, Arc::downgrade(&pair));
+        *known = Arc::downgrade(&pair);
         pair.sit(side)
             .ok_or_else(|| Reason::unavailable("the pair has ended at once; try again"))
     }
@@ -119,14 +140,18 @@ impl Pair {
         if state.has_ended {
             return None;
         }
+        state.seats += 1;
+        let number = state.seats;
         *state.leg(side) = Leg {
-            is_there: true,
+            seat: Some(number),
             ..Leg::default()
         };
+        state.choice.left(side);
         drop(state);
         Some(Seat {
             pair: Arc::clone(self),
             side,
+            number,
         })
     }
 }
@@ -172,9 +197,18 @@ impl State {
 }
 
 impl Seat {
+    /// The pair, while nobody else has this place.
+    fn lock(&self) -> Option<MutexGuard<'_, State>> {
+        let mut state = self.pair.lock();
+        let is_own = state.leg(self.side).seat == Some(self.number);
+        is_own.then_some(state)
+    }
+
     /// The stream is complete. The first one makes what viewers see; the other must have the same layers.
     pub(crate) fn begin(&self, description: InletDescription) -> Result<(), BeginFault> {
-        let mut state = self.pair.lock();
+        let Some(mut state) = self.lock() else {
+            return Ok(());
+        };
         let layers = description.video.len();
         if state.forward.has_begun() {
             if state.layers == layers {
@@ -195,7 +229,9 @@ impl Seat {
 
     /// Something of the stream has come; viewers get it if it is the active one.
     pub(crate) fn unit(&self, unit: &Unit, now: Instant) -> Result<(), OutletFault> {
-        let mut state = self.pair.lock();
+        let Some(mut state) = self.lock() else {
+            return Ok(());
+        };
         let verdict = state.unit(self.side, unit, now)?;
         if verdict == Verdict::Begin {
             if state.shown.is_some_and(|side| side != self.side) {
@@ -210,7 +246,8 @@ impl Seat {
 
     /// Whether viewers see this stream.
     pub(crate) fn is_active(&self) -> bool {
-        self.pair.lock().choice.active() == Some(self.side)
+        let state = self.lock();
+        state.is_some_and(|state| state.choice.active() == Some(self.side))
     }
 
     /// What viewers see.
@@ -220,10 +257,12 @@ impl Seat {
 
     /// The stream ends. If it is the last of the two, so does what viewers see.
     pub(crate) fn end(&self, cause: CloseCause) {
-        let mut state = self.pair.lock();
+        let Some(mut state) = self.lock() else {
+            return;
+        };
         state.choice.left(self.side);
-        state.leg(self.side).is_there = false;
-        if !state.first.is_there && !state.second.is_there && !state.has_ended {
+        *state.leg(self.side) = Leg::default();
+        if state.first.seat.is_none() && state.second.seat.is_none() {
             state.has_ended = true;
             self.pair.outlet.ended(cause);
         }

@@ -1,0 +1,170 @@
+//! Pairs of streams against a stage that a test plays.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use model::{ConnectionId, IngestConfiguration, Protocol, SessionId};
+use sfu::{InletVideo, LayerLabel, Relayed};
+use stage::{LeftReason, Reply};
+use tokio::sync::{mpsc, oneshot};
+
+use super::*;
+use crate::key::tests::pair;
+
+type Asks = mpsc::Receiver<(Input, oneshot::Sender<Reply>)>;
+
+fn authorities() -> (Authorities, Asks) {
+    let (asks, asked) = mpsc::channel(4);
+    let nothing = Arc::new(|_| Box::pin(async { Ok(None) }) as crate::ConfigurationLookup);
+    (Authorities::new(asks, nothing), asked)
+}
+
+fn shown(letter: char) -> IngestGrant {
+    let id = letter.to_string().repeat(12);
+    let arn = format!("arn:aws:ivs:us-west-2:123456789012:ingest-configuration/{id}");
+    let configuration = IngestConfiguration {
+        arn: IngestConfigurationArn::parse(&arn).unwrap(),
+        ..pair()
+    };
+    IngestGrant {
+        stage: configuration.stage.unwrap(),
+        configuration: configuration.arn,
+        participant: configuration.participant,
+        user_id: String::new(),
+        attributes: BTreeMap::new(),
+        protocol: Protocol::Rtmp,
+        part: model::IngestPart::Virtual,
+    }
+}
+
+fn admit(reply: oneshot::Sender<Reply>) {
+    let session = SessionId::parse("st-0123456789abc").unwrap();
+    let admitted = Reply::Admitted {
+        session,
+        publisher: None,
+    };
+    reply.send(admitted).unwrap();
+}
+
+/// Outlets that count.
+#[derive(Default)]
+struct Counting {
+    sent: Arc<AtomicUsize>,
+    ended: Arc<AtomicUsize>,
+}
+
+struct Counted(Arc<AtomicUsize>, Arc<AtomicUsize>);
+
+impl Outlets for Counting {
+    fn open(&self) -> Box<dyn Outlet> {
+        Box::new(Counted(Arc::clone(&self.sent), Arc::clone(&self.ended)))
+    }
+}
+
+impl Outlet for Counted {
+    fn connection(&self) -> ConnectionId {
+        ConnectionId(1)
+    }
+
+    fn closed(&self) -> Pin<Box<dyn Future<Output = LeftReason> + Send + '_>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn begin(&self, _: &StageArn, _: InletDescription) -> Result<(), OutletFault> {
+        Ok(())
+    }
+
+    fn send(&self, packets: Relayed) -> Result<(), OutletFault> {
+        self.0.fetch_add(packets.len(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn connected(&self) {}
+
+    fn ended(&self, _: CloseCause) {
+        self.1.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn description() -> InletDescription {
+    InletDescription {
+        audio: true,
+        video: vec![InletVideo {
+            label: LayerLabel::parse(LayerLabel::ONLY).unwrap(),
+            profile_level: [0x42, 0xc0, 0x1f],
+        }],
+    }
+}
+
+fn key_frame(at_ms: u64) -> Unit {
+    Unit::Picture {
+        layer: 0,
+        nals: vec![Bytes::from_static(&[0x65, 0x88, 0x84, 0x1d])],
+        is_key: true,
+        at: Duration::from_millis(at_ms),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pairs_do_not_wait_for_each_other() {
+    let (authorities, mut asked) = authorities();
+    let (pairs, outlets) = (Pairs::default(), Counting::default());
+    let ledger = Arc::new(Ledger::new());
+    let join = |letter| pairs.join(shown(letter), Side::First, &authorities, &outlets, &ledger);
+    let stage = async {
+        let (_, first) = asked.recv().await.unwrap();
+        let (_, second) = asked.recv().await.unwrap();
+        admit(first);
+        admit(second);
+    };
+    let (one, other, ()) = tokio::join!(join('b'), join('c'), stage);
+    assert!(one.is_ok() && other.is_ok());
+}
+
+#[tokio::test]
+async fn the_places_of_pairs_that_have_ended_are_given_up() {
+    let (authorities, mut asked) = authorities();
+    let (pairs, outlets) = (Pairs::default(), Counting::default());
+    let ledger = Arc::new(Ledger::new());
+    for letter in 'a'..='z' {
+        let join = pairs.join(shown(letter), Side::First, &authorities, &outlets, &ledger);
+        let stage = async { admit(asked.recv().await.unwrap().1) };
+        let (seat, ()) = tokio::join!(join, stage);
+        drop(seat);
+    }
+    assert_eq!(pairs.tables.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test needs some instant to start from"
+)]
+async fn a_stream_that_ends_late_leaves_its_successor_alone() {
+    let (authorities, mut asked) = authorities();
+    let (pairs, outlets) = (Pairs::default(), Counting::default());
+    let ledger = Arc::new(Ledger::new());
+    let join = || pairs.join(shown('b'), Side::First, &authorities, &outlets, &ledger);
+    let stage = async { admit(asked.recv().await.unwrap().1) };
+    let (old, ()) = tokio::join!(join(), stage);
+    let (old, new) = (old.ok().unwrap(), join().await.ok().unwrap());
+    let start = Instant::now();
+
+    old.begin(description()).ok().unwrap();
+    old.unit(&key_frame(0), start).unwrap();
+    assert_eq!(outlets.sent.load(Ordering::Relaxed), 0);
+    new.begin(description()).ok().unwrap();
+    new.unit(&key_frame(0), start).unwrap();
+    let sent = outlets.sent.load(Ordering::Relaxed);
+    assert!(sent > 0 && new.is_active() && !old.is_active());
+
+    old.end(CloseCause::Client);
+    drop(old);
+    assert_eq!(outlets.ended.load(Ordering::Relaxed), 0);
+    new.unit(&key_frame(40), start).unwrap();
+    assert!(outlets.sent.load(Ordering::Relaxed) > sent);
+    new.end(CloseCause::Client);
+    drop(new);
+    assert_eq!(outlets.ended.load(Ordering::Relaxed), 1);
+}
