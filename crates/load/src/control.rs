@@ -8,22 +8,28 @@ use serde_json::{Value, json};
 
 use crate::clock;
 use crate::http::{self, Fault};
-use crate::options::{Bearer, Credentials, Endpoint, LoadError, Watching};
+use crate::options::{Bearer, Credentials, Endpoint, LoadError, Options, RtmpUrl, Watching};
 use crate::signalling::Door;
 use crate::stage_v1::Seat;
 
+/// Publishers of one stage, as the service has it.
+const PUBLISHERS_PER_STAGE: usize = 12;
 /// Calls that may be refused for their rate before it is given up.
 const TRIES_MAX: u32 = 20;
 
-/// A stage with tokens for everybody.
+/// A stage with tokens for everybody, or several where one has no room for all publishers.
 #[derive(Debug)]
 pub(crate) struct Stage {
     api: Api,
-    arn: String,
-    /// Whether it was made for this load.
+    arns: Vec<String>,
+    /// Whether they were made for this load.
     is_ours: bool,
+    /// Ingest configurations, which were made for it in any case.
+    configurations: Vec<String>,
     /// Where each publisher goes.
     pub(crate) publishers: Vec<Endpoint>,
+    /// Where each publisher by RTMP goes.
+    pub(crate) encoders: Vec<RtmpUrl>,
     /// Where each viewer goes.
     pub(crate) viewers: Vec<Vec<Door>>,
 }
@@ -36,100 +42,169 @@ struct Api {
 }
 
 impl Stage {
-    /// Makes a stage, if none is given, and all tokens.
+    /// Makes a stage, if none is given, and all tokens and keys.
     pub(crate) async fn prepare(
         client: Client,
         endpoint: &str,
         stage: Option<&str>,
         credentials: &Credentials,
         watching: Watching,
-        (publishers, viewers): (usize, usize),
+        options: &Options,
     ) -> Result<Self, LoadError> {
         let api = Api {
             client,
             endpoint: endpoint.trim_end_matches('/').to_owned(),
             credentials: credentials.clone(),
         };
-        let made = match stage {
-            Some(arn) => api.call("GetStage", &json!({ "arn": arn })).await?,
-            None => api.call("CreateStage", &json!({})).await?,
-        };
         let mut prepared = Self {
             api,
-            arn: text(&made, "/stage/arn", "CreateStage")?,
+            arns: Vec::new(),
             is_ours: stage.is_none(),
+            configurations: Vec::new(),
             publishers: Vec::new(),
-            viewers: Vec::new(),
+            encoders: Vec::new(),
+            viewers: vec![Vec::new(); options.viewers_in_all()],
         };
-        let whip = text(&made, "/stage/endpoints/whip", "GetStage")?;
-        let seats = match watching {
-            Watching::Whep => None,
-            Watching::StageV1 => Some(text(&made, "/stage/endpoints/events", "GetStage")?),
-        };
-        let seats = seats.as_deref();
-        if let Err(error) = prepared.tokens(&whip, seats, publishers, viewers).await {
+        if let Err(error) = prepared.stages(stage, watching, options).await {
             prepared.delete().await;
             return Err(error);
         }
         Ok(prepared)
     }
 
+    async fn stages(
+        &mut self,
+        stage: Option<&str>,
+        watching: Watching,
+        options: &Options,
+    ) -> Result<(), LoadError> {
+        let mut left = options.publishers;
+        while left > 0 {
+            let made = match stage {
+                Some(arn) => self.api.call("GetStage", &json!({ "arn": arn })).await?,
+                None => self.api.call("CreateStage", &json!({})).await?,
+            };
+            let arn = text(&made, "/stage/arn", "CreateStage")?;
+            self.arns.push(arn.clone());
+            // A seat is one of one stage, and a stage that is given has to do for all.
+            let is_one = stage.is_some() || watching == Watching::StageV1;
+            let publishers = if is_one {
+                left
+            } else {
+                left.min(PUBLISHERS_PER_STAGE)
+            };
+            left -= publishers;
+            let whip = text(&made, "/stage/endpoints/whip", "GetStage")?;
+            let ids = match options.rtmp.as_ref().and_then(|rtmp| rtmp.urls.first()) {
+                Some(url) => self.keys(&arn, url, publishers).await?,
+                None => self.tokens(&arn, &whip, publishers).await?,
+            };
+            match watching {
+                Watching::Whep => {
+                    let sources = ids.iter().map(|id| format!("{whip}/subscribe/{id}"));
+                    self.doors(&arn, &sources.collect::<Vec<_>>()).await?;
+                }
+                Watching::StageV1 => {
+                    let events = text(&made, "/stage/endpoints/events", "GetStage")?;
+                    self.seats(&arn, &events).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishers by WHIP; gives their ids.
     async fn tokens(
         &mut self,
+        stage: &str,
         whip: &str,
-        events: Option<&str>,
         publishers: usize,
-        viewers: usize,
-    ) -> Result<(), LoadError> {
-        let mut sources = Vec::new();
-        let topic = self.arn.rsplit('/').next().unwrap_or_default().to_owned();
+    ) -> Result<Vec<String>, LoadError> {
+        let mut ids = Vec::new();
         for _ in 0..publishers {
-            let (id, bearer) = self.token("PUBLISH").await?;
-            sources.push(format!("{whip}/subscribe/{id}"));
+            let (id, bearer) = self.token(stage, "PUBLISH").await?;
+            ids.push(id);
             self.publishers.push(Endpoint {
                 url: whip.to_owned(),
                 bearer: Some(bearer),
             });
         }
-        for _ in 0..viewers {
-            let (_, bearer) = self.token("SUBSCRIBE").await?;
-            let doors = match events {
-                Some(events) => vec![Door::Seat(Seat {
-                    url: format!("{}/{topic}", events.trim_end_matches('/')),
-                    token: bearer,
-                })],
-                None => sources
-                    .iter()
-                    .map(|url| {
-                        Door::Whep(Endpoint {
-                            url: url.clone(),
-                            bearer: Some(bearer.clone()),
-                        })
-                    })
-                    .collect(),
-            };
-            self.viewers.push(doors);
+        Ok(ids)
+    }
+
+    /// Publishers by RTMP; gives their ids.
+    async fn keys(
+        &mut self,
+        stage: &str,
+        url: &RtmpUrl,
+        publishers: usize,
+    ) -> Result<Vec<String>, LoadError> {
+        const CALL: &str = "CreateIngestConfiguration";
+        let input = json!({
+            "stageArn": stage,
+            "ingestProtocol": if url.is_tls { "RTMPS" } else { "RTMP" },
+            "insecureIngest": !url.is_tls,
+        });
+        let mut ids = Vec::new();
+        for _ in 0..publishers {
+            let made = self.api.call(CALL, &input).await?;
+            let member = |name: &str| text(&made, &format!("/ingestConfiguration/{name}"), CALL);
+            self.configurations.push(member("arn")?);
+            ids.push(member("participantId")?);
+            self.encoders.push(url.with_key(&member("streamKey")?));
+        }
+        Ok(ids)
+    }
+
+    /// Viewers with a connection for each publisher.
+    async fn doors(&mut self, stage: &str, sources: &[String]) -> Result<(), LoadError> {
+        for viewer in 0..self.viewers.len() {
+            let (_, bearer) = self.token(stage, "SUBSCRIBE").await?;
+            let doors = sources.iter().map(|url| {
+                Door::Whep(Endpoint {
+                    url: url.clone(),
+                    bearer: Some(bearer.clone()),
+                })
+            });
+            if let Some(viewer) = self.viewers.get_mut(viewer) {
+                viewer.extend(doors);
+            }
         }
         Ok(())
     }
 
-    async fn token(&self, capability: &str) -> Result<(String, Bearer), LoadError> {
+    /// Viewers with one connection.
+    async fn seats(&mut self, stage: &str, events: &str) -> Result<(), LoadError> {
+        let topic = stage.rsplit('/').next().unwrap_or_default();
+        let url = format!("{}/{topic}", events.trim_end_matches('/'));
+        for viewer in 0..self.viewers.len() {
+            let (_, token) = self.token(stage, "SUBSCRIBE").await?;
+            let url = url.clone();
+            if let Some(viewer) = self.viewers.get_mut(viewer) {
+                viewer.push(Door::Seat(Seat { url, token }));
+            }
+        }
+        Ok(())
+    }
+
+    async fn token(&self, stage: &str, capability: &str) -> Result<(String, Bearer), LoadError> {
         const CALL: &str = "CreateParticipantToken";
-        let input = json!({ "stageArn": self.arn, "capabilities": [capability] });
+        let input = json!({ "stageArn": stage, "capabilities": [capability] });
         let made = self.api.call(CALL, &input).await?;
         let id = text(&made, "/participantToken/participantId", CALL)?;
         let token = text(&made, "/participantToken/token", CALL)?;
         Ok((id, Bearer(token)))
     }
 
-    /// Deletes the stage if it was made for this load.
+    /// Deletes what was made for this load.
     pub(crate) async fn delete(&self) {
-        if self.is_ours {
-            // Nobody can act on a failure here; the stage is empty and unnamed.
-            let _ = self
-                .api
-                .call("DeleteStage", &json!({ "arn": self.arn }))
-                .await;
+        // Nobody can act on a failure here; what is left is empty and unnamed.
+        for arn in &self.configurations {
+            let input = json!({ "arn": arn, "force": true });
+            let _ = self.api.call("DeleteIngestConfiguration", &input).await;
+        }
+        for arn in self.arns.iter().filter(|_| self.is_ours) {
+            let _ = self.api.call("DeleteStage", &json!({ "arn": arn })).await;
         }
     }
 }

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token, Waker};
 
 use crate::clock::{self, Wall};
+use crate::encoder::{Encoder, Tls};
 use crate::http::Session;
-use crate::options::{Options, Stop};
+use crate::options::{Options, RtmpUrl, Stop};
 use crate::peer::{Buffers, Crypto, Peer, Role};
 use crate::publisher::Publisher;
 use crate::shim::Shim;
@@ -20,6 +21,8 @@ const SLEEP_MAX: Duration = Duration::from_millis(5);
 /// All timers are looked at so often; the poll itself counts in milliseconds.
 const TIMERS_INTERVAL: Duration = Duration::from_millis(1);
 const WAKER: Token = Token(usize::MAX);
+/// Tokens of encoders begin here, far behind those of members.
+const ENCODERS: usize = 1 << 32;
 const EVENTS_MAX: usize = 1_024;
 
 /// Who a peer is.
@@ -46,6 +49,8 @@ pub(crate) struct Engine<'a> {
     crypto: Crypto,
     pub(crate) signalling: Signalling,
     pub(crate) members: Vec<Member>,
+    /// Publishers by RTMP.
+    pub(crate) encoders: Vec<Encoder>,
     /// When each wants to be woken; apart from them, because they are looked at often.
     due: Vec<Option<Instant>>,
     timers: Instant,
@@ -80,6 +85,7 @@ impl<'a> Engine<'a> {
             crypto: Crypto::new(),
             signalling,
             members: Vec::new(),
+            encoders: Vec::new(),
             due: Vec::new(),
             timers: clock::now(),
             offered: 0,
@@ -100,10 +106,31 @@ impl<'a> Engine<'a> {
         self.offer(role, Part::Publisher(Box::new(publisher)), door);
     }
 
+    /// Asks to publish by RTMP. Publishers begin a little after the one before, as people do who start when they like.
+    pub(crate) fn encode(&mut self, url: &RtmpUrl, tls: &Tls) -> Result<(), String> {
+        let source = &self.options.source;
+        let number = self.encoders.len();
+        let publishers = u32::try_from(self.options.publishers).unwrap_or(1).max(1);
+        let step = Duration::from_secs(1) / source.frames_per_second.max(1) / publishers;
+        let head_start = step * u32::try_from(number).unwrap_or(0);
+        let token = Token(ENCODERS + number);
+        let encoder = Encoder::connect(
+            url,
+            tls,
+            self.options.bind,
+            (self.poll.registry(), token),
+            (source, number, head_start),
+        )?;
+        self.encoders.push(encoder);
+        Ok(())
+    }
+
     /// Offers to view.
     pub(crate) fn view(&mut self, viewer: usize, door: Door) {
         let shim = Shim::new(&self.options.impairment, viewer);
-        let connection = Connection::new(viewer, door.bearer().cloned(), shim);
+        // A server that transcodes says when it did so: that is no time of the source.
+        let trusts_capture = self.options.rtmp.is_none();
+        let connection = Connection::new(viewer, door.bearer().cloned(), shim, trusts_capture);
         let sections = match &door {
             Door::Whip(_) | Door::Whep(_) => 1,
             Door::Seat(_) => self.options.publishers,
@@ -210,6 +237,7 @@ impl<'a> Engine<'a> {
         for (publisher, _) in self.members.iter_mut().filter_map(Member::publisher) {
             publisher.stop();
         }
+        self.encoders.iter_mut().for_each(Encoder::stop);
     }
 
     /// Runs until the time, until `is_done`, or until it is enough.
@@ -249,8 +277,14 @@ impl<'a> Engine<'a> {
             return;
         }
         for event in &self.events {
-            if event.token() != WAKER {
-                self.ready.push(event.token().0);
+            match event.token() {
+                WAKER => {}
+                Token(number @ ENCODERS..) => {
+                    if let Some(encoder) = self.encoders.get_mut(number - ENCODERS) {
+                        encoder.turn(clock::now());
+                    }
+                }
+                Token(number) => self.ready.push(number),
             }
         }
         for number in std::mem::take(&mut self.ready) {
@@ -261,6 +295,12 @@ impl<'a> Engine<'a> {
     /// Sends what is due, and says when it will have to again.
     fn send_due(&mut self, now: Instant) -> Instant {
         let mut next = now + SLEEP_MAX;
+        for encoder in &mut self.encoders {
+            if encoder.due().is_some_and(|due| due <= now) {
+                encoder.send(now, &self.wall);
+            }
+            next = encoder.due().map_or(next, |at| next.min(at));
+        }
         // Publishers come first.
         for (member, due) in self
             .members

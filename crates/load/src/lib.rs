@@ -5,6 +5,8 @@
 //! at which they were made; a viewer decrypts, answers with NACK, transport feedback and receiver reports as players do, and
 //! shows nothing. Packets count only when they were decrypted.
 //!
+//! Publishers can come by RTMP or RTMPS too ([`Options::rtmp`]): as encoders do, with AAC beside the same pictures.
+//!
 //! What is absent: decoding, a jitter buffer, congestion control of publishers. The options have bounds, which
 //! [`Options::check`] names; nothing here runs without end.
 
@@ -15,6 +17,7 @@ mod agreed;
 mod clock;
 mod control;
 mod drops;
+mod encoder;
 mod engine;
 mod histogram;
 mod http;
@@ -35,11 +38,12 @@ mod stamp;
 mod viewer;
 
 pub use clock::Wall;
+pub use encoder::EncoderSource;
 pub use histogram::Histogram;
 pub use options::{
     Bearer, CONNECTIONS_MAX, Credentials, DURATION_MAX, Endpoint, Impairment, Joins, LAYERS_MAX,
-    Layer, LoadError, Options, OptionsError, PUBLISHERS_MAX, Pacing, Source, Stop, Storm, Target,
-    VIEWERS_MAX, Watching,
+    Layer, LoadError, Options, OptionsError, PUBLISHERS_MAX, Pacing, Rtmp, RtmpUrl, RtmpUrlError,
+    Source, Stop, Storm, Target, VIEWERS_MAX, Watching,
 };
 pub use report::{Counts, Latency, Report, Sent, ViewerReport};
 pub use source::{Generator, Packet, age};
@@ -47,7 +51,7 @@ pub use source::{Generator, Packet, age};
 /// What a load is at. [`run`] calls its observer at the beginning of each, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// All publishers are connected; no viewer has asked yet.
+    /// All publishers are connected; no viewer has asked yet. Those by RTMP send already: a server waits for their media.
     Published,
     /// Every viewer is connected or has failed; media has been flowing if [`Joins::media_first`], and does from here on.
     Joined,

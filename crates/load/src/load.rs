@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use crate::Phase;
 use crate::clock;
 use crate::drops;
+use crate::encoder::{Encoder, Tls};
 use crate::engine::{self, Engine, Member, Part};
-use crate::options::{LoadError, Options, Stop, Target};
+use crate::options::{LoadError, Options, Rtmp, Stop, Target};
 use crate::peer;
 use crate::report::{Counts, Report, Sent};
 use crate::results;
@@ -44,6 +45,7 @@ pub(crate) fn run(
         next_viewer: 0,
     }
     .run();
+    engine.encoders.iter_mut().for_each(Encoder::close);
     let sessions = engine.members.iter_mut().filter_map(|member| {
         member.close();
         match &mut member.part {
@@ -94,6 +96,9 @@ impl Load<'_, '_> {
     }
 
     fn publish(&mut self) -> Result<(), LoadError> {
+        if let Some(rtmp) = &self.options.rtmp {
+            return self.encode(rtmp);
+        }
         for door in &self.doors.publishers {
             self.engine.publish(Door::Whip(door.clone()));
         }
@@ -121,6 +126,37 @@ impl Load<'_, '_> {
             asked: self.options.publishers,
             why: fault.unwrap_or_else(|| format!("no connection within {} s", PATIENCE.as_secs())),
         })
+    }
+
+    fn encode(&mut self, rtmp: &Rtmp) -> Result<(), LoadError> {
+        let asked = self.options.publishers;
+        let refused = |connected, why| LoadError::NoPublisher {
+            connected,
+            asked,
+            why,
+        };
+        let tls = Tls::new(rtmp.any_certificate)
+            .map_err(|error| refused(0, format!("there is no TLS: {error}")))?;
+        for url in &self.doors.encoders {
+            let made = self.engine.encode(url, &tls);
+            made.map_err(|why| refused(0, why))?;
+            // Servers wait only so long for what follows a connection.
+            self.engine
+                .run(clock::now() + Duration::from_millis(1), |_| false);
+        }
+        let until = clock::now() + PATIENCE;
+        self.engine.run(until, |engine| {
+            let mut encoders = engine.encoders.iter();
+            encoders.all(|encoder| encoder.is_publishing() || encoder.fault.is_some())
+        });
+        let encoders = &self.engine.encoders;
+        let connected = encoders.iter().filter(|each| each.is_publishing()).count();
+        if connected == asked {
+            return Ok(());
+        }
+        let fault = encoders.iter().find_map(|encoder| encoder.fault.clone());
+        let late = || format!("no consent within {} s", PATIENCE.as_secs());
+        Err(refused(connected, fault.unwrap_or_else(late)))
     }
 
     /// Lets viewers come, up to a number, and waits until each is connected or has failed.
@@ -160,6 +196,9 @@ impl Load<'_, '_> {
             Part::Publisher(publisher) => publisher.sent = Sent::default(),
             Part::Viewer(connection) => connection.reset(member.peer.as_ref()),
         });
+        for encoder in &mut self.engine.encoders {
+            encoder.sent = Sent::default();
+        }
         let socket_drops = drops::sum(results::ports(&self.engine.members));
         let begun = clock::now();
         self.count(begun);
@@ -180,7 +219,7 @@ impl Load<'_, '_> {
         self.engine.run(ended + SETTLING, |_| false);
         let mut report = results::report(
             self.options,
-            &self.engine.members,
+            (&self.engine.members, &self.engine.encoders),
             &counted,
             connected,
             ended - begun,

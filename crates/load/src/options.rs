@@ -7,13 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 mod check;
+mod ingest;
 #[cfg(test)]
 mod tests;
 
 pub use check::OptionsError;
+pub use ingest::{Rtmp, RtmpUrl, RtmpUrlError};
 
-/// Publishers of one load, at most.
-pub const PUBLISHERS_MAX: usize = 64;
+/// Publishers of one load, at most: as many as an account of a stage service has ingest configurations.
+pub const PUBLISHERS_MAX: usize = 100;
 /// Viewers of one load, at most, those of a storm included.
 pub const VIEWERS_MAX: usize = 2_000;
 /// Connections of one load, at most: a viewer by WHEP has one for each publisher.
@@ -34,6 +36,8 @@ pub struct Options {
     pub viewers: usize,
     /// What a publisher sends.
     pub source: Source,
+    /// Where publishers go, if they come by RTMP.
+    pub rtmp: Option<Rtmp>,
     /// How viewers come.
     pub joins: Joins,
     /// Further viewers that come while it is measured.
@@ -71,7 +75,7 @@ pub enum Target {
     },
     /// Any server with WHIP and WHEP doors.
     Doors {
-        /// One for each publisher; a shorter list is gone through again and again.
+        /// One for each publisher; a shorter list is gone through again and again. None where publishers come by RTMP.
         whip: Vec<Endpoint>,
         /// One for each publisher: viewers ask each once, also with a shorter list.
         whep: Vec<Endpoint>,
@@ -139,7 +143,7 @@ pub struct Source {
     pub key_frame_interval: Duration,
     /// Whether a key frame is made when the server asks for one.
     pub answers_requests: bool,
-    /// Opus at 50 packets a second, with audio levels.
+    /// Opus at 50 packets a second, with audio levels; by RTMP AAC-LC in stereo, 48 kHz, 128 kbit/s.
     pub audio: bool,
     /// Whether all this is offered only, and never sent.
     pub silent: bool,
@@ -274,6 +278,7 @@ impl Options {
             publishers: 1,
             viewers,
             source: Source::default(),
+            rtmp: None,
             joins: Joins::default(),
             storm: None,
             warm_up: Duration::from_secs(3),

@@ -32,6 +32,8 @@ pub struct Report {
     /// Datagrams that the kernel dropped because a viewer's socket was full: a load that did not keep up. `None` where the
     /// kernel does not tell.
     pub socket_drops: Option<u64>,
+    /// Why publishers by RTMP have ended before their time, each.
+    pub ended: Vec<String>,
     /// Each viewer.
     pub viewers: Vec<ViewerReport>,
 }
@@ -39,7 +41,7 @@ pub struct Report {
 /// What the publishers sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Sent {
-    /// RTP packets, retransmissions not counted.
+    /// RTP packets, retransmissions not counted; by RTMP messages of media.
     pub packets: u64,
     /// Bytes of their payloads.
     pub bytes: u64,
@@ -243,7 +245,11 @@ impl fmt::Display for Report {
             bitrate_bps,
             &self.sum,
             &self.latency,
-        )
+        )?;
+        for why in &self.ended {
+            writeln!(f, "a publisher has ended: {}", why.escape_debug())?;
+        }
+        Ok(())
     }
 }
 

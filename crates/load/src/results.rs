@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::encoder::Encoder;
 use crate::engine::{Member, Part};
 use crate::histogram::Histogram;
 use crate::options::Options;
@@ -38,7 +39,7 @@ pub(crate) fn ports(members: &[Member]) -> impl Iterator<Item = u16> {
 /// Makes the report. `counted` are the counts of each connection at the end of counting.
 pub(crate) fn report(
     options: &Options,
-    members: &[Member],
+    (members, encoders): (&[Member], &[Encoder]),
     counted: &[Counts],
     connected: usize,
     time: Duration,
@@ -76,7 +77,7 @@ pub(crate) fn report(
     let extreme = |of: fn(f64, f64) -> f64| medians.iter().copied().reduce(of).unwrap_or(0.0);
     Report {
         seconds: time.as_secs_f64(),
-        sent: sent(members),
+        sent: sent(members, encoders),
         connections: counted.len(),
         connected,
         sum: total,
@@ -87,6 +88,10 @@ pub(crate) fn report(
         unfairness_ms: extreme(f64::max) - extreme(f64::min),
         srtp_profile: profile.map(|profile| name(profile).to_owned()),
         socket_drops: None,
+        ended: encoders
+            .iter()
+            .filter_map(|encoder| encoder.fault.clone())
+            .collect(),
         viewers: (0..options.viewers_in_all())
             .filter_map(|viewer| Some((viewer, sums.get(&viewer)?)))
             .map(|(viewer, sum)| sum.report(viewer, time))
@@ -103,8 +108,11 @@ fn name(profile: srtp::Profile) -> &'static str {
     }
 }
 
-fn sent(members: &[Member]) -> Sent {
+fn sent(members: &[Member], encoders: &[Encoder]) -> Sent {
     let mut sum = Sent::default();
+    for encoder in encoders {
+        sum.add(&encoder.sent);
+    }
     for member in members {
         if let Part::Publisher(publisher) = &member.part {
             sum.add(&publisher.sent);

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::control::Stage;
 use crate::http::{self, Fault, Session};
-use crate::options::{Bearer, Endpoint, LoadError, Options, Target};
+use crate::options::{Bearer, Endpoint, LoadError, Options, RtmpUrl, Target};
 use crate::stage_v1::{self, Seat};
 
 /// Offers and deletions under way, at most.
@@ -58,6 +58,8 @@ pub(crate) struct Told {
 /// Where everybody goes.
 pub(crate) struct Doors {
     pub(crate) publishers: Vec<Endpoint>,
+    /// Where publishers by RTMP go, each.
+    pub(crate) encoders: Vec<RtmpUrl>,
     /// A list for each viewer.
     pub(crate) viewers: Vec<Vec<Door>>,
     stage: Option<Stage>,
@@ -112,10 +114,11 @@ impl Doors {
                     stage.as_deref(),
                     credentials,
                     *watching,
-                    (options.publishers, viewers),
+                    options,
                 ))?;
                 Ok(Self {
                     publishers: stage.publishers.clone(),
+                    encoders: stage.encoders.clone(),
                     viewers: stage.viewers.clone(),
                     stage: Some(stage),
                 })
@@ -126,6 +129,11 @@ impl Doors {
                     .cycle()
                     .take(options.publishers)
                     .cloned()
+                    .collect(),
+                encoders: options
+                    .rtmp
+                    .iter()
+                    .flat_map(|rtmp| rtmp.urls.iter().cycle().take(options.publishers).cloned())
                     .collect(),
                 viewers: (0..viewers)
                     .map(|viewer| with_own_token(whep, &options.viewer_bearers, viewer))

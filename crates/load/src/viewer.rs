@@ -36,6 +36,8 @@ pub(crate) struct Connection {
     pub(crate) latency: Histogram,
     pub(crate) picture_latency: Histogram,
     pub(crate) profile: Option<srtp::Profile>,
+    /// Whether the capture time in a packet's header is the publisher's own.
+    trusts_capture: bool,
     /// Where media comes from; the shim does not keep it with each datagram.
     source: Option<SocketAddr>,
     streams: Vec<Stream>,
@@ -53,7 +55,12 @@ struct Stream {
 }
 
 impl Connection {
-    pub(crate) fn new(viewer: usize, bearer: Option<Bearer>, shim: Option<Shim>) -> Self {
+    pub(crate) fn new(
+        viewer: usize,
+        bearer: Option<Bearer>,
+        shim: Option<Shim>,
+        trusts_capture: bool,
+    ) -> Self {
         Self {
             viewer,
             bearer,
@@ -68,6 +75,7 @@ impl Connection {
             latency: Histogram::default(),
             picture_latency: Histogram::default(),
             profile: None,
+            trusts_capture,
             source: None,
             streams: Vec::new(),
             requested: None,
@@ -166,7 +174,8 @@ impl Connection {
             stamp::IN_AUDIO
         };
         let stamp = Stamp::read(packet.payload, at);
-        let made = stamp.map(|stamp| stamp.made).or(packet.captured);
+        let captured = packet.captured.filter(|_| self.trusts_capture);
+        let made = stamp.map(|stamp| stamp.made).or(captured);
         if let Some(made) = made {
             self.latency.add(wall.at(now).saturating_sub(made));
         }

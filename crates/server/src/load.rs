@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail, ensure};
 use load::{
-    Bearer, Credentials, Endpoint, Impairment, Joins, Layer, Options, Pacing, Phase, Source, Stop,
-    Storm, Target, Watching,
+    Bearer, Credentials, Endpoint, Impairment, Joins, Layer, Options, Pacing, Phase, Rtmp, RtmpUrl,
+    Source, Stop, Storm, Target, Watching,
 };
 
 use crate::signals::Signals;
@@ -17,12 +17,12 @@ mod args;
 mod tests;
 
 pub(crate) use args::LoadArgs;
-use args::{KeyFrames, Pace, Watch};
+use args::{KeyFrames, Pace, TargetArgs, Watch};
 
 /// Tokens of everybody, 2 KB each, and then some.
 const TOKENS_BYTES_MAX: u64 = 8 * 1_024 * 1_024;
 
-/// Carries a load out. It fails if not every connection stood at the end.
+/// Carries a load out. It fails if not every connection stood at the end, publishers by RTMP included.
 pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<ExitCode> {
     let options = options(args)?;
     let stop = Stop::default();
@@ -54,6 +54,7 @@ pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<ExitCode> {
     }
     let is_whole =
         report.connected == report.connections && (report.connections > 0 || options.viewers == 0);
+    let is_whole = is_whole && report.ended.is_empty();
     Ok(if is_whole {
         ExitCode::SUCCESS
     } else {
@@ -71,7 +72,10 @@ fn progress(phase: Phase, options: &Options) -> String {
 }
 
 fn options(args: &LoadArgs) -> anyhow::Result<Options> {
-    let (target, viewer_bearers) = target(args)?;
+    let rtmp = rtmp(&args.target)?;
+    let (target, viewer_bearers) = target(args, rtmp.as_ref())?;
+    let is_unseen = matches!(&target, Target::Doors { whep, .. } if whep.is_empty());
+    let viewers = args.viewers.unwrap_or(if is_unseen { 0 } else { 10 });
     let source = &args.source;
     let network = &args.network;
     let layers = if source.no_video {
@@ -93,9 +97,10 @@ fn options(args: &LoadArgs) -> anyhow::Result<Options> {
             },
             key_frame_interval: source.key_frame_interval.0,
             answers_requests: source.key_frames == KeyFrames::Asked,
-            audio: source.audio,
+            audio: source.audio || rtmp.is_some(),
             silent: false,
         },
+        rtmp,
         joins: Joins {
             at_once: args.joins_at_once,
             per_second: args.joins_per_second,
@@ -120,16 +125,48 @@ fn options(args: &LoadArgs) -> anyhow::Result<Options> {
         viewer_bearers,
         bind: args.target.bind,
         gro: !network.no_gro,
-        ..Options::new(target, args.viewers)
+        ..Options::new(target, viewers)
     };
     options.check()?;
     Ok(options)
 }
 
+/// Where publishers go, if they come by RTMP.
+fn rtmp(target: &TargetArgs) -> anyhow::Result<Option<Rtmp>> {
+    if target.rtmp.is_empty() {
+        return Ok(None);
+    }
+    let urls = match &target.rtmp_keys {
+        None => target.rtmp.clone(),
+        Some(file) => {
+            let keys = tokens(file, "--rtmp-keys")?;
+            let urls = target.rtmp.iter().cycle();
+            // A key is one stream, whatever the server.
+            let each = urls.take(keys.len().max(target.rtmp.len()));
+            each.zip(keys.iter().cycle())
+                .map(|(url, key)| url.with_key(&key.0))
+                .collect()
+        }
+    };
+    Ok(Some(Rtmp {
+        urls,
+        any_certificate: target.rtmp_any_certificate,
+    }))
+}
+
 /// Where to, and the viewers' own tokens.
-fn target(args: &LoadArgs) -> anyhow::Result<(Target, Vec<Bearer>)> {
+fn target(args: &LoadArgs, rtmp: Option<&Rtmp>) -> anyhow::Result<(Target, Vec<Bearer>)> {
     let target = &args.target;
-    if target.whip_url.is_empty() {
+    let has_keys = rtmp.is_some_and(|rtmp| rtmp.urls.iter().any(RtmpUrl::has_key));
+    ensure!(
+        target.whep_url.is_empty() || has_keys || !target.whip_url.is_empty(),
+        "--whep-url needs --whip-url, or --rtmp with stream keys"
+    );
+    ensure!(
+        !has_keys || target.stage.is_none(),
+        "--stage has its stream keys from the control API: give --rtmp without one"
+    );
+    if target.whip_url.is_empty() && !has_keys {
         let stage = Target::Stage {
             endpoint: target.endpoint.clone(),
             stage: target.stage.clone(),
@@ -150,7 +187,10 @@ fn target(args: &LoadArgs) -> anyhow::Result<(Target, Vec<Bearer>)> {
         None => Vec::new(),
     };
     // A token lets one publisher in, so that a URL and a token make a door.
-    let doors = target.whip_url.len().max(tokens.len());
+    let doors = match target.whip_url.len() {
+        0 => 0,
+        urls => urls.max(tokens.len()),
+    };
     let publishing = (0..doors).map(|door| Endpoint {
         url: target.whip_url[door % target.whip_url.len()].clone(),
         bearer: tokens.get(door % tokens.len().max(1)).cloned(),

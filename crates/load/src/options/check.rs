@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    CONNECTIONS_MAX, DURATION_MAX, Impairment, LAYERS_MAX, Options, PUBLISHERS_MAX, Source, Target,
-    VIEWERS_MAX, Watching,
+    CONNECTIONS_MAX, DURATION_MAX, Impairment, LAYERS_MAX, Options, PUBLISHERS_MAX, RtmpUrl,
+    Source, Target, VIEWERS_MAX, Watching,
 };
 
 /// Longest delay on the way to a viewer.
@@ -48,6 +48,20 @@ impl Options {
         for time in [self.warm_up.saturating_add(self.duration), storm] {
             at_most("seconds", time, DURATION_MAX, 1_000)?;
         }
+        self.check_target()
+    }
+
+    fn check_target(&self) -> Result<(), OptionsError> {
+        if let Some(rtmp) = &self.rtmp {
+            let has_keys = rtmp.urls.iter().all(RtmpUrl::has_key);
+            match &self.target {
+                Target::Stage { .. } => count("RTMP URLs of a stage", rtmp.urls.len(), 1, 1)?,
+                Target::Doors { .. } if rtmp.urls.is_empty() || !has_keys => {
+                    return Err(OptionsError::Empty("RTMP URLs with stream keys"));
+                }
+                Target::Doors { .. } => {}
+            }
+        }
         match &self.target {
             Target::Stage { watching, .. } => {
                 let media = self.source.media();
@@ -57,7 +71,9 @@ impl Options {
                 };
                 count("publishers by stage.v1", self.publishers, 1, slots)
             }
-            Target::Doors { whip, .. } if whip.is_empty() => Err(OptionsError::Empty("WHIP URLs")),
+            Target::Doors { whip, .. } if whip.is_empty() && self.rtmp.is_none() => {
+                Err(OptionsError::Empty("WHIP URLs"))
+            }
             Target::Doors { whep, .. } if whep.is_empty() && self.viewers_in_all() > 0 => {
                 Err(OptionsError::Empty("WHEP URLs"))
             }

@@ -24,10 +24,10 @@ fn options_beyond_their_bounds_are_refused_by_name() {
             |o| o.impairment.delay = Duration::from_secs(6),
             "milliseconds of delay must be 0 to 5000",
         ),
-        (|o| o.publishers = 65, "publishers must be 1 to 64"),
+        (|o| o.publishers = 101, "publishers must be 1 to 100"),
         (|o| o.viewers = 2_001, "viewers must be 0 to 2000"),
         (
-            |o| (o.publishers, o.viewers) = (64, 2_000),
+            |o| (o.publishers, o.viewers) = (100, 2_000),
             "viewers times publishers must be 0 to 8000",
         ),
         (

@@ -26,9 +26,22 @@ pub(super) fn parameter_sets(sps: &[u8]) -> Vec<u8> {
     payload
 }
 
+/// An `AVCDecoderConfigurationRecord` with both parameter sets and lengths of four bytes (ISO/IEC 14496-15, section 5.3.3.1).
+pub(crate) fn record(width: u16, height: u16) -> Vec<u8> {
+    let mut record = vec![1];
+    record.extend(PROFILE);
+    record.push(0xff);
+    for (count, unit) in [(0xe1, &*sps(width, height)), (1, &PPS)] {
+        record.push(count);
+        record.extend(u16::try_from(unit.len()).unwrap_or(0).to_be_bytes());
+        record.extend(unit);
+    }
+    record
+}
+
 /// A fragment of a slice, or the whole slice if it is the only one: a fragment may not be first and last at once
 /// (RFC 6184, section 5.8).
-pub(super) fn fragment(bytes: usize, is_key: bool, at: usize, count: usize) -> Vec<u8> {
+pub(crate) fn fragment(bytes: usize, is_key: bool, at: usize, count: usize) -> Vec<u8> {
     let kind = if is_key { IDR } else { NON_IDR };
     let slice = if is_key { I_SLICE } else { P_SLICE };
     let head = if count == 1 {

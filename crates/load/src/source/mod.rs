@@ -3,7 +3,7 @@
 //! The pictures are not decodable, but their NAL units are framed as real ones (SPS and PPS in a STAP-A, slices whole or in FU-A
 //! fragments, RFC 6184), so that servers read them as they read any. All pictures are of one size, so that the load is even.
 
-mod h264;
+pub(crate) mod h264;
 
 use std::time::{Duration, Instant};
 

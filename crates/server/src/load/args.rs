@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use load::Layer;
+use load::{Layer, RtmpUrl};
 
 use crate::config::{Redacted, Span};
 
@@ -19,12 +19,12 @@ pub(crate) struct LoadArgs {
     pub(super) source: SourceArgs,
     #[command(flatten)]
     pub(super) network: NetworkArgs,
-    /// How many publish: 1 to 64.
+    /// How many publish: 1 to 100.
     #[arg(long, default_value_t = 1)]
     pub(super) publishers: usize,
-    /// How many view every publisher: up to 2,000.
-    #[arg(long, default_value_t = 10)]
-    pub(super) viewers: usize,
+    /// How many view every publisher: up to 2,000. 10, or nobody where RTMP URLs come without WHEP URLs.
+    #[arg(long)]
+    pub(super) viewers: Option<usize>,
     /// How long media is counted: up to an hour. Ctrl-C ends it early and reports.
     #[arg(long, default_value = "10s")]
     pub(super) duration: Span,
@@ -88,8 +88,18 @@ pub(super) struct TargetArgs {
     #[arg(long, value_name = "URL", requires = "whep_url")]
     pub(super) whip_url: Vec<String>,
     /// Its WHEP URL; several are one for each publisher.
-    #[arg(long, value_name = "URL", requires = "whip_url")]
+    #[arg(long, value_name = "URL")]
     pub(super) whep_url: Vec<String>,
+    /// Publish by RTMP or RTMPS and not by WebRTC. rtmp://host:1935/app goes to a stage, with keys by its control API; with a key
+    /// behind it, rtmp://host:1935/app/key, to any server, and several are for the publishers in turn.
+    #[arg(long, value_name = "URL", conflicts_with = "whip_url")]
+    pub(super) rtmp: Vec<RtmpUrl>,
+    /// Stream keys for any server, one in a line, for the publishers in turn: on a command line others can read them.
+    #[arg(long, value_name = "FILE", requires = "rtmp")]
+    pub(super) rtmp_keys: Option<PathBuf>,
+    /// Take any certificate for RTMPS, such as that of a dev server.
+    #[arg(long, requires = "rtmp")]
+    pub(super) rtmp_any_certificate: bool,
     /// Bearer tokens for WHIP, one in a line, for the publishers in turn.
     #[arg(long, value_name = "FILE", requires = "whip_url")]
     pub(super) whip_tokens: Option<PathBuf>,
@@ -122,7 +132,7 @@ pub(super) struct SourceArgs {
     /// No video.
     #[arg(long, requires = "audio")]
     pub(super) no_video: bool,
-    /// Opus at 50 packets a second.
+    /// Opus at 50 packets a second. By RTMP there is always audio, AAC of 128 kbit/s.
     #[arg(long)]
     pub(super) audio: bool,
     /// Pictures per second.

@@ -78,3 +78,31 @@ fn the_secret_is_not_shown() {
     let shown = format!("{args:?} {:?}", options(&args).unwrap());
     assert!(!shown.contains("hunter2"), "{shown}");
 }
+
+#[test]
+fn publishers_by_rtmp_go_to_a_stage_or_with_a_key_to_any_server() {
+    let of = |words: &[&str]| options(&args(words).unwrap());
+    let stage = of(&["--rtmp", "rtmp://127.0.0.1:1935/app"]).unwrap();
+    assert!(matches!(stage.target, Target::Stage { .. }));
+    assert_eq!((stage.viewers, stage.source.audio), (10, true));
+    let any = of(&["--rtmp", "rtmp://127.0.0.1/live/key"]).unwrap();
+    assert!(
+        matches!(&any.target, Target::Doors { whip, whep } if whip.is_empty() && whep.is_empty())
+    );
+    assert_eq!(any.viewers, 0);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys");
+    std::fs::write(&file, "one\ntwo\n").unwrap();
+    let file = file.to_str().unwrap();
+    let words = ["--rtmp", "rtmps://host/live", "--rtmp-keys", file];
+    let listed = of(&words).unwrap().rtmp.unwrap();
+    assert_eq!(listed.urls.len(), 2);
+    assert!(listed.urls.iter().all(RtmpUrl::has_key) && !listed.any_certificate);
+    for wrong in [
+        &["--rtmp", "rtmp://host/live/key", "--stage", "arn"][..],
+        &["--rtmp", "rtmp://host/live/key", "--viewers", "3"],
+        &["--whep-url", "http://host/whep"],
+    ] {
+        assert!(of(wrong).is_err(), "{wrong:?}");
+    }
+}

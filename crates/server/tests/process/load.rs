@@ -87,6 +87,37 @@ fn what_is_lost_on_the_way_is_sent_again() {
 }
 
 #[test]
+fn encoders_are_seen_by_rtmp_and_by_rtmps() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::dev(folder.path(), &["--media-workers", "1"]);
+    let words =
+        "--rtmp-any-certificate --layer 640x360@400 --publishers 2 --viewers 2 --enough 250";
+    for (scheme, address) in [("rtmp", server.rtmp), ("rtmps", server.rtmps)] {
+        let url = format!("{scheme}://{}/app", address.unwrap());
+        let words: Vec<&str> = words.split(' ').chain(["--rtmp", &url]).collect();
+        let report = load(&server, folder.path(), &words);
+        assert_eq!(number(&report, "/connected"), 4, "{report:#}");
+        assert_eq!(number(&report, "/sum/lost"), 0, "{report:#}");
+        assert!(number(&report, "/sum/pictures") > 100, "{report:#}");
+        // A stamp of the source was found in each picture, through FLV and RTP.
+        let stamped = number(&report, "/picture_latency/count");
+        assert!(stamped >= number(&report, "/sum/pictures"), "{report:#}");
+        assert_eq!(report["ended"].as_array().map(Vec::len), Some(0));
+    }
+    let refused = format!("rtmp://{}/app/rt_1_nowhere", server.rtmp.unwrap());
+    let output = command()
+        .args(["load", "--rtmp", &refused])
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let why = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        why.contains("0 of 1 publishers connected: NetStream"),
+        "{why}"
+    );
+}
+
+#[test]
 fn a_load_of_nobody_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::dev(folder.path(), &["--media-workers", "1"]);

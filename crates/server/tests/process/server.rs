@@ -34,8 +34,9 @@ pub(crate) struct Server {
     folder: PathBuf,
     pub(crate) http: SocketAddr,
     pub(crate) media: Vec<SocketAddr>,
-    /// Where it takes RTMP, if it does.
+    /// Where RTMP is taken, and RTMPS, if they are.
     pub(crate) rtmp: Option<SocketAddr>,
+    pub(crate) rtmps: Option<SocketAddr>,
 }
 
 impl Server {
@@ -99,12 +100,14 @@ impl Server {
             .iter()
             .map(|one| one.as_str().unwrap().parse().unwrap())
             .collect();
+        let door = |name: &str| facts[name].as_str().map(|text| text.parse().unwrap());
         Self {
             child,
             folder: folder.to_owned(),
             http,
             media,
-            rtmp: facts["rtmp"].as_str().map(|rtmp| rtmp.parse().unwrap()),
+            rtmp: door("rtmp"),
+            rtmps: door("rtmps"),
         }
     }
 
