@@ -6,6 +6,7 @@
 mod clock;
 mod control;
 mod forward;
+mod ingest;
 mod process;
 mod server;
 mod sfu;
@@ -55,6 +56,8 @@ struct Arguments {
 enum Other {
     /// Measures downstage beside other servers; docs/performance.md, "Beside other servers".
     Sfu(sfu::Sfu),
+    /// Measures publishers by RTMP; docs/performance.md, "Ingest".
+    Ingest(ingest::Ingest),
     /// Runs the floor program, which `sfu` starts.
     #[command(hide = true)]
     Floor {
@@ -90,6 +93,9 @@ fn main() -> anyhow::Result<()> {
     process::pin(std::process::id(), arguments.load_core)?;
     if let Some(Other::Sfu(options)) = &arguments.other {
         return sfu::run(options);
+    }
+    if let Some(Other::Ingest(options)) = &arguments.other {
+        return ingest::run(options);
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

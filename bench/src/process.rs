@@ -24,12 +24,24 @@ pub(crate) fn pin(process: u32, core: u32) -> anyhow::Result<()> {
 
 /// CPU time of all threads of a process so far, from the scheduler's own account (nanosecond resolution).
 pub(crate) fn cpu(process: u32) -> anyhow::Result<Duration> {
+    cpu_of(process, |_| true)
+}
+
+/// The same of those threads whose name is wanted.
+pub(crate) fn cpu_of(process: u32, is_wanted: impl Fn(&str) -> bool) -> anyhow::Result<Duration> {
     let mut total = 0;
     for task in std::fs::read_dir(format!("/proc/{process}/task"))? {
+        let task = task?.path();
         // A thread may end between the listing and the reading.
-        let Ok(text) = std::fs::read_to_string(task?.path().join("schedstat")) else {
+        let (Ok(name), Ok(text)) = (
+            std::fs::read_to_string(task.join("comm")),
+            std::fs::read_to_string(task.join("schedstat")),
+        ) else {
             continue;
         };
+        if !is_wanted(name.trim_end()) {
+            continue;
+        }
         let first = text
             .split_whitespace()
             .next()

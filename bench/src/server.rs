@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use anyhow::Context as _;
+
 use crate::process::Process;
 
 /// Where media flows when only this server is measured.
@@ -20,6 +22,9 @@ pub(crate) struct Server {
     _folder: tempfile::TempDir,
     /// Base URL of its HTTP server.
     pub(crate) http: String,
+    /// Where encoders go: `rtmp://…` and `rtmps://…`.
+    pub(crate) rtmp: String,
+    pub(crate) rtmps: String,
 }
 
 impl Server {
@@ -39,10 +44,20 @@ impl Server {
             .env("DOWNSTAGE_LOG_LEVEL", "warn");
         let mut process = Process::start(&command, core)?;
         let http = process.wait_for_facts(&ready)?;
+        let facts: serde_json::Value = serde_json::from_slice(&std::fs::read(&ready)?)?;
+        let door = |scheme: &str| {
+            let address = facts[scheme].as_str();
+            address
+                .map(|address| format!("{scheme}://{address}/app"))
+                .with_context(|| format!("the ready file names the port of {scheme}"))
+        };
+        let (rtmp, rtmps) = (door("rtmp")?, door("rtmps")?);
         Ok(Self {
             process,
             _folder: folder,
             http,
+            rtmp,
+            rtmps,
         })
     }
 

@@ -110,7 +110,7 @@ const TABLE: &[Row] = &[
     },
     Row {
         name: "bench",
-        may_import: &["load"],
+        may_import: &["ingest", "load", "rtmp", "sfu"],
         pure: false,
     },
     Row {
