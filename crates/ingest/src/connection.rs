@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use model::IngestConfigurationArn;
 use rtmp::server::{self, Event, Session};
-use stage::CloseCause;
+use stage::{CloseCause, LeftReason};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::admission::{Refused, Shared, Visitor};
 use crate::publish::{Cut, Publish};
-use crate::reason::Reason;
+use crate::reason::{Ending, Reason};
 use crate::settings::Limits;
 use crate::wire::{Turn, Wire};
 
@@ -28,8 +28,10 @@ enum End {
     Ended,
     /// The connection is gone.
     Gone,
-    /// The server ends it.
+    /// The server cuts it off.
     Cut(Cut),
+    /// `stage` has ended it, and nothing is wrong with it. What the API has asked for is remembered.
+    Closed { reason: Reason, is_asked: bool },
 }
 
 /// Serves a connection until it has ended.
@@ -66,12 +68,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 Ok(None) => return,
                 Err(reason) => return self.refuse(reason.into()).await,
             };
+            let asked = Instant::now();
             let (configuration, publish) = match self.shared.admit(&self.visitor, &wish).await {
                 Ok(admitted) => admitted,
                 Err(refused) => return self.refuse(refused).await,
             };
             self.wire.accept();
-            match self.publishing(publish, &configuration).await {
+            match self.publishing(publish, &configuration, asked).await {
                 End::Ended => self.since = Instant::now(),
                 End::Gone => return,
                 End::Cut(cut) => {
@@ -80,6 +83,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                         reason: cut.reason,
                     };
                     return self.refuse(refused).await;
+                }
+                End::Closed { reason, is_asked } => {
+                    if is_asked {
+                        let (address, at) = (self.visitor.address, (self.shared.clock)().wall);
+                        let ledger = &self.shared.ledger;
+                        ledger.remember(Some(&configuration), &reason, address, at);
+                    }
+                    return self.wire.close(Some(&reason.status())).await;
                 }
             }
         }
@@ -124,23 +135,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    /// Runs a stream to its end, of which `stage` has heard when this returns.
+    /// Runs a stream to its end, of which `stage` has heard when this returns. It was asked for at `asked`.
     async fn publishing(
         &mut self,
         mut publish: Publish,
         configuration: &IngestConfigurationArn,
+        asked: Instant,
     ) -> End {
-        let (cause, end) = match self.streaming(&mut publish).await {
-            End::Ended => (CloseCause::Client, End::Ended),
-            End::Gone => (CloseCause::Client, End::Gone),
-            End::Cut(cut) => (cut.cause, End::Cut(cut)),
+        let end = self.streaming(&mut publish, asked).await;
+        let cause = match &end {
+            End::Ended | End::Gone | End::Closed { .. } => CloseCause::Client,
+            End::Cut(cut) => cut.cause,
         };
         publish.end(cause, (self.shared.clock)().mono);
-        tracing::info!(%configuration, "an encoder has ended");
+        if let End::Closed { reason, .. } = &end {
+            let (code, what) = (reason.code, &reason.what);
+            tracing::info!(%configuration, code, what, "an encoder has ended");
+        } else {
+            tracing::info!(%configuration, "an encoder has ended");
+        }
         end
     }
 
-    async fn streaming(&mut self, publish: &mut Publish) -> End {
+    async fn streaming(&mut self, publish: &mut Publish, asked: Instant) -> End {
         let limits = self.shared.limits.clone();
         let mut draining = self.visitor.draining.clone();
         let closing = publish.closing();
@@ -152,7 +169,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             match self.advance(publish) {
                 Ok(false) => {}
                 Ok(true) => return End::Ended,
-                Err(cut) => return End::Cut(cut),
+                Err(cut) => {
+                    // Whom `stage` closes while media is on its way is told that, and not that nobody takes it.
+                    return tokio::select! {
+                        biased;
+                        reason = closing.closed() => closed(reason, asked),
+                        () = std::future::ready(()) => End::Cut(cut),
+                    };
+                }
             }
             if let Some(fault) = fault {
                 return End::Cut(Cut::from(&fault));
@@ -168,9 +192,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             }
             tokio::select! {
                 biased;
-                reason = closing.closed() => {
-                    return End::Cut(Cut { cause: CloseCause::Client, reason: Reason::left(reason) });
-                }
+                reason = closing.closed() => return closed(reason, asked),
                 () = drain_begins(&mut draining), if drained.is_none() => {
                     drained = Some(Instant::now() + DRAIN_PATIENCE);
                 }
@@ -186,7 +208,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 report = now + REPORT_INTERVAL;
                 publish.report((self.shared.clock)().mono);
             }
-            if let Some(cut) = self.overdue(publish, &limits, began, drained, now) {
+            if drained.is_some_and(|at| now >= at) {
+                return closed(LeftReason::Unknown, asked);
+            }
+            if let Some(cut) = self.overdue(publish, &limits, began, now) {
                 return End::Cut(cut);
             }
         }
@@ -210,7 +235,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         publish: &Publish,
         limits: &Limits,
         began: Instant,
-        drained: Option<Instant>,
         now: Instant,
     ) -> Option<Cut> {
         let timed_out = |reason| {
@@ -228,12 +252,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             .is_some_and(|at| now >= at + limits.write_timeout)
         {
             return timed_out(slow_reader(limits.write_timeout));
-        }
-        if drained.is_some_and(|at| now >= at) {
-            return Some(Cut {
-                cause: CloseCause::Client,
-                reason: Reason::left(stage::LeftReason::Unknown),
-            });
         }
         if now >= began + limits.media_timeout {
             return publish.missing().map(Cut::from);
@@ -268,6 +286,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             }
         }
         self.wire.close(Some(&reason.status())).await;
+    }
+}
+
+/// How a stream has ended that `stage` has closed.
+fn closed(reason: LeftReason, asked: Instant) -> End {
+    match Ending::of(reason, asked.elapsed()) {
+        Ending::Asked(reason) => End::Closed {
+            reason,
+            is_asked: true,
+        },
+        Ending::Down(reason) => End::Closed {
+            reason,
+            is_asked: false,
+        },
+        Ending::Broken(reason) => End::Cut(Cut {
+            cause: CloseCause::Client,
+            reason,
+        }),
     }
 }
 

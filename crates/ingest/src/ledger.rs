@@ -28,7 +28,7 @@ pub struct Counters {
     pub connections_total: [(&'static str, u64); 2],
     /// Streams that were admitted, by protocol.
     pub streams_total: [(&'static str, u64); 2],
-    /// Refusals and unwanted ends, by code of a fixed set.
+    /// Encoders that were refused or cut off, by code of a fixed set.
     pub refusals: Vec<(&'static str, u64)>,
     /// Bytes that have come.
     pub bytes: u64,
@@ -133,6 +133,18 @@ impl Ledger {
         address: IpAddr,
         at: Timestamp,
     ) {
+        self.with(|state| *state.refusals.entry(reason.code).or_default() += 1);
+        self.remember(configuration, reason, address, at);
+    }
+
+    /// Remembers why somebody does not publish, and counts nothing.
+    pub(crate) fn remember(
+        &self,
+        configuration: Option<&IngestConfigurationArn>,
+        reason: &Reason,
+        address: IpAddr,
+        at: Timestamp,
+    ) {
         let refusal = IngestRefusal {
             at,
             code: reason.code.to_owned(),
@@ -140,7 +152,6 @@ impl Ledger {
             address: address.to_canonical(),
         };
         self.with(|state| {
-            *state.refusals.entry(reason.code).or_default() += 1;
             let Some(configuration) = configuration else {
                 state.nameless.truncate(NAMELESS_MAX - 1);
                 state.nameless.push_front(refusal);

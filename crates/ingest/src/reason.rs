@@ -2,7 +2,10 @@
 //!
 //! Nothing here repeats what a client sent.
 
+use std::time::Duration;
+
 use model::ErrorCode;
+use model::limits::STREAM_DURATION_MAX;
 use rtmp::{Status, StatusCode};
 use stage::{LeftReason, Refusal};
 
@@ -30,7 +33,6 @@ const OWN_CODES: &[&str] = &[
     TOO_MANY_ATTEMPTS,
     STAGE_NOT_FOUND,
     UNAVAILABLE,
-    DISCONNECTED,
 ];
 
 const CROWDED: &str = "TOO_MANY_CONNECTIONS";
@@ -42,9 +44,10 @@ const NOT_ATTACHED: &str = "NOT_ATTACHED";
 const TOO_MANY_ATTEMPTS: &str = "TOO_MANY_ATTEMPTS";
 const STAGE_NOT_FOUND: &str = "STAGE_NOT_FOUND";
 const UNAVAILABLE: &str = "UNAVAILABLE";
+/// No refusal, and so not counted as one.
 const DISCONNECTED: &str = "DISCONNECTED";
 
-/// Every code that a reason can have.
+/// Every code that a refusal can have.
 pub(crate) fn codes() -> impl Iterator<Item = &'static str> {
     let of_api = ErrorCode::ALL.iter().map(|code| code.as_str());
     of_api.chain(OWN_CODES.iter().copied())
@@ -143,22 +146,49 @@ impl Reason {
         }
     }
 
-    /// Why `stage` ends a stream.
-    pub(crate) fn left(reason: LeftReason) -> Self {
-        let what = match reason {
-            LeftReason::StageDeleted => "the stage has been deleted",
-            LeftReason::ParticipantDisconnected => {
-                "the participant has been disconnected: its ingest configuration is detached, deleted or changed"
+    /// What an encoder is told whose stream is ended, and nothing is wrong with it.
+    fn disconnected(what: &str) -> Self {
+        Self::new(DISCONNECTED, StatusCode::Unpublished, what)
+    }
+}
+
+/// How `stage` ends a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The API has asked for it: whoever looks for the cause finds it with the configuration.
+    Asked(Reason),
+    /// The server goes down.
+    Down(Reason),
+    /// The stream has broken a rule.
+    Broken(Reason),
+}
+
+impl Ending {
+    /// `lasted` is how long the stream was there, from before `stage` let it in.
+    pub(crate) fn of(reason: LeftReason, lasted: Duration) -> Self {
+        match reason {
+            LeftReason::StageDeleted => {
+                Self::Asked(Reason::disconnected("the stage has been deleted"))
+            }
+            LeftReason::ParticipantDisconnected => Self::Asked(Reason::disconnected(
+                "the participant has been disconnected: its ingest configuration is detached, deleted or changed",
+            )),
+            LeftReason::Unknown if lasted >= STREAM_DURATION_MAX => {
+                let hours = STREAM_DURATION_MAX.as_secs() / 3_600;
+                Self::Broken(Reason::new(
+                    ErrorCode::StreamDurationExceeded.as_str(),
+                    StatusCode::Unpublished,
+                    format!("the stream has lasted for {hours} hours; it may be begun anew"),
+                ))
             }
             LeftReason::Unknown
             | LeftReason::UserInitiated
             | LeftReason::TokenReused
             | LeftReason::FailedExchange
-            | LeftReason::ConnectionTokenRevoked => {
-                "the server ends the stream: it goes down, or the stream has lasted as long as it may"
-            }
-        };
-        Self::new(DISCONNECTED, StatusCode::Unpublished, what)
+            | LeftReason::ConnectionTokenRevoked => Self::Down(Reason::disconnected(
+                "the server ends the stream: it goes down",
+            )),
+        }
     }
 }
 
@@ -219,7 +249,6 @@ mod tests {
             Reason::unknown_key(),
             Reason::attempts(),
             Reason::unavailable("busy"),
-            Reason::left(LeftReason::StageDeleted),
             KeyFault::Detached.into(),
             (&violation).into(),
             (&rtmp::Fault::Version(6)).into(),
@@ -232,5 +261,26 @@ mod tests {
                 "{told}"
             );
         }
+    }
+
+    #[test]
+    fn the_end_of_a_stream_is_no_refusal_unless_it_has_lasted_too_long() {
+        let day = Duration::from_hours(24);
+        let end = |reason, lasted| Ending::of(reason, lasted);
+        for (reason, lasted) in [
+            (LeftReason::StageDeleted, day),
+            (LeftReason::ParticipantDisconnected, Duration::ZERO),
+        ] {
+            assert!(matches!(end(reason, lasted), Ending::Asked(_)));
+        }
+        let before = day.checked_sub(Duration::from_millis(1)).unwrap();
+        let Ending::Down(down) = end(LeftReason::Unknown, before) else {
+            panic!("the server goes down");
+        };
+        assert!(codes().all(|code| code != down.code));
+        let Ending::Broken(broken) = end(LeftReason::Unknown, day) else {
+            panic!("a day is too long");
+        };
+        assert_eq!(broken.code, "STREAM_DURATION_EXCEEDED");
     }
 }

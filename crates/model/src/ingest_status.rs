@@ -24,7 +24,7 @@ pub struct IngestStatus {
     pub configuration: IngestConfigurationArn,
     /// What comes in by its keys: two streams at most, of a redundant pair.
     pub streams: Vec<IngestStream>,
-    /// Who was refused or cut off last.
+    /// Who was refused, cut off, or ended by the API, last.
     pub last_refusal: Option<IngestRefusal>,
 }
 

@@ -34,7 +34,7 @@ async fn closed_after(scene: &Scene, bytes: &[u8]) -> Duration {
 
 #[tokio::test]
 async fn t49_who_says_nothing_or_half_of_it_is_closed_in_time() {
-    let scene = Scene::with(hasty()).await;
+    let scene = Scene::with(hasty());
     let half = [&[3][..], &[0; 700]].concat();
     for bytes in [&[][..], &[3], &half] {
         let took = closed_after(&scene, bytes).await;
@@ -45,7 +45,7 @@ async fn t49_who_says_nothing_or_half_of_it_is_closed_in_time() {
 
 #[tokio::test]
 async fn t49_a_handshake_byte_by_byte_does_not_move_its_deadline() {
-    let scene = Scene::with(hasty()).await;
+    let scene = Scene::with(hasty());
     let began = Instant::now();
     let mut stream = TcpStream::connect(scene.rtmp).await.unwrap();
     let mut beat = tokio::time::interval(Duration::from_millis(5));
@@ -58,7 +58,7 @@ async fn t49_a_handshake_byte_by_byte_does_not_move_its_deadline() {
 
 #[tokio::test]
 async fn t54_what_is_not_rtmp_is_closed_at_once() {
-    let scene = Scene::new().await;
+    let scene = Scene::new();
     let hello = [0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3];
     for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], &hello, &[6; 8]] {
         let took = closed_after(&scene, bytes).await;
@@ -70,7 +70,7 @@ async fn t54_what_is_not_rtmp_is_closed_at_once() {
 
 #[tokio::test]
 async fn who_does_not_publish_in_time_is_closed() {
-    let scene = Scene::with(hasty()).await;
+    let scene = Scene::with(hasty());
     let mut shaken = [&[3][..], &[0; 1_536]].concat();
     shaken.extend([0; 1_536]);
     let took = closed_after(&scene, &shaken).await;
@@ -84,8 +84,7 @@ async fn t49_one_address_has_so_many_connections_and_gets_them_back() {
     let scene = Scene::with(Limits {
         connections_per_address_max: 2,
         ..Limits::default()
-    })
-    .await;
+    });
     let first = Encoder::published(scene.rtmp, KEY).await;
     let _second = TcpStream::connect(scene.rtmp).await.unwrap();
     until(|| scene.ingest.counters().connections == 2).await;

@@ -8,7 +8,7 @@ use crate::scene::{KEY, OTHER_KEY, Scene, configuration, participant, until};
 
 #[tokio::test]
 async fn t53_keys_that_open_nothing_are_refused_with_a_reason_and_without_an_event() {
-    let scene = Scene::new().await;
+    let scene = Scene::new();
     let guessed = format!("{}0", &KEY[..KEY.len() - 1]);
     let elsewhere = KEY.replace("abcdefghijkl", "lkjihgfedcba");
     for (key, code) in [
@@ -31,7 +31,7 @@ async fn t53_keys_that_open_nothing_are_refused_with_a_reason_and_without_an_eve
 
 #[tokio::test]
 async fn a_key_without_a_stage_or_for_another_app_is_refused() {
-    let scene = Scene::new().await;
+    let scene = Scene::new();
     scene.configure(Some(IngestConfiguration {
         stage: None,
         ..configuration()
@@ -49,7 +49,7 @@ async fn a_key_without_a_stage_or_for_another_app_is_refused() {
 
 #[tokio::test]
 async fn a_key_in_the_path_of_the_app_is_found() {
-    let scene = Scene::new().await;
+    let scene = Scene::new();
     let app = format!("app/{KEY}?query=1");
     let mut encoder = Encoder::connect_to(scene.rtmp, target(&app, "")).await;
     assert_eq!(encoder.event().await, Some(rtmp::client::Event::Published));
@@ -61,8 +61,7 @@ async fn t53_an_address_that_tries_too_many_keys_has_to_wait() {
         attempts_per_second: 0.001,
         attempts_burst: 2.0,
         ..Limits::default()
-    })
-    .await;
+    });
     for _ in 0..2 {
         let reason = Encoder::connect(scene.rtmp, OTHER_KEY).await.reason().await;
         assert!(reason.starts_with("INVALID_STREAM_KEY"), "{reason}");
@@ -73,7 +72,7 @@ async fn t53_an_address_that_tries_too_many_keys_has_to_wait() {
 
 #[tokio::test]
 async fn t54_plain_rtmp_is_refused_where_the_configuration_wants_tls_and_leaves_an_event() {
-    let scene = Scene::new().await;
+    let scene = Scene::new();
     scene.configure(Some(IngestConfiguration {
         insecure: false,
         ..configuration()
@@ -87,7 +86,7 @@ async fn t54_plain_rtmp_is_refused_where_the_configuration_wants_tls_and_leaves_
 
 #[tokio::test]
 async fn r28_a_second_publisher_with_the_key_is_refused_and_the_first_goes_on() {
-    let scene = Scene::new().await;
+    let scene = Scene::new();
     let mut first = Encoder::published(scene.rtmp, KEY).await;
     first.begin().await;
     first.group().await;
@@ -107,7 +106,7 @@ async fn r28_a_second_publisher_with_the_key_is_refused_and_the_first_goes_on() 
 
 #[tokio::test]
 async fn r29_an_encoder_that_comes_back_at_once_is_the_same_participant() {
-    let scene = Scene::new().await;
+    let scene = Scene::new();
     for _ in 0..3 {
         let mut encoder = Encoder::published(scene.rtmp, KEY).await;
         encoder.begin().await;

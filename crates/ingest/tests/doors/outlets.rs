@@ -18,6 +18,8 @@ pub(crate) struct Remembering {
     facts: mpsc::Sender<Input>,
     /// From here on each send panics.
     pub(crate) is_broken: AtomicBool,
+    /// From here on each publish is closed in the moment in which it begins.
+    pub(crate) is_closed_at_begin: AtomicBool,
 }
 
 /// What one outlet was given.
@@ -42,6 +44,7 @@ impl Remembering {
             lines: Mutex::default(),
             facts,
             is_broken: AtomicBool::new(false),
+            is_closed_at_begin: AtomicBool::new(false),
         }
     }
 
@@ -112,6 +115,11 @@ impl Outlet for Handle {
     }
 
     fn begin(&self, stage: &StageArn, description: InletDescription) -> Result<(), OutletFault> {
+        if self.all.is_closed_at_begin.load(Ordering::Relaxed) {
+            let reason = LeftReason::ParticipantDisconnected;
+            self.all.close(self.connection, reason);
+            return Err(OutletFault::Gone);
+        }
         self.line.begin(stage, description);
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::scene::{KEY, OTHER_KEY, Scene, participant, redundant, until};
 
 #[tokio::test]
 async fn two_streams_are_one_publisher_that_outlives_either_of_them() {
-    let scene = Scene::new().await;
+    let scene = Scene::new();
     scene.configure(Some(redundant()));
     let mut first = Encoder::published(scene.rtmp, KEY).await;
     first.begin().await;
@@ -55,7 +55,7 @@ async fn two_streams_are_one_publisher_that_outlives_either_of_them() {
 
 #[tokio::test]
 async fn both_streams_may_come_at_the_same_moment() {
-    let scene = Scene::new().await;
+    let scene = Scene::new();
     scene.configure(Some(redundant()));
     let mut first = Encoder::connect(scene.rtmp, KEY).await;
     let mut second = Encoder::connect(scene.rtmp, OTHER_KEY).await;

@@ -12,7 +12,7 @@ use model::{
     IngestProtocol, Now, ParticipantId, Record, StageArn, StreamKey,
 };
 use stage::{Input, Output, Reply, Stages};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -102,17 +102,17 @@ fn now() -> Now {
 }
 
 impl Scene {
-    pub(crate) async fn new() -> Self {
-        Self::with(Limits::default()).await
+    pub(crate) fn new() -> Self {
+        Self::with(Limits::default())
     }
 
-    pub(crate) async fn with(limits: Limits) -> Self {
+    pub(crate) fn with(limits: Limits) -> Self {
         let identity = identity("localhost");
         let source = IdentitySource::Memory(identity.clone());
-        Self::start(limits, identity, source).await
+        Self::start(limits, identity, source)
     }
 
-    pub(crate) async fn start(limits: Limits, identity: Identity, source: IdentitySource) -> Self {
+    pub(crate) fn start(limits: Limits, identity: Identity, source: IdentitySource) -> Self {
         let (asks, asked) = mpsc::channel(64);
         let (facts, told) = mpsc::channel(1_024);
         let outlets = Arc::new(Remembering::new(facts));
@@ -134,7 +134,7 @@ impl Scene {
             limits,
             media: ingest::media::Limits::default(),
         }));
-        let (plain, tls) = (listener().await, listener().await);
+        let (plain, tls) = (listener(), listener());
         let (rtmp, rtmps) = (plain.local_addr().unwrap(), tls.local_addr().unwrap());
         ingest.listen(plain);
         ingest.listen_tls(tls, source).unwrap();
@@ -207,8 +207,12 @@ pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
         .expect("it comes about in time");
 }
 
-async fn listener() -> TcpListener {
-    TcpListener::bind("127.0.0.1:0").await.unwrap()
+/// Its connections hold little of what nobody reads, so that a test has them full soon.
+fn listener() -> TcpListener {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_send_buffer_size(16 * 1024).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    socket.listen(1_024).unwrap()
 }
 
 /// The loop around the machine, as the server has one.

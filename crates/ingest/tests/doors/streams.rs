@@ -20,7 +20,7 @@ fn hasty() -> Limits {
 
 #[tokio::test]
 async fn media_flows_from_the_key_frame_on_and_the_stage_is_told() {
-    let scene = Scene::new().await;
+    let scene = Scene::new();
     let mut encoder = Encoder::published(scene.rtmp, KEY).await;
     assert_eq!(scene.events(&participant('a')), [(EventName::Joined, None)]);
     encoder.begin().await;
@@ -49,7 +49,7 @@ async fn media_flows_from_the_key_frame_on_and_the_stage_is_told() {
 #[tokio::test]
 async fn r24_a_stream_without_sound_or_without_pictures_is_cut_off() {
     for has_audio in [true, false] {
-        let scene = Scene::with(hasty()).await;
+        let scene = Scene::with(hasty());
         let mut encoder = Encoder::published(scene.rtmp, KEY).await;
         if has_audio {
             encoder.begin_audio();
@@ -68,7 +68,7 @@ async fn r24_a_stream_without_sound_or_without_pictures_is_cut_off() {
 
 #[tokio::test]
 async fn r24_sound_may_come_later_than_pictures() {
-    let scene = Scene::new().await;
+    let scene = Scene::new();
     let mut encoder = Encoder::published(scene.rtmp, KEY).await;
     encoder.begin_video();
     for number in 0..5 {
@@ -85,7 +85,7 @@ async fn r24_sound_may_come_later_than_pictures() {
 
 #[tokio::test]
 async fn a_broken_rule_is_told_to_the_encoder_the_stage_and_the_operator() {
-    let scene = Scene::new().await;
+    let scene = Scene::new();
     let mut encoder = Encoder::published(scene.rtmp, KEY).await;
     encoder.begin().await;
     encoder.group().await;
@@ -106,7 +106,7 @@ async fn a_broken_rule_is_told_to_the_encoder_the_stage_and_the_operator() {
 
 #[tokio::test]
 async fn an_encoder_that_falls_silent_is_gone_and_its_key_is_free() {
-    let scene = Scene::with(hasty()).await;
+    let scene = Scene::with(hasty());
     let mut encoder = Encoder::published(scene.rtmp, KEY).await;
     encoder.begin().await;
     encoder.group().await;
@@ -120,21 +120,18 @@ async fn an_encoder_that_falls_silent_is_gone_and_its_key_is_free() {
 }
 
 #[tokio::test]
-async fn what_the_stage_closes_is_told_why() {
+async fn what_the_stage_closes_is_told_why_and_is_not_refused() {
     let detached = Input::IngestDetached {
         configuration: configuration().arn,
         unless: None,
     };
     let deleted = Input::StageDeleted { stage: stage_arn() };
-    for (input, expected) in [
-        (
-            detached,
-            "DISCONNECTED: the participant has been disconnected",
-        ),
-        (deleted, "DISCONNECTED: the stage has been deleted"),
-        (Input::Shutdown, "DISCONNECTED: the server ends the stream"),
+    for (input, expected, is_remembered) in [
+        (detached, "the participant has been disconnected", true),
+        (deleted, "the stage has been deleted", true),
+        (Input::Shutdown, "the server ends the stream", false),
     ] {
-        let scene = Scene::new().await;
+        let scene = Scene::new();
         let mut encoder = Encoder::published(scene.rtmp, KEY).await;
         encoder.begin().await;
         encoder.group().await;
@@ -143,13 +140,41 @@ async fn what_the_stage_closes_is_told_why() {
             .await;
         scene.tell(input).await;
         let reason = encoder.reason().await;
-        assert!(reason.starts_with(expected), "{reason}");
+        let expected = format!("DISCONNECTED: {expected}");
+        assert!(reason.starts_with(&expected), "{reason}");
+        let refusals = scene.ingest.counters().refusals;
+        assert!(refusals.iter().all(|(_, count)| *count == 0));
+        let report = scene.ingest.report();
+        let last = report
+            .configurations
+            .iter()
+            .find_map(|one| one.last_refusal.as_ref());
+        let told = last.map(|last| format!("{}: {}", last.code, last.what));
+        assert_eq!(told, is_remembered.then_some(reason));
     }
 }
 
 #[tokio::test]
+async fn a_stream_that_the_stage_closes_as_it_begins_is_told_that() {
+    let scene = Scene::new();
+    let mut encoder = Encoder::published(scene.rtmp, KEY).await;
+    scene
+        .outlets
+        .is_closed_at_begin
+        .store(true, Ordering::Relaxed);
+    encoder.begin().await;
+    encoder.group().await;
+    let reason = encoder.reason().await;
+    assert!(
+        reason.starts_with("DISCONNECTED: the participant"),
+        "{reason}"
+    );
+    assert_eq!(scene.refusals("UNAVAILABLE"), 0);
+}
+
+#[tokio::test]
 async fn a_panic_ends_the_connection_that_it_is_in_and_no_other() {
-    let scene = Scene::new().await;
+    let scene = Scene::new();
     let mut encoder = Encoder::published(scene.rtmp, KEY).await;
     encoder.begin().await;
     scene.outlets.is_broken.store(true, Ordering::Relaxed);
@@ -168,7 +193,7 @@ async fn a_panic_ends_the_connection_that_it_is_in_and_no_other() {
 
 #[tokio::test]
 async fn the_end_of_the_doors_ends_everybody() {
-    let scene = Scene::new().await;
+    let scene = Scene::new();
     let mut encoder = Encoder::published(scene.rtmp, KEY).await;
     encoder.begin().await;
     encoder.group().await;
@@ -177,6 +202,8 @@ async fn the_end_of_the_doors_ends_everybody() {
     let reason = encoder.reason();
     let ((), reason) = tokio::join!(scene.ingest.shutdown(), reason);
     assert!(reason.starts_with("DISCONNECTED: "), "{reason}");
+    let refusals = scene.ingest.counters().refusals;
+    assert!(refusals.iter().all(|(_, count)| *count == 0));
     assert_eq!(scene.ingest.counters().connections, 0);
     assert!(tokio::net::TcpStream::connect(scene.rtmp).await.is_err());
     drop(idle);

@@ -14,7 +14,7 @@ use crate::scene::{KEY, PATIENCE, Scene, identity, participant, until};
 
 #[tokio::test]
 async fn r27_an_encoder_publishes_by_rtmps_and_is_listed_so() {
-    let scene = Scene::new().await;
+    let scene = Scene::new();
     let stream = tls(scene.rtmps, "localhost", &scene.identity.certificate)
         .await
         .unwrap();
@@ -32,7 +32,7 @@ async fn r27_an_encoder_publishes_by_rtmps_and_is_listed_so() {
 
 #[tokio::test]
 async fn t54_what_is_not_tls_is_closed_at_once_on_the_tls_port() {
-    let scene = Scene::new().await;
+    let scene = Scene::new();
     for bytes in [
         [&[3][..], &[0; 1_536]].concat(),
         b"GET / HTTP/1.1\r\n\r\n".to_vec(),
@@ -53,8 +53,7 @@ async fn t64_a_tls_handshake_that_does_not_end_is_closed() {
     let scene = Scene::with(Limits {
         handshake_timeout: Duration::from_millis(200),
         ..Limits::default()
-    })
-    .await;
+    });
     let mut stream = TcpStream::connect(scene.rtmps).await.unwrap();
     stream.write_all(&[0x16, 3, 1]).await.unwrap();
     let mut answer = Vec::new();
@@ -80,7 +79,7 @@ async fn t64_a_certificate_is_replaced_for_newcomers_when_its_files_change() {
         certificate: certificate.clone(),
         key: key.clone(),
     };
-    let scene = Scene::start(Limits::default(), old.clone(), source).await;
+    let scene = Scene::start(Limits::default(), old.clone(), source);
     let stream = tls(scene.rtmps, "old.example", &old.certificate)
         .await
         .unwrap();
