@@ -7,6 +7,7 @@ mod handshakes;
 mod keys;
 mod outlets;
 mod pairs;
+mod readers;
 mod scene;
 mod streams;
 mod tls;
