@@ -18,6 +18,8 @@ const COMPOSITION_MS_MAX: i64 = 10_000;
 const ROUNDING_MS: i64 = 1;
 /// NAL units without a picture that are kept for the next one.
 const CARRIED_MAX: usize = 64;
+/// The same, in bytes: delimiters, parameter sets and messages to viewers are small.
+const CARRIED_BYTES_MAX: usize = 64 * 1_024;
 
 /// One picture, ready to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,8 +165,7 @@ impl Track {
             }
         }
         if !has_slice {
-            self.carried.extend(nals);
-            self.carried.truncate(CARRIED_MAX);
+            self.carry(&nals);
             return Ok(None);
         }
         let presented_ms = self.present(place, i64::from(composition_ms))?;
@@ -196,6 +197,18 @@ impl Track {
             is_key,
             at: Duration::from_millis(at_ms),
         }))
+    }
+
+    /// Keeps NAL units for the next picture, without the message that they came in; what is too much is left out.
+    fn carry(&mut self, nals: &[Bytes]) {
+        let mut bytes: usize = self.carried.iter().map(Bytes::len).sum();
+        for nal in nals {
+            bytes += nal.len();
+            if self.carried.len() >= CARRIED_MAX || bytes > CARRIED_BYTES_MAX {
+                return;
+            }
+            self.carried.push(Bytes::copy_from_slice(nal));
+        }
     }
 
     /// What came before is lost: nothing is given until the next key frame.

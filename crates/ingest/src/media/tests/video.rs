@@ -48,6 +48,30 @@ fn pictures_go_on_with_their_nal_units_at_their_times() {
 }
 
 #[test]
+fn t50_what_comes_without_a_picture_is_kept_for_the_next_one_within_a_bound() {
+    let mut scene = Scene::begun();
+    let message = |bytes: usize| Bytes::from([vec![0x06, 5], vec![0xaa; bytes]].concat());
+    scene.picture(0, 10, 0, &[message(100)]).unwrap();
+    for at in 1..40 {
+        scene.picture(0, 10, 0, &[message(5_000 + at)]).unwrap();
+        scene.pass(100);
+    }
+    scene.p(0, 33).unwrap();
+    let Some(Unit::Picture { nals, .. }) = scene.units.last() else {
+        panic!("a picture is last");
+    };
+    assert_eq!(nals.first(), Some(&message(100)));
+    assert_eq!(nals.last(), Some(&h264::p_slice()));
+    let bytes: usize = nals.iter().map(Bytes::len).sum();
+    assert!((60_000..66_000).contains(&bytes), "{bytes}");
+    scene.p(0, 67).unwrap();
+    let Some(Unit::Picture { nals, .. }) = scene.units.last() else {
+        panic!("a picture is last");
+    };
+    assert_eq!(nals.len(), 1);
+}
+
+#[test]
 fn lengths_of_one_and_two_bytes_are_read() {
     for length_bytes in [1, 2] {
         let mut scene = Scene::new();
