@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use model::{
-    EventName, Participant, ParticipantId, ParticipantState, Record, SessionId, StageArn, limits,
+    EventName, IngestConfigurationArn, Participant, ParticipantId, ParticipantState, Record,
+    SessionId, StageArn, limits,
 };
 use stage::Absentees;
 
@@ -41,6 +42,8 @@ struct Live {
 struct Entry {
     connected: bool,
     publishing: bool,
+    /// The redundant ingest that it is of, as one of the two streams or as what viewers see of them.
+    pair: Option<IngestConfigurationArn>,
 }
 
 impl Live {
@@ -54,9 +57,13 @@ impl Live {
 
     fn note(&mut self, participant: &Participant) {
         let id = &participant.id;
+        let ingest = participant.ingest.as_ref();
         let entry = Entry {
             connected: participant.state == ParticipantState::Connected,
             publishing: participant.publishing,
+            pair: ingest
+                .filter(|ingest| ingest.redundant)
+                .map(|ingest| ingest.configuration.clone()),
         };
         let connected = entry.connected;
         self.participants.insert(id.clone(), entry);
@@ -65,6 +72,15 @@ impl Live {
         } else if let Some(forgotten) = self.absentees.left(id) {
             self.participants.remove(&forgotten);
         }
+    }
+
+    /// What viewers can watch: a redundant ingest is one, however many participants it has.
+    fn publishes(&self) -> usize {
+        let publishing = || self.participants.values().filter(|entry| entry.publishing);
+        let pairs: BTreeSet<_> = publishing()
+            .filter_map(|entry| entry.pair.as_ref())
+            .collect();
+        pairs.len() + publishing().filter(|entry| entry.pair.is_none()).count()
     }
 }
 
@@ -130,8 +146,9 @@ impl Census {
         gauges
             .disconnected
             .store(count(participants()) - connected, Ordering::Relaxed);
+        let publishes: usize = self.sessions.values().map(Live::publishes).sum();
         gauges.publishes.store(
-            count(participants().filter(|entry| entry.publishing)),
+            i64::try_from(publishes).unwrap_or(i64::MAX),
             Ordering::Relaxed,
         );
         let subscribes = count(self.sessions.values().flat_map(|live| &live.subscribes));
@@ -146,7 +163,7 @@ fn count(items: impl Iterator) -> i64 {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use model::{ClientInfo, Event, Participant, Protocol, Session};
+    use model::{ClientInfo, Event, Ingest, Participant, Protocol, Session};
 
     use super::*;
 
@@ -244,6 +261,34 @@ mod tests {
     #[test]
     fn who_is_there_is_counted_by_state() {
         assert_eq!(counts(&lively()), [1, 1, 2, 1, 1, 1]);
+    }
+
+    #[test]
+    fn a_redundant_ingest_is_one_publish_as_long_as_one_of_its_streams_is_there() {
+        use ParticipantState::Connected;
+        let arn = "arn:aws:ivs:us-east-1:000000000000:ingest-configuration/cam";
+        let of_pair = |name: &str, publishing| {
+            let mut record = participant(name, Connected, publishing);
+            if let Record::Participant(participant) = &mut record {
+                participant.ingest = Some(Box::new(Ingest {
+                    configuration: IngestConfigurationArn::parse(arn).unwrap(),
+                    redundant: true,
+                }));
+            }
+            record
+        };
+        let mut census = lively();
+        for (name, publishing, publishes) in [
+            ("first", true, 2),
+            ("shown", true, 2),
+            ("second", true, 2),
+            ("first", false, 2),
+            ("second", false, 2),
+            ("shown", false, 1),
+        ] {
+            census.note(&of_pair(name, publishing));
+            assert_eq!(counts(&census)[4], publishes, "{name} {publishing}");
+        }
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Sources {
         gauge(
             encoder,
             "publishes",
-            "Participants whose media flows in",
+            "Publishers whose media flows in; a redundant ingest is one",
             read(&gauges.publishes),
         )?;
         gauge(
