@@ -50,7 +50,11 @@ impl Ingest {
         let addresses = Arc::new(Addresses::new(&settings.limits));
         Self {
             shared: Arc::new(Shared {
-                authorities: Authorities::new(settings.stages, settings.configurations),
+                authorities: Authorities::new(
+                    settings.stages,
+                    Arc::clone(&settings.outlets),
+                    settings.configurations,
+                ),
                 outlets: settings.outlets,
                 pairs: Pairs::default(),
                 ledger: Arc::new(Ledger::new()),

@@ -10,6 +10,8 @@ use stage::{CloseCause, LeftReason};
 pub trait Outlets: Send + Sync {
     /// An outlet for a new publish, which `stage` can close from here on.
     fn open(&self) -> Box<dyn Outlet>;
+    /// Yields once all that outlets have told `stage` so far has gone to it: what is sent there after this comes after it.
+    fn told(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
 /// The way of one publish to its viewers. Dropped, it frees its name and closes the publisher; `stage` is told so as of a client

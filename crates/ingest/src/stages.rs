@@ -1,5 +1,6 @@
 //! Asking `stage`, and asking for configurations: with patience that has an end.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use stage::{Input, Reply};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
+use crate::outlet::Outlets;
 use crate::reason::Reason;
 use crate::settings::{Configurations, StageSender};
 
@@ -24,6 +26,8 @@ const LOOKUPS_MAX: usize = 16;
 /// Who knows what.
 pub(crate) struct Authorities {
     stages: StageSender,
+    /// They tell `stage` that a publish has ended, by a way of their own.
+    outlets: Arc<dyn Outlets>,
     configurations: Configurations,
     lookups: Semaphore,
     /// Nobody is let in any more.
@@ -31,9 +35,14 @@ pub(crate) struct Authorities {
 }
 
 impl Authorities {
-    pub(crate) fn new(stages: StageSender, configurations: Configurations) -> Self {
+    pub(crate) fn new(
+        stages: StageSender,
+        outlets: Arc<dyn Outlets>,
+        configurations: Configurations,
+    ) -> Self {
         Self {
             stages,
+            outlets,
             configurations,
             lookups: Semaphore::new(LOOKUPS_MAX),
             closing: AtomicBool::new(false),
@@ -69,11 +78,13 @@ impl Authorities {
             return Err(Reason::unavailable("the server is shutting down"));
         }
         let (reply, replied) = oneshot::channel();
-        let sent = self
-            .stages
-            .send_timeout((input, reply), SEND_PATIENCE)
-            .await;
-        sent.map_err(|_| busy())?;
+        let asking = async {
+            // An encoder that has hung up and calls again would find its key in use, if its call came before its end.
+            self.outlets.told().await;
+            self.stages.send((input, reply)).await
+        };
+        let asked = timeout(SEND_PATIENCE, asking).await;
+        asked.map_err(|_| busy())?.map_err(|_| busy())?;
         match timeout(REPLY_PATIENCE, replied).await {
             Ok(Ok(Reply::Admitted { .. })) => Ok(()),
             Ok(Ok(Reply::Refused(refusal))) => Err(Reason::refused(&refusal)),

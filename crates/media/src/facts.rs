@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use stage::{Input, Reply};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 
 use crate::StageSender;
 
@@ -20,11 +20,15 @@ type Fact = (Input, oneshot::Sender<Reply>);
 pub(crate) struct Facts {
     state: Mutex<State>,
     changed: Notify,
+    /// How many have gone to `stage`.
+    gone: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     queue: VecDeque<Fact>,
+    /// How many have ever been put in.
+    pushed: u64,
     closed: bool,
 }
 
@@ -32,9 +36,20 @@ impl Facts {
     /// Queues a fact. The receiver yields the machine's reply, for those who want to know that it has arrived.
     pub(crate) fn push(&self, input: Input) -> oneshot::Receiver<Reply> {
         let (reply, receiver) = oneshot::channel();
-        self.with(|state| state.queue.push_back((input, reply)));
+        self.with(|state| {
+            state.queue.push_back((input, reply));
+            state.pushed += 1;
+        });
         self.changed.notify_one();
         receiver
+    }
+
+    /// Waits until all that has been put in so far has gone to `stage`: what is sent there after this comes after it. Waits for ever
+    /// if `stage` is gone.
+    pub(crate) async fn caught_up(&self) {
+        let pushed = self.with(|state| state.pushed);
+        // This holds the sender.
+        let _ = self.gone.subscribe().wait_for(|gone| *gone >= pushed).await;
     }
 
     /// Ends the reporting task once the queue is empty.
@@ -64,6 +79,7 @@ pub(crate) async fn report(facts: std::sync::Arc<Facts>, stages: StageSender) {
         if stages.send(fact).await.is_err() {
             return;
         }
+        facts.gone.send_modify(|gone| *gone += 1);
     }
 }
 
@@ -103,5 +119,37 @@ mod tests {
         };
         let ((), seen) = tokio::join!(report(facts, stages), stage);
         assert_eq!(seen, (0..100).collect::<Vec<_>>());
+    }
+
+    // R29
+    #[tokio::test]
+    async fn r29_who_waits_for_all_facts_that_there_are_comes_after_them() {
+        let (stages, mut inputs) = mpsc::channel(1);
+        let facts = Arc::new(Facts::default());
+        facts.caught_up().await;
+        for id in 0..100 {
+            facts.push(closed(id));
+        }
+        let newcomer = async {
+            facts.caught_up().await;
+            let (reply, _) = oneshot::channel();
+            stages.send((closed(100), reply)).await.unwrap();
+            facts.close();
+        };
+        let stage = async {
+            let mut seen = Vec::new();
+            while let Some((input, _)) = inputs.recv().await {
+                if let Input::Closed { connection, .. } = input {
+                    seen.push(connection.0);
+                }
+                if seen.len() == 101 {
+                    break;
+                }
+            }
+            seen
+        };
+        let reporting = report(Arc::clone(&facts), stages.clone());
+        let ((), (), seen) = tokio::join!(newcomer, reporting, stage);
+        assert_eq!(seen, (0..=100).collect::<Vec<_>>());
     }
 }

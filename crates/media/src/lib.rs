@@ -144,6 +144,12 @@ impl Media {
         Inlet::open(&self.plane)
     }
 
+    /// Waits until all that inlets have told `stage` so far has gone to it: what is sent there after this comes after it. Waits for
+    /// ever if `stage` is gone.
+    pub async fn inlets_told(&self) {
+        self.plane.facts.caught_up().await;
+    }
+
     /// Carries out what `stage` wants. Never waits: a full queue of one client ends that client.
     pub fn command(&self, command: Command) {
         match command {

@@ -17,7 +17,8 @@ type Asks = mpsc::Receiver<(Input, oneshot::Sender<Reply>)>;
 fn authorities() -> (Authorities, Asks) {
     let (asks, asked) = mpsc::channel(4);
     let nothing = Arc::new(|_| Box::pin(async { Ok(None) }) as crate::ConfigurationLookup);
-    (Authorities::new(asks, nothing), asked)
+    let outlets = Arc::new(Counting::default());
+    (Authorities::new(asks, outlets, nothing), asked)
 }
 
 fn shown(letter: char) -> IngestGrant {
@@ -59,6 +60,10 @@ struct Counted(Arc<AtomicUsize>, Arc<AtomicUsize>);
 impl Outlets for Counting {
     fn open(&self) -> Box<dyn Outlet> {
         Box::new(Counted(Arc::clone(&self.sent), Arc::clone(&self.ended)))
+    }
+
+    fn told(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Who may publish.
 
+use std::time::Duration;
+
 use ingest::Limits;
 use model::{ErrorCode, EventName, IngestConfiguration};
 
@@ -118,5 +120,15 @@ async fn r29_an_encoder_that_comes_back_at_once_is_the_same_participant() {
         scene.until_event(&participant('a'), EventName::Left).await;
     }
     assert_eq!(scene.ingest.counters().streams_total[0].1, 3);
+    assert_eq!(scene.refusals("REUSE_OF_STREAM_KEY"), 0);
+}
+
+#[tokio::test]
+async fn r29_an_encoder_that_comes_back_before_the_stage_has_heard_of_its_end_is_let_in() {
+    let scene = Scene::new();
+    *scene.outlets.lag.lock().unwrap() = Duration::from_millis(300);
+    for _ in 0..3 {
+        Encoder::published(scene.rtmp, KEY).await.end().await;
+    }
     assert_eq!(scene.refusals("REUSE_OF_STREAM_KEY"), 0);
 }

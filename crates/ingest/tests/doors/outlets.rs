@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ingest::{Outlet, OutletFault, Outlets};
 use model::{ConnectionId, StageArn};
@@ -16,6 +17,12 @@ pub(crate) struct Remembering {
     next: AtomicU64,
     lines: Mutex<BTreeMap<ConnectionId, Arc<Line>>>,
     facts: mpsc::Sender<Input>,
+    /// How many facts were told.
+    told: AtomicU64,
+    /// How many the stage has heard.
+    pub(crate) heard: watch::Sender<u64>,
+    /// How long a fact is under way.
+    pub(crate) lag: Mutex<Duration>,
     /// From here on each send panics.
     pub(crate) is_broken: AtomicBool,
     /// From here on each publish is closed in the moment in which it begins.
@@ -43,6 +50,9 @@ impl Remembering {
             next: AtomicU64::new(1),
             lines: Mutex::default(),
             facts,
+            told: AtomicU64::new(0),
+            heard: watch::Sender::new(0),
+            lag: Mutex::default(),
             is_broken: AtomicBool::new(false),
             is_closed_at_begin: AtomicBool::new(false),
         }
@@ -86,6 +96,14 @@ impl Outlets for Opener {
             line,
         })
     }
+
+    fn told(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let told = self.0.told.load(Ordering::Relaxed);
+        let mut heard = self.0.heard.subscribe();
+        Box::pin(async move {
+            heard.wait_for(|heard| *heard >= told).await.unwrap();
+        })
+    }
 }
 
 struct Handle {
@@ -97,7 +115,9 @@ struct Handle {
 impl Handle {
     fn tell(&self, input: Input) {
         // At the end of a test there is nobody left to tell.
-        let _ = self.all.facts.try_send(input);
+        if self.all.facts.try_send(input).is_ok() {
+            self.all.told.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 

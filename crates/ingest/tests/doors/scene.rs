@@ -218,7 +218,7 @@ fn listener() -> TcpListener {
 /// The loop around the machine, as the server has one.
 async fn machine(
     mut asked: mpsc::Receiver<Asked>,
-    mut told: mpsc::Receiver<Input>,
+    told: mpsc::Receiver<Input>,
     outlets: Arc<Remembering>,
     records: Arc<Mutex<Vec<Record>>>,
 ) {
@@ -229,10 +229,16 @@ async fn machine(
     };
     stages.handle(opened, now());
     while stages.poll_output().is_some() {}
+    let (facts, mut told) = lagging(told, Arc::clone(&outlets));
+    let _facts = facts;
     loop {
         let mut reply = None;
+        let mut is_fact = false;
         let input = tokio::select! {
-            input = told.recv() => input,
+            input = told.recv() => {
+                is_fact = true;
+                input
+            }
             ask = asked.recv() => ask.map(|(input, asker)| {
                 reply = Some(asker);
                 input
@@ -252,5 +258,29 @@ async fn machine(
                 Output::Roster { .. } => {}
             }
         }
+        if is_fact {
+            outlets.heard.send_modify(|heard| *heard += 1);
+        }
     }
+}
+
+/// Facts that are under way for some time, in order.
+fn lagging(
+    mut told: mpsc::Receiver<Input>,
+    outlets: Arc<Remembering>,
+) -> (JoinSet<()>, mpsc::Receiver<Input>) {
+    let (late, facts) = mpsc::channel(1);
+    let mut task = JoinSet::new();
+    task.spawn(async move {
+        while let Some(fact) = told.recv().await {
+            let lag = *outlets.lag.lock().unwrap();
+            if !lag.is_zero() {
+                tokio::time::sleep(lag).await;
+            }
+            if late.send(fact).await.is_err() {
+                return;
+            }
+        }
+    });
+    (task, facts)
 }

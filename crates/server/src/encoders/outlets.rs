@@ -20,6 +20,10 @@ impl Outlets for Plane {
     fn open(&self) -> Box<dyn Outlet> {
         Box::new(Way(self.0.inlet()))
     }
+
+    fn told(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.0.inlets_told())
+    }
 }
 
 struct Way(Inlet);
