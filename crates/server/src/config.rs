@@ -6,7 +6,9 @@
 //! a layer themselves: [`DEV_DEFAULTS`] and [`SERVE_DEFAULTS`]. [`Config`] is the outcome, checked once, and all that the
 //! rest of the program sees. Nothing else reads the environment.
 
+mod access_keys;
 mod admin;
+mod external_addresses;
 mod file;
 mod ice_servers;
 mod object_store;

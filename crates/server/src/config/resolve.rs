@@ -1,22 +1,20 @@
 //! From layers of settings to one configuration that holds together.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use api::AccessKey;
-use auth::policy::{Policy, PolicyError};
-use auth::sigv4::Secret;
+use auth::policy::PolicyError;
 use media::IceServerSettings;
-use model::{AccountId, Region};
+use model::Region;
 
 use super::file::{self, FileError};
-use super::ice_servers;
 use super::{
-    AccessKeyEntry, AccessKeyPlace, DEV_KEY, ExternalAddress, LogFormat, LogLevel, MetricsAccess,
-    ObjectStore, Quotas, Redacted, Rtmp, Settings,
+    DEV_KEY, LogFormat, LogLevel, MetricsAccess, ObjectStore, Quotas, Redacted, Rtmp, Settings,
 };
+use super::{access_keys, external_addresses, ice_servers};
 use crate::endpoints::PublicUrl;
 
 /// Secrets shorter than this can be guessed; AWS's own have 40 characters.
@@ -90,7 +88,7 @@ impl Signer {
         let settings = layered(mode, flags_and_env, file)?;
         Ok(Self {
             regions: regions(&settings.regions.unwrap_or_default())?,
-            access_keys: access_keys(mode, settings.access_keys.unwrap_or_default())?,
+            access_keys: access_keys::check(mode, settings.access_keys.unwrap_or_default())?,
         })
     }
 }
@@ -198,7 +196,7 @@ impl Config {
             media_listen,
             media_workers: workers,
             stage_viewers_per_worker: viewers,
-            external_addresses: external_addresses(media_listen, &external)?,
+            external_addresses: external_addresses::check(media_listen, &external)?,
             ice_servers: ice_servers::check(settings.ice_servers.unwrap_or_default())?,
             rtmp,
             metrics_access: settings.metrics.access.expect(in_defaults),
@@ -206,7 +204,7 @@ impl Config {
             admin_key: settings.admin.check(mode)?,
             log_format: settings.log.format.expect(in_defaults),
             log_level: settings.log.level.expect(in_defaults),
-            access_keys: access_keys(mode, keys)?,
+            access_keys: access_keys::check(mode, keys)?,
             has_public_access_key,
         })
     }
@@ -314,316 +312,5 @@ pub(super) fn long_enough(key: &str, secret: &Redacted) -> Result<(), ConfigErro
     ))
 }
 
-/// What candidates advertise; empty is the listening address itself.
-fn external_addresses(
-    listen: SocketAddr,
-    asked: &[ExternalAddress],
-) -> Result<Vec<IpAddr>, ConfigError> {
-    let key = "media.external_ip";
-    let mut addresses = Vec::new();
-    for each in asked {
-        match each {
-            ExternalAddress::Address(address) if address.is_unspecified() => {
-                return Err(invalid(key, "an unspecified address cannot be reached"));
-            }
-            ExternalAddress::Address(address) => addresses.push(*address),
-            ExternalAddress::Auto => {
-                let found = outside_addresses(listen);
-                if found.is_empty() {
-                    return Err(invalid(
-                        key,
-                        "`auto` found no route to the outside; name an address",
-                    ));
-                }
-                addresses.extend(found);
-            }
-        }
-    }
-    if addresses.is_empty() && listen.ip().is_unspecified() {
-        let what = "needed, because media.listen does not name one address: set it to the address \
-                    that clients reach, or to `auto`";
-        return Err(invalid(key, what));
-    }
-    Ok(addresses)
-}
-
-/// The addresses this machine would use towards the outside. Connecting a UDP socket asks the routing table and sends
-/// nothing; the targets are the documentation networks of RFC 5737 and RFC 3849, which nobody owns.
-fn outside_addresses(listen: SocketAddr) -> Vec<IpAddr> {
-    let v4 = (
-        SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
-        SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 9)),
-    );
-    let v6 = (
-        SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
-        SocketAddr::from((Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), 9)),
-    );
-    let families = if listen.is_ipv4() {
-        vec![v4]
-    } else {
-        vec![v4, v6]
-    };
-    families
-        .into_iter()
-        .filter_map(|(local, remote)| {
-            let socket = UdpSocket::bind(local).ok()?;
-            socket.connect(remote).ok()?;
-            Some(socket.local_addr().ok()?.ip())
-        })
-        .collect()
-}
-
-fn access_keys(
-    mode: Mode,
-    entries: Vec<AccessKeyEntry>,
-) -> Result<BTreeMap<String, AccessKey>, ConfigError> {
-    if entries.is_empty() {
-        let what = "serve needs at least one access key; `downstage keygen` makes one";
-        return Err(invalid("access_keys", what));
-    }
-    let mut keys = BTreeMap::new();
-    for (at, entry) in entries.into_iter().enumerate() {
-        let key = |field: &str| format!("access_keys[{at}].{field}");
-        let id_is_valid = (3..=128).contains(&entry.id.len())
-            && entry
-                .id
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if !id_is_valid {
-            return Err(invalid(
-                key("id"),
-                "must be 3 to 128 letters, digits and `_`",
-            ));
-        }
-        if mode == Mode::Serve {
-            if entry.id == "test" || entry.secret.expose() == "test" {
-                return Err(invalid(
-                    key("id"),
-                    "the key of `downstage dev` is public; serve refuses it",
-                ));
-            }
-            long_enough(&key("secret"), &entry.secret)?;
-        }
-        let account = AccountId::parse(&entry.account)
-            .map_err(|_| invalid(key("account"), "must be twelve digits"))?;
-        let policy = match &entry.policy_file {
-            None => Policy::allow_all(),
-            Some(file) => policy(&match &entry.place {
-                AccessKeyPlace::Text => file.clone(),
-                AccessKeyPlace::Folder(folder) => folder.join(file),
-            })?,
-        };
-        let secret = Secret::new(entry.secret.expose().to_owned());
-        if keys
-            .insert(
-                entry.id,
-                AccessKey {
-                    account,
-                    secret,
-                    policy,
-                },
-            )
-            .is_some()
-        {
-            return Err(invalid(key("id"), "another access key has the same id"));
-        }
-    }
-    Ok(keys)
-}
-
-fn policy(path: &Path) -> Result<Policy, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    Policy::parse(&text).map_err(|source| ConfigError::Policy {
-        path: path.to_owned(),
-        source,
-    })
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const KEY: &str = "[[access_keys]]\nid = \"AKID\"\nsecret = \"0123456789abcdef\"\naccount = \"123456789012\"\n";
-
-    fn load(mode: Mode, file: &str) -> Result<Config, String> {
-        let settings = file::parse(file, Path::new(".")).map_err(|error| error.to_string())?;
-        Config::check(mode, settings.over(Settings::defaults(mode)))
-            .map_err(|error| error.to_string())
-    }
-
-    fn serve(top: &str, rest: &str) -> Result<Config, String> {
-        load(
-            Mode::Serve,
-            &format!("{top}\nmedia.external_ip = [\"203.0.113.7\"]\n{rest}\n{KEY}"),
-        )
-    }
-
-    #[test]
-    fn serve_with_a_key_and_an_address_is_enough() {
-        let config = serve("", "").unwrap();
-        assert_eq!(config.http.to_string(), "127.0.0.1:7400");
-        assert_eq!(config.retention, Duration::from_hours(60 * 24));
-        assert!(config.rates);
-        assert_eq!(config.regions.len(), 7);
-        assert_eq!(config.metrics_access, MetricsAccess::Loopback);
-        assert_eq!(config.external_addresses, [IpAddr::from([203, 0, 113, 7])]);
-    }
-
-    #[test]
-    fn dev_needs_nothing() {
-        let config = load(Mode::Dev, "").unwrap();
-        assert_eq!(config.media_workers, 1);
-        assert!(!config.rates);
-        assert!(config.regions.is_empty());
-        assert_eq!(config.access_keys["test"].account.as_str(), "000000000000");
-    }
-
-    #[test]
-    fn values_that_cannot_be_are_refused_by_key() {
-        let cases = [
-            (
-                "session_grace = \"25h\"",
-                "session_grace: must lie between 0s and 86400s",
-            ),
-            (
-                "liveness_timeout = \"0s\"",
-                "liveness_timeout: must lie between 1s and 3600s",
-            ),
-            (
-                "media.workers = 0",
-                "media.workers: must lie between 1 and 256",
-            ),
-            (
-                "media.stage_viewers_per_worker = 0",
-                "media.stage_viewers_per_worker: must lie between 1 and 100000",
-            ),
-            ("quotas.stages = 0", "quotas.stages: must be at least 1"),
-            (
-                "regions = [\"us-east-1\", \"US EAST\"]",
-                "regions: must be regions such as us-east-1",
-            ),
-            (
-                "metrics.token = \"short\"",
-                "metrics.token: must have at least 16 characters",
-            ),
-            (
-                "public_url = \"stage.example.com\"",
-                "public_url: must be http://HOST or https://HOST, without path or query",
-            ),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(serve(text, "").unwrap_err(), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn t21_serve_refuses_to_start_without_a_key_of_its_own() {
-        let head =
-            "media.external_ip = [\"203.0.113.7\"]\n[[access_keys]]\naccount = \"123456789012\"\n";
-        let cases = [
-            (
-                "media.external_ip = [\"203.0.113.7\"]".to_owned(),
-                "access_keys: serve needs",
-            ),
-            (
-                format!("{head}id = \"test\"\nsecret = \"0123456789abcdef\""),
-                "access_keys[0].id: the key of",
-            ),
-            (
-                format!("{head}id = \"AKID\"\nsecret = \"test\""),
-                "access_keys[0].id: the key of",
-            ),
-            (
-                format!("{head}id = \"AKID\"\nsecret = \"0123456789abcde\""),
-                "access_keys[0].secret: must have",
-            ),
-            (
-                format!("{head}id = \"a b\"\nsecret = \"0123456789abcdef\""),
-                "access_keys[0].id: must be",
-            ),
-        ];
-        for (text, expected) in cases {
-            let error = load(Mode::Serve, &text).unwrap_err();
-            assert!(error.starts_with(expected), "{error}");
-        }
-        let twice = format!("media.external_ip = [\"203.0.113.7\"]\n{KEY}{KEY}");
-        let error = load(Mode::Serve, &twice).unwrap_err();
-        assert_eq!(
-            error,
-            "access_keys[1].id: another access key has the same id"
-        );
-    }
-
-    #[test]
-    fn dev_listens_on_loopback_only() {
-        for text in [
-            "http = \"0.0.0.0:7400\"",
-            "media.listen = \"192.0.2.1:7401\"",
-            "rtmp.listen = \"0.0.0.0:1935\"",
-            "rtmp.tls_listen = \"[::]:1936\"",
-        ] {
-            let error = load(Mode::Dev, text).unwrap_err();
-            assert!(error.contains("dev serves this machine only"), "{error}");
-        }
-    }
-
-    #[test]
-    fn candidates_need_an_address_that_can_be_reached() {
-        let error = load(Mode::Serve, KEY).unwrap_err();
-        assert!(error.starts_with("media.external_ip: needed"), "{error}");
-        let error = load(
-            Mode::Serve,
-            &format!("media.external_ip = [\"0.0.0.0\"]\n{KEY}"),
-        )
-        .unwrap_err();
-        assert!(
-            error.starts_with("media.external_ip: an unspecified address"),
-            "{error}"
-        );
-        assert!(
-            load(
-                Mode::Serve,
-                &format!("media.listen = \"192.0.2.1:1\"\n{KEY}")
-            )
-            .is_ok()
-        );
-    }
-
-    #[test]
-    fn a_client_needs_a_key_and_no_addresses() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("downstage.toml");
-        let load = |text: &str| {
-            std::fs::write(&file, text).unwrap();
-            Signer::load(Mode::Serve, Settings::default(), Some(&file))
-        };
-        let signer = load(KEY).unwrap();
-        assert_eq!(signer.access_keys.keys().collect::<Vec<_>>(), ["AKID"]);
-        assert_eq!(signer.regions.len(), 7);
-        let error = load("").unwrap_err().to_string();
-        assert!(error.starts_with("access_keys: serve needs"), "{error}");
-    }
-
-    #[test]
-    fn policy_files_count_from_the_configuration_file_and_are_read_at_start() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("downstage.toml");
-        let text =
-            format!("media.external_ip = [\"203.0.113.7\"]\n{KEY}policy_file = \"reader.json\"\n");
-        std::fs::write(&file, text).unwrap();
-        let load = || Config::load(Mode::Serve, Settings::default(), Some(&file));
-
-        let error = load().unwrap_err();
-        assert!(matches!(&error, ConfigError::Read { path, .. } if path.ends_with("reader.json")));
-
-        std::fs::write(folder.path().join("reader.json"), "{\"Version\": 1}").unwrap();
-        assert!(matches!(load().unwrap_err(), ConfigError::Policy { .. }));
-
-        let policy = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ivs:Get*", "Resource": "*"}]}"#;
-        std::fs::write(folder.path().join("reader.json"), policy).unwrap();
-        assert!(load().is_ok());
-    }
-}
+mod tests;
