@@ -32,7 +32,23 @@ const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(2);
 pub struct Ingest {
     shared: Arc<Shared>,
     draining: watch::Sender<bool>,
+    /// Whether a door has shut by itself.
+    failed: watch::Sender<bool>,
     tasks: Mutex<JoinSet<()>>,
+}
+
+/// Tells, when it is dropped, that a door has shut, unless all of them are to.
+struct Alarm {
+    draining: watch::Receiver<bool>,
+    failed: watch::Sender<bool>,
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if !*self.draining.borrow() {
+            self.failed.send_replace(true);
+        }
+    }
 }
 
 /// A way in.
@@ -65,6 +81,7 @@ impl Ingest {
                 media: settings.media,
             }),
             draining: watch::Sender::new(false),
+            failed: watch::Sender::new(false),
             tasks: Mutex::default(),
         }
     }
@@ -102,8 +119,22 @@ impl Ingest {
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let alarm = Alarm {
+            draining: self.draining.subscribe(),
+            failed: self.failed.clone(),
+        };
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.spawn(task);
+        tasks.spawn(async move {
+            let _alarm = alarm;
+            task.await;
+        });
+    }
+
+    /// Returns when a door has shut by itself: a bug, and encoders come in no more.
+    pub async fn failed(&self) {
+        let mut failed = self.failed.subscribe();
+        // It has a sender as long as this is there.
+        let _ = failed.wait_for(|failed| *failed).await;
     }
 
     /// Who publishes, and who was refused.

@@ -78,6 +78,7 @@ impl Running {
             outcome = self.housekeeping.join_next() => ("housekeeping", outcome),
             outcome = self.writer.join_next() => ("the writer", outcome),
             () = self.media.failed() => ("a media worker", None),
+            () = self.ingest.failed() => ("a door for encoders", None),
         };
         let panicked = matches!(outcome, Some(Err(error)) if error.is_panic());
         tracing::error!(part, panicked, "a part of the server has ended");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,8 @@ pub(crate) struct Scene {
     pub(crate) outlets: Arc<Remembering>,
     /// The certificate of the RTMPS port.
     pub(crate) identity: Identity,
+    /// From here on whoever asks for the time panics.
+    pub(crate) is_clock_broken: Arc<AtomicBool>,
     configuration: Arc<Mutex<Option<IngestConfiguration>>>,
     records: Arc<Mutex<Vec<Record>>>,
     asks: mpsc::Sender<Asked>,
@@ -122,6 +125,8 @@ impl Scene {
         tasks.spawn(machine);
         let configuration = Arc::new(Mutex::new(Some(configuration())));
         let kept = Arc::clone(&configuration);
+        let is_clock_broken = Arc::new(AtomicBool::new(false));
+        let is_broken = Arc::clone(&is_clock_broken);
         let ingest = Arc::new(Ingest::new(Settings {
             stages: asks.clone(),
             configurations: Arc::new(move |arn| {
@@ -129,7 +134,10 @@ impl Scene {
                 Box::pin(async move { Ok(found) })
             }),
             outlets: Arc::new(Opener(Arc::clone(&outlets))),
-            clock: Arc::new(now),
+            clock: Arc::new(move || {
+                assert!(!is_broken.load(Ordering::Relaxed), "broken on purpose");
+                now()
+            }),
             random: Arc::new(|bytes| bytes.fill(7)),
             limits,
             media: ingest::media::Limits::default(),
@@ -144,6 +152,7 @@ impl Scene {
             rtmps,
             outlets,
             identity,
+            is_clock_broken,
             configuration,
             records,
             asks,

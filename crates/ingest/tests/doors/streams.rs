@@ -8,7 +8,7 @@ use model::{ErrorCode, EventName};
 use stage::Input;
 
 use crate::encoder::Encoder;
-use crate::scene::{KEY, Scene, configuration, participant, stage_arn, until};
+use crate::scene::{KEY, PATIENCE, Scene, configuration, participant, stage_arn, until};
 
 fn hasty() -> Limits {
     Limits {
@@ -207,4 +207,22 @@ async fn the_end_of_the_doors_ends_everybody() {
     assert_eq!(scene.ingest.counters().connections, 0);
     assert!(tokio::net::TcpStream::connect(scene.rtmp).await.is_err());
     drop(idle);
+}
+
+#[tokio::test]
+async fn a_door_that_shuts_by_itself_is_noticed() {
+    let scene = Scene::new();
+    scene.is_clock_broken.store(true, Ordering::Relaxed);
+    let _visitor = tokio::net::TcpStream::connect(scene.rtmp).await.unwrap();
+    let failed = tokio::time::timeout(PATIENCE, scene.ingest.failed());
+    failed.await.expect("it is noticed");
+
+    let scene = Scene::new();
+    scene.ingest.shutdown().await;
+    let failed = scene.ingest.failed();
+    tokio::select! {
+        biased;
+        () = failed => panic!("doors that are shut on purpose have not failed"),
+        () = std::future::ready(()) => {}
+    }
 }
