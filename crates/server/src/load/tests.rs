@@ -68,8 +68,8 @@ fn layers_are_read_and_bounded() {
     assert!(args(&["--no-video"]).is_err());
     assert!(args(&["--layer", "640x360"]).is_err());
     assert!(of(&["--layer", "640x360@5"]).is_err());
-    let error = options(&args(&["--publishers", "65"]).unwrap()).unwrap_err();
-    assert_eq!(error.to_string(), "publishers must be 1 to 64");
+    let error = options(&args(&["--publishers", "101"]).unwrap()).unwrap_err();
+    assert_eq!(error.to_string(), "publishers must be 1 to 100");
 }
 
 #[test]
