@@ -82,6 +82,8 @@ fn make(hosts: Vec<String>) -> anyhow::Result<Identity> {
 /// Writes a file that only its owner can read, also where another was there before.
 fn write(path: &Path, text: &[u8]) -> anyhow::Result<()> {
     let draft = path.with_extension(format!("{}.draft", std::process::id()));
+    // A process of the same number may have crashed here: in a container all have one number.
+    let _ = std::fs::remove_file(&draft);
     let mut options = std::fs::File::options();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -91,4 +93,22 @@ fn write(path: &Path, text: &[u8]) -> anyhow::Result<()> {
         .and_then(|mut file| file.write_all(text))
         .and_then(|()| std::fs::rename(&draft, path));
     written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draft_that_a_crash_has_left_is_in_nobodys_way() {
+        let folder = tempfile::tempdir().unwrap();
+        for file in [KEY_FILE, CERTIFICATE_FILE] {
+            let draft = format!("{}.draft", std::process::id());
+            let draft = folder.path().join(file).with_extension(draft);
+            std::fs::write(draft, "half of it").unwrap();
+        }
+        let made = kept(folder.path(), hosts(None)).unwrap();
+        assert!(kept(folder.path(), hosts(None)).unwrap() == made);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
 }
