@@ -202,10 +202,12 @@ impl From<Refusal> for Problem {
             }
             Refusal::SelfSubscribe => Self::new(StatusCode::BAD_REQUEST, "SELF_SUBSCRIBE", message),
             Refusal::ShuttingDown => Self::shutting_down(),
-            // No request exchanges, or has a stream key.
-            Refusal::Exchange(_) | Refusal::StreamKeyInUse | Refusal::IngestDetached => {
-                Self::internal()
-            }
+            Refusal::ReplicaPresent => Self::new(StatusCode::CONFLICT, "REPLICA_PRESENT", message),
+            // No request exchanges or replicates, or has a stream key.
+            Refusal::Exchange(_)
+            | Refusal::Replication(_)
+            | Refusal::StreamKeyInUse
+            | Refusal::IngestDetached => Self::internal(),
         }
     }
 }

@@ -52,6 +52,10 @@ words! {
         JoinError = "JOIN_ERROR",
         /// Another token took the place of the one before.
         TokenExchanged = "TOKEN_EXCHANGED",
+        /// Began to appear on another stage.
+        ReplicationStarted = "REPLICATION_STARTED",
+        /// Does not appear there any more, nor will it by itself.
+        ReplicationStopped = "REPLICATION_STOPPED",
     }
 }
 
@@ -110,6 +114,10 @@ pub struct Event {
     pub error: Option<ErrorCode>,
     /// Which token took whose place, for exchanges.
     pub exchange: Option<Box<Exchange>>,
+    /// Whether the participant is a replica; `remote` where there is one.
+    pub replica: bool,
+    /// Where the participant appears too, for replications.
+    pub destination: Option<(StageArn, SessionId)>,
 }
 
 /// One token takes the place of another.

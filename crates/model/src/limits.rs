@@ -19,6 +19,10 @@ pub const PUBLISHERS_PER_REGION_MAX: u32 = 1_000;
 /// Subscriptions of an account in a region at once ("Concurrent subscriptions", adjustable). Who receives three publishers
 /// has three.
 pub const SUBSCRIPTIONS_PER_REGION_MAX: u32 = 20_000;
+/// Replications of a participant at once ("Concurrent replications per participant", not adjustable).
+pub const REPLICAS_PER_PARTICIPANT_MAX: u32 = 5;
+/// How long a replication outlives the end of its participant's publish: most (API model: `reconnectWindowSeconds`).
+pub const RECONNECT_WINDOW_MAX: Duration = Duration::from_mins(5);
 /// Pixels of an encoder configuration's picture (`Video` in the API model).
 pub const ENCODER_PIXELS_MAX: u32 = 2_073_600;
 /// Life of a connection token: most (user guide: four weeks).

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::{IngestConfigurationArn, ParticipantId, SessionId, StageArn};
+use crate::{IngestConfigurationArn, ParticipantId, Replication, SessionId, StageArn};
 
 /// Whether a participant is on the stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,4 +106,6 @@ pub struct Participant {
     pub ingest: Option<Box<Ingest>>,
     /// What its client says of itself.
     pub client: ClientInfo,
+    /// Whether it appears on other stages or comes from one; `None` if neither was ever so in the session.
+    pub replication: Option<Replication>,
 }

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use crate::{
-    Event, IngestConfigurationArn, Participant, ParticipantId, Session, SessionId, StageArn,
+    Event, IngestConfigurationArn, Participant, ParticipantId, Replica, Session, SessionId,
+    StageArn,
 };
 
 /// One fact to write. Facts are applied in the order in which they come; all that one input caused belongs in one transaction.
@@ -34,6 +35,8 @@ pub enum Record {
         /// Whether a connection of it is there.
         active: bool,
     },
+    /// A replication as it stands from here on.
+    Replica(Replica),
 }
 
 impl Record {
@@ -44,6 +47,7 @@ impl Record {
             Self::SessionEnded { stage, .. } | Self::Ingest { stage, .. } => stage,
             Self::Participant(participant) => &participant.stage,
             Self::Event(event) => &event.stage,
+            Self::Replica(replica) => &replica.source_stage,
         }
     }
 }
@@ -55,6 +59,10 @@ pub struct LiveSession {
     pub session: Session,
     /// Its participants that were connected.
     pub connected: Vec<LiveParticipant>,
+    /// Those that were not, and whose replication was active nevertheless: they could have come back.
+    pub away: Vec<Participant>,
+    /// The replications from this session that were active.
+    pub replicas: Vec<Replica>,
     /// The highest event sequence in it, 0 if none.
     pub last_sequence: u64,
     /// The last time at which the process is known to have lived: the later of its last sign of life and the last event.

@@ -125,6 +125,8 @@ impl Census {
                 }
             }
             Record::Ingest { .. } => {}
+            // The records of its participants tell what counts.
+            Record::Replica(_) => {}
         }
     }
 
@@ -195,6 +197,7 @@ mod tests {
             protocol: Protocol::Unknown,
             ingest: None,
             client: ClientInfo::default(),
+            replication: None,
         })
     }
 
@@ -209,6 +212,8 @@ mod tests {
             remote: Some(id("ana")),
             error: None,
             exchange: None,
+            replica: false,
+            destination: None,
         })
     }
 

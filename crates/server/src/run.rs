@@ -120,7 +120,8 @@ impl StageLoop {
             Input::Join { .. }
             | Input::Publish { .. }
             | Input::Subscribe { .. }
-            | Input::Ingest { .. } => {
+            | Input::Ingest { .. }
+            | Input::Replicate { .. } => {
                 if self.writer.is_pressed() {
                     tracing::debug!("a newcomer is refused: too much waits for the store");
                     return;
@@ -137,13 +138,16 @@ impl StageLoop {
             | Input::Closed { .. }
             | Input::Mute { .. }
             | Input::Exchange { .. }
+            | Input::StopReplication { .. }
             | Input::PutOut { .. }
             | Input::Shutdown => {}
         }
-        let asker = if matches!(input, Input::AllStagesDeleted) {
-            Asker::WhenWritten(reply)
-        } else {
-            Asker::AtOnce(reply)
+        // What the API reads next, it reads from the store.
+        let asker = match input {
+            Input::AllStagesDeleted | Input::Replicate { .. } | Input::StopReplication { .. } => {
+                Asker::WhenWritten(reply)
+            }
+            _ => Asker::AtOnce(reply),
         };
         self.stages.handle(input, (self.clock)());
         self.carry_out(asker);
@@ -166,7 +170,12 @@ impl StageLoop {
         }
         let mut asker = match asker {
             Asker::WhenWritten(asker) => {
-                self.writer.write_and_answer(records, asker, Reply::Done);
+                let reply = others.iter().find_map(|output| match output {
+                    Output::Reply(reply) => Some(reply.clone()),
+                    Output::Record(_) | Output::Close { .. } | Output::Roster { .. } => None,
+                });
+                let reply = reply.unwrap_or(Reply::Done);
+                self.writer.write_and_answer(records, asker, reply);
                 None
             }
             Asker::AtOnce(asker) => {
@@ -207,7 +216,7 @@ fn note(record: &Record) {
         Record::SessionEnded { stage, session, .. } => {
             tracing::info!(%stage, %session, "session ended");
         }
-        Record::Participant(_) => {}
+        Record::Participant(_) | Record::Replica(_) => {}
         Record::Ingest {
             stage,
             configuration,

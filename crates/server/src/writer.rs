@@ -275,7 +275,8 @@ mod tests {
             Record::SessionStarted(_)
             | Record::Participant(_)
             | Record::Event(_)
-            | Record::Ingest { .. } => None,
+            | Record::Ingest { .. }
+            | Record::Replica(_) => None,
         });
         ends.collect()
     }

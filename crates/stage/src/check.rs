@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{ConnectionId, ParticipantId, ParticipantState};
+use model::{ConnectionId, ParticipantId, ParticipantState, StageArn};
 
 use crate::connections::{Connections, Role, Source};
 use crate::session::Session;
@@ -31,18 +31,28 @@ impl Stages {
                 session.check_banned(id);
             }
             let is_waiting = self.timers.is_set(&Alarm::SessionGrace(arn.clone()));
+            let is_held = !session.outgoing.is_empty() || !session.incoming.is_empty();
             assert!(
-                session.connected == 0 || !is_waiting,
-                "a session does not end under connected participants"
+                (session.connected == 0 && !is_held) || !is_waiting,
+                "a session does not end under connected participants, or those that may come back"
             );
             alarms += usize::from(is_waiting) + session.media_connections().count();
+            alarms += self.check_replications(session);
         }
         assert_eq!(
             in_sessions,
             self.connections.len(),
             "a connection belongs to one session"
         );
-        self.connections.check();
+        let sessions = self
+            .by_arn
+            .values()
+            .filter_map(|stage| stage.session.as_ref());
+        let destinations = sessions.flat_map(|session| {
+            let stage: &StageArn = &session.chronicle.stage;
+            session.incoming.keys().map(move |_| stage)
+        });
+        self.connections.check(destinations);
         let changed = self.attachments.keys().cloned().map(Alarm::IngestChanged);
         assert!(
             changed.into_iter().all(|alarm| self.timers.is_set(&alarm)),
@@ -76,7 +86,11 @@ impl Session {
     }
 
     fn media_connections(&self) -> impl Iterator<Item = (ConnectionId, &ParticipantId, Role)> {
-        let sending = self.publishes.iter().map(|(id, publish)| {
+        let own = self
+            .publishes
+            .iter()
+            .filter(|(_, publish)| publish.source.home().is_none());
+        let sending = own.map(|(id, publish)| {
             (
                 publish.connection,
                 id,
@@ -93,12 +107,13 @@ impl Session {
         sending.chain(receiving)
     }
 
-    /// No token lets a banned participant in; a stream key may.
+    /// No token lets a banned participant in, and no replication; a stream key may.
     fn check_banned(&self, id: &ParticipantId) {
         let publish = self.publishes.get(id);
-        let is_client = publish.is_some_and(|publish| publish.source == Source::Client);
+        let has_no_key =
+            publish.is_some_and(|publish| !matches!(publish.source, Source::Ingest { .. }));
         let has_token =
-            is_client || self.sockets.contains_key(id) || self.subscriptions.contains_key(id);
+            has_no_key || self.sockets.contains_key(id) || self.subscriptions.contains_key(id);
         assert!(!has_token, "{id} is banned and connected");
     }
 
@@ -123,7 +138,9 @@ impl Session {
             assert_ne!(*mute, Mute::default());
         }
         assert_eq!(self.connected, connected, "the count of the connected");
-        let absent = self.participants.len() - connected;
+        let away = self.participants.keys();
+        let away = away.filter(|id| !self.is_connected(id) && self.is_replicated(id));
+        let absent = self.participants.len() - connected - away.count();
         assert_eq!(self.absentees.len(), absent, "the count of the absent");
     }
 

@@ -1,5 +1,6 @@
 //! The order of what happens in one session: sequence numbers, and times that never run backwards.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -20,43 +21,74 @@ pub(crate) enum Entry {
     SubscribeStopped(ParticipantId),
     SubscribeError(ParticipantId, ErrorCode),
     TokenExchanged(Box<Exchange>),
+    /// To which stage, and which session of it.
+    ReplicationStarted(StageArn, SessionId),
+    ReplicationStopped(StageArn, SessionId),
 }
 
 impl Entry {
-    /// The name, and what an event of that name has besides: about whom, why, and which tokens.
-    fn into_members(self) -> Members {
-        let (name, remote, error) = match self {
-            Self::TokenExchanged(exchange) => {
-                return (EventName::TokenExchanged, None, None, Some(exchange));
+    /// The name, and what an event of that name has besides.
+    fn into_members(self) -> (EventName, Members) {
+        let mut members = Members::default();
+        let name = match self {
+            Self::Joined => EventName::Joined,
+            Self::Left => EventName::Left,
+            Self::JoinError(code) => {
+                members.error = Some(code);
+                EventName::JoinError
             }
-            Self::Joined => (EventName::Joined, None, None),
-            Self::Left => (EventName::Left, None, None),
-            Self::JoinError(code) => (EventName::JoinError, None, Some(code)),
-            Self::PublishStarted => (EventName::PublishStarted, None, None),
-            Self::PublishStopped => (EventName::PublishStopped, None, None),
-            Self::PublishError(code) => (EventName::PublishError, None, Some(code)),
-            Self::SubscribeStarted(remote) => (EventName::SubscribeStarted, Some(remote), None),
-            Self::SubscribeStopped(remote) => (EventName::SubscribeStopped, Some(remote), None),
+            Self::PublishStarted => EventName::PublishStarted,
+            Self::PublishStopped => EventName::PublishStopped,
+            Self::PublishError(code) => {
+                members.error = Some(code);
+                EventName::PublishError
+            }
+            Self::SubscribeStarted(remote) => {
+                members.remote = Some(remote);
+                EventName::SubscribeStarted
+            }
+            Self::SubscribeStopped(remote) => {
+                members.remote = Some(remote);
+                EventName::SubscribeStopped
+            }
             Self::SubscribeError(remote, code) => {
-                (EventName::SubscribeError, Some(remote), Some(code))
+                members.remote = Some(remote);
+                members.error = Some(code);
+                EventName::SubscribeError
+            }
+            Self::TokenExchanged(exchange) => {
+                members.exchange = Some(exchange);
+                EventName::TokenExchanged
+            }
+            Self::ReplicationStarted(stage, session) => {
+                members.destination = Some((stage, session));
+                EventName::ReplicationStarted
+            }
+            Self::ReplicationStopped(stage, session) => {
+                members.destination = Some((stage, session));
+                EventName::ReplicationStopped
             }
         };
-        (name, remote, error, None)
+        (name, members)
     }
 }
 
-type Members = (
-    EventName,
-    Option<ParticipantId>,
-    Option<ErrorCode>,
-    Option<Box<Exchange>>,
-);
+/// What an event has besides its name: about whom, why, which tokens, and where to.
+#[derive(Default)]
+struct Members {
+    remote: Option<ParticipantId>,
+    error: Option<ErrorCode>,
+    exchange: Option<Box<Exchange>>,
+    destination: Option<(StageArn, SessionId)>,
+}
 
 /// Numbers and dates the events of one session.
 #[derive(Debug)]
 pub(crate) struct Chronicle {
     pub(crate) stage: Arc<StageArn>,
     pub(crate) session: SessionId,
+    /// Who is the replica of a participant of another stage. Events say it of whom they are about.
+    pub(crate) replicas: BTreeSet<ParticipantId>,
     /// Of the newest event; the session's start before there is one.
     latest: Timestamp,
     /// Of the newest event, 0 before there is one.
@@ -73,6 +105,7 @@ impl Chronicle {
         Self {
             stage,
             session,
+            replicas: BTreeSet::new(),
             latest: start,
             sequence,
         }
@@ -87,7 +120,16 @@ impl Chronicle {
     /// Adds an event to a participant's list.
     pub(crate) fn write(&mut self, participant: &ParticipantId, entry: Entry, turn: &mut Turn<'_>) {
         self.sequence = self.sequence.saturating_add(1);
-        let (name, remote, error, exchange) = entry.into_members();
+        let (name, members) = entry.into_members();
+        let Members {
+            remote,
+            error,
+            exchange,
+            destination,
+        } = members;
+        let replica = self
+            .replicas
+            .contains(remote.as_ref().unwrap_or(participant));
         let event = Event {
             stage: StageArn::clone(&self.stage),
             session: self.session.clone(),
@@ -98,6 +140,8 @@ impl Chronicle {
             remote,
             error,
             exchange,
+            replica,
+            destination,
         };
         turn.record(Record::Event(event));
     }

@@ -39,6 +39,11 @@ pub(crate) enum Source {
         protocol: Protocol,
         part: IngestPart,
     },
+    /// A publish of the same participant on another stage, which has the connection: a replica has none.
+    Replica {
+        stage: Arc<StageArn>,
+        protocol: Protocol,
+    },
 }
 
 impl Source {
@@ -53,20 +58,28 @@ impl Source {
     pub(crate) fn protocol(&self) -> Protocol {
         match self {
             Self::Client => Protocol::Whip,
-            Self::Ingest { protocol, .. } => *protocol,
+            Self::Ingest { protocol, .. } | Self::Replica { protocol, .. } => *protocol,
         }
     }
 
     pub(crate) fn configuration(&self) -> Option<&IngestConfigurationArn> {
         match self {
-            Self::Client => None,
+            Self::Client | Self::Replica { .. } => None,
             Self::Ingest { configuration, .. } => Some(configuration),
+        }
+    }
+
+    /// The stage that the connection belongs to, if that is another one.
+    pub(crate) fn home(&self) -> Option<&Arc<StageArn>> {
+        match self {
+            Self::Client | Self::Ingest { .. } => None,
+            Self::Replica { stage, .. } => Some(stage),
         }
     }
 
     pub(crate) fn part(&self) -> IngestPart {
         match self {
-            Self::Client => IngestPart::Whole,
+            Self::Client | Self::Replica { .. } => IngestPart::Whole,
             Self::Ingest { part, .. } => *part,
         }
     }
@@ -111,6 +124,9 @@ pub(crate) struct Connections {
     streams: BTreeMap<(AccountId, Region), Streams>,
     /// The publishes of each ingest configuration that has any.
     ingests: BTreeMap<IngestConfigurationArn, BTreeSet<ConnectionId>>,
+    /// Replications by the home of their destination; none is 0. Each takes the place of a publish there, and has no
+    /// connection of its own.
+    replicas: BTreeMap<(AccountId, Region), usize>,
 }
 
 impl Connections {
@@ -161,7 +177,26 @@ impl Connections {
 
     /// The streams of a stage's account in its region, on all its stages.
     pub(crate) fn streams(&self, stage: &StageArn) -> Streams {
-        self.streams.get(&home(stage)).copied().unwrap_or_default()
+        let home = home(stage);
+        let mut streams = self.streams.get(&home).copied().unwrap_or_default();
+        let replicas = self.replicas.get(&home).copied().unwrap_or_default();
+        streams.publishes = streams.publishes.saturating_add(replicas);
+        streams
+    }
+
+    /// Counts a replication to a stage.
+    pub(crate) fn add_replica(&mut self, stage: &StageArn) {
+        let count = self.replicas.entry(home(stage)).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    /// Counts it no more.
+    pub(crate) fn remove_replica(&mut self, stage: &StageArn) {
+        let home = home(stage);
+        let count = self.replicas.remove(&home).unwrap_or_default();
+        if count > 1 {
+            self.replicas.insert(home, count.saturating_sub(1));
+        }
     }
 
     /// The publishes of an ingest configuration, and where they are.
@@ -180,7 +215,7 @@ impl Connections {
 
     /// What must hold after each call.
     #[cfg(debug_assertions)]
-    pub(crate) fn check(&self) {
+    pub(crate) fn check<'a>(&self, replicas: impl Iterator<Item = &'a StageArn>) {
         let mut counted = BTreeMap::<_, Streams>::new();
         let mut ingests = BTreeMap::<_, BTreeSet<_>>::new();
         for (connection, place) in &self.places {
@@ -202,6 +237,11 @@ impl Connections {
             self.ingests, ingests,
             "each configuration has its publishes"
         );
+        let mut counted = BTreeMap::<_, usize>::new();
+        for stage in replicas {
+            *counted.entry(home(stage)).or_default() += 1;
+        }
+        assert_eq!(self.replicas, counted, "replicas are counted as they are");
     }
 }
 

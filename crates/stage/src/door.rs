@@ -87,12 +87,22 @@ impl Stage {
         if self.banned.contains(&grant.participant) {
             return Err(Refusal::ParticipantDisconnected);
         }
+        self.check_replica(&grant.participant)?;
         let is_inside = self
             .session
             .as_ref()
             .is_some_and(|session| session.is_connected(&grant.participant));
         if !is_inside && grant.expires <= now.wall {
             return Err(Refusal::TokenExpired);
+        }
+        Ok(())
+    }
+
+    /// Whether the participant is itself here. A replica, also one that is away, has its id to itself.
+    fn check_replica(&self, id: &ParticipantId) -> Result<(), Refusal> {
+        let session = self.session.as_ref();
+        if session.is_some_and(|session| session.incoming.contains_key(id)) {
+            return Err(Refusal::ReplicaPresent);
         }
         Ok(())
     }
@@ -149,11 +159,12 @@ impl Stage {
         fault: Option<ErrorCode>,
         turn: &mut Turn<'_>,
     ) -> Result<Reply, Refusal> {
+        self.check_replica(&grant.participant)?;
         self.session(turn).ingest(connection, grant, fault, turn)
     }
 
     /// The active session, or a new one into which the caller lets somebody in.
-    fn session(&mut self, turn: &mut Turn<'_>) -> &mut Session {
+    pub(crate) fn session(&mut self, turn: &mut Turn<'_>) -> &mut Session {
         self.session
             .get_or_insert_with(|| Session::begin(&self.arn, turn))
     }

@@ -115,6 +115,7 @@ impl Session {
         let publish = self.publishes.get(id);
         if publish.is_some_and(Publish::is_on_roster) {
             turn.roster_changed(&self.chronicle.stage);
+            self.replicas_changed(id, turn);
         }
     }
 }

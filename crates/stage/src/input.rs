@@ -1,5 +1,6 @@
 //! What the machine is told.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::{
@@ -24,6 +25,8 @@ pub struct Settings {
     pub publishers_per_region_max: u32,
     /// Subscriptions of an account at once on all its stages in a region; who receives three publishers has three.
     pub subscriptions_per_region_max: u32,
+    /// Replications of a participant at once.
+    pub replicas_per_participant_max: u32,
     /// How long an admitted publish or subscription may take until its media is up.
     pub setup_timeout: Duration,
     /// Participants that have left a session of which the machine still knows; beyond that, who left first is forgotten first.
@@ -41,6 +44,7 @@ impl Default for Settings {
             subscribers_per_stage_max: limits::SUBSCRIBERS_PER_STAGE_MAX,
             publishers_per_region_max: limits::PUBLISHERS_PER_REGION_MAX,
             subscriptions_per_region_max: limits::SUBSCRIPTIONS_PER_REGION_MAX,
+            replicas_per_participant_max: limits::REPLICAS_PER_PARTICIPANT_MAX,
             setup_timeout: Duration::from_secs(30),
             disconnected_remembered_max: limits::DISCONNECTED_REMEMBERED_MAX,
             ingest_lookup_max: Duration::from_secs(10),
@@ -154,6 +158,28 @@ pub enum Input {
         connection: ConnectionId,
         /// The other token, verified.
         grant: Grant,
+    },
+    /// The API has a publishing participant appear on another stage too.
+    Replicate {
+        /// Where it is.
+        source: StageArn,
+        /// Where it is to appear.
+        destination: StageArn,
+        /// Who.
+        participant: ParticipantId,
+        /// How long after the end of its publish it may publish again and appear again.
+        window: Duration,
+        /// What it has there beside the attributes of its token, and in place of those of the same name.
+        attributes: BTreeMap<String, String>,
+    },
+    /// The API ends that.
+    StopReplication {
+        /// Where the participant is.
+        source: StageArn,
+        /// Where it appears.
+        destination: StageArn,
+        /// Who.
+        participant: ParticipantId,
     },
     /// The shell puts a participant out by its socket: everything of it is closed. Nothing keeps it from coming back.
     PutOut {

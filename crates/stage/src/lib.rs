@@ -15,6 +15,8 @@
 mod absentees;
 #[cfg(debug_assertions)]
 mod check;
+#[cfg(debug_assertions)]
+mod check_replicas;
 mod chronicle;
 mod connections;
 mod door;
@@ -25,6 +27,8 @@ mod machine;
 mod output;
 mod participant;
 mod publish;
+mod replicas;
+mod replicate;
 mod restore;
 mod session;
 mod subscribe;
@@ -34,4 +38,6 @@ mod turn;
 pub use absentees::Absentees;
 pub use input::{Attachment, CloseCause, Input, Mute, Settings};
 pub use machine::Stages;
-pub use output::{ExchangeFault, LeftReason, Output, Refusal, Reply, Roster, RosterEntry};
+pub use output::{
+    ExchangeFault, LeftReason, Output, Refusal, ReplicationFault, Reply, Roster, RosterEntry,
+};

@@ -13,6 +13,7 @@ use rand_chacha::rand_core::SeedableRng;
 
 use crate::connections::{Connections, Place, Role};
 use crate::door::{Knock, Stage};
+use crate::replicate::Wish;
 use crate::session::Session;
 use crate::timers::{Alarm, Timers};
 use crate::turn::{Effects, Turn};
@@ -24,7 +25,7 @@ use crate::{
 /// Every stage of the process.
 #[derive(Debug)]
 pub struct Stages {
-    settings: Settings,
+    pub(crate) settings: Settings,
     rng: ChaCha8Rng,
     pub(crate) by_arn: BTreeMap<Arc<StageArn>, Stage>,
     pub(crate) connections: Connections,
@@ -56,6 +57,7 @@ impl Stages {
     pub fn handle(&mut self, input: Input, now: Now) {
         self.ring(now);
         let reply = self.dispatch(input, now);
+        self.follow(now);
         self.put_in_order(Some(reply));
     }
 
@@ -118,6 +120,31 @@ impl Stages {
             Input::Exchange { connection, grant } => {
                 let exchanged = self.exchange(connection, &grant, now);
                 return exchanged.unwrap_or_else(Reply::Refused);
+            }
+            Input::Replicate {
+                source,
+                destination,
+                participant,
+                window,
+                attributes,
+            } => {
+                let wish = Wish {
+                    source,
+                    destination,
+                    participant,
+                    window,
+                    attributes,
+                };
+                let done = self.replicate(wish, now);
+                return done.unwrap_or_else(Reply::Refused);
+            }
+            Input::StopReplication {
+                source,
+                destination,
+                participant,
+            } => {
+                let done = self.stop_replication(&source, &destination, participant, now);
+                return done.unwrap_or_else(Reply::Refused);
             }
             Input::Knock { grant } => return self.knock(&grant, now),
             Input::StageOpened { stage, banned } => self.open_stage(stage, banned),
@@ -265,6 +292,8 @@ impl Stages {
     }
 
     fn delete_stage(&mut self, arn: &StageArn, now: Now) {
+        self.end_replications_to(arn, None, LeftReason::StageDeleted, now);
+        self.end_replications_from(arn, now);
         let (stages, mut turn) = self.split(now);
         if let Some(stage) = stages.remove(arn)
             && let Some(session) = stage.session
@@ -277,6 +306,7 @@ impl Stages {
         for configuration in std::mem::take(&mut self.attachments).into_keys() {
             self.timers.cancel(&Alarm::IngestChanged(configuration));
         }
+        self.end_all_replications(LeftReason::StageDeleted, now);
         let (stages, mut turn) = self.split(now);
         for stage in std::mem::take(stages).into_values() {
             if let Some(session) = stage.session {
@@ -286,12 +316,13 @@ impl Stages {
     }
 
     fn disconnect(&mut self, arn: &StageArn, participant: ParticipantId, now: Now) {
+        let reason = LeftReason::ParticipantDisconnected;
+        self.end_replications_to(arn, Some(&participant), reason, now);
         let (stages, mut turn) = self.split(now);
         let Some(stage) = stages.get_mut(arn) else {
             return;
         };
         if let Some(session) = &mut stage.session {
-            let reason = LeftReason::ParticipantDisconnected;
             session.evict(&participant, reason, &mut turn);
         }
         stage.banned.insert(participant);
@@ -307,6 +338,7 @@ impl Stages {
     }
 
     fn shut_down(&mut self, now: Now) {
+        self.end_all_replications(LeftReason::Unknown, now);
         self.is_shutting_down = true;
         let (stages, mut turn) = self.split(now);
         for stage in stages.values_mut() {
@@ -372,11 +404,13 @@ impl Stages {
         while let Some(alarm) = self.timers.pop_due(now.mono) {
             match alarm {
                 Alarm::Connection(connection) => self.time_out(connection, now),
+                Alarm::Reconnect(route) => self.give_up(&route, now),
                 Alarm::SessionGrace(arn) => self.end_idle_session(&arn, now),
                 Alarm::IngestChanged(configuration) => {
                     self.attachments.remove(&configuration);
                 }
             }
+            self.follow(now);
         }
     }
 
@@ -413,7 +447,7 @@ impl Stages {
     }
 
     /// The stages, and all else that a call works on.
-    fn split(&mut self, now: Now) -> (&mut BTreeMap<Arc<StageArn>, Stage>, Turn<'_>) {
+    pub(crate) fn split(&mut self, now: Now) -> (&mut BTreeMap<Arc<StageArn>, Stage>, Turn<'_>) {
         let turn = Turn {
             now,
             settings: &self.settings,

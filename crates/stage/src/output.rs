@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::{ConnectionId, ErrorCode, ParticipantId, Record, SessionId, StageId};
+use model::{ConnectionId, ErrorCode, ParticipantId, Record, SessionId, StageArn, StageId};
 
 use crate::Mute;
 
@@ -56,6 +56,8 @@ pub enum Reply {
         session: SessionId,
         /// For a subscription: the publish whose media it gets.
         publisher: Option<ConnectionId>,
+        /// The stage that publish belongs to, if it is another one: the publisher is a replica here.
+        source: Option<StageArn>,
     },
     /// The other token counts from now on.
     Exchanged,
@@ -63,7 +65,7 @@ pub enum Reply {
     Refused(Refusal),
 }
 
-/// Why a join, publish, subscribe or exchange may not go on.
+/// Why a join, publish, subscribe, exchange or replication may not go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// There is no such stage (any more).
@@ -105,6 +107,12 @@ pub enum Refusal {
     /// One token cannot take the place of the other.
     #[error("the token cannot be exchanged: {0}")]
     Exchange(ExchangeFault),
+    /// On this stage the participant is the replica of one of another stage.
+    #[error("a replica of the participant is on the stage")]
+    ReplicaPresent,
+    /// The participant cannot appear there, or never did.
+    #[error("{0}")]
+    Replication(ReplicationFault),
     /// The process is shutting down.
     #[error("the server is shutting down")]
     ShuttingDown,
@@ -125,6 +133,47 @@ pub enum ExchangeFault {
     /// The other is for another participant.
     #[error("jti differs")]
     OtherParticipant,
+}
+
+/// What keeps a participant from appearing on another stage, or a replication from being stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReplicationFault {
+    /// There is no such source stage (any more).
+    #[error("the source stage does not exist")]
+    SourceNotFound,
+    /// There is no such destination stage (any more), or it is not of the source's account and region.
+    #[error("the destination stage does not exist")]
+    DestinationNotFound,
+    /// Both are one stage.
+    #[error("the source and the destination are the same stage")]
+    SameStage,
+    /// The source has no active session, or the session does not know the participant.
+    #[error("the participant is not on the source stage")]
+    ParticipantNotFound,
+    /// Its media is not up.
+    #[error("the participant is not publishing")]
+    NotPublishing,
+    /// It is a replica itself.
+    #[error("the participant is a replica on the source stage")]
+    IsReplica,
+    /// It appears there already, or will if it publishes again.
+    #[error("the participant is replicated to the destination stage already")]
+    AlreadyReplicated,
+    /// A participant of the same id is on the destination, or comes back there.
+    #[error("a participant of the same id is on the destination stage")]
+    Present,
+    /// DisconnectParticipant has put it out of the destination for good.
+    #[error("the participant has been disconnected from the destination stage")]
+    Banned,
+    /// It appears on as many stages as it may.
+    #[error("the participant is replicated to as many stages as it may be")]
+    TooManyReplicas,
+    /// The destination has as many publishers as it may, or its account in the region.
+    #[error("the destination stage or its account has as many publishers as it may have")]
+    DestinationFull,
+    /// It was not replicated there, as far as the machine remembers.
+    #[error("the participant has not been replicated to the destination stage")]
+    NeverReplicated,
 }
 
 /// What a client is told when its connection is closed; the words of `StageLeftReason`.
@@ -183,4 +232,6 @@ pub struct RosterEntry {
     pub publish: ConnectionId,
     /// What it says it has muted.
     pub mute: Mute,
+    /// The stage that its publish belongs to, if it is another one: the participant is a replica here.
+    pub source: Option<StageArn>,
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{
-    ClientInfo, ErrorCode, Participant, ParticipantId, ParticipantState, Protocol, Record, StageArn,
+    ClientInfo, ErrorCode, Participant, ParticipantId, ParticipantState, Protocol, Record,
+    Replication, StageArn,
 };
 
 use crate::chronicle::{Chronicle, Entry};
@@ -71,6 +72,24 @@ impl Session {
             }
             return;
         }
+        self.arrive(id, turn, |participant| {
+            learn(participant, visitor);
+            visitor.user_id.clone_into(&mut participant.user_id);
+            participant.attributes.clone_from(visitor.attributes);
+            // It was a replica, and is itself now.
+            if let Some(Replication::Replica { .. }) = participant.replication {
+                participant.replication = None;
+            }
+        });
+    }
+
+    /// Makes a participant connected that is not; `say` puts into its record who it is.
+    pub(crate) fn arrive(
+        &mut self,
+        id: &ParticipantId,
+        turn: &mut Turn<'_>,
+        say: impl FnOnce(&mut Participant),
+    ) {
         let joined = self.chronicle.date(turn.now.wall);
         let Chronicle { stage, session, .. } = &self.chronicle;
         let participant = self
@@ -89,11 +108,10 @@ impl Session {
                 protocol: Protocol::Unknown,
                 ingest: None,
                 client: ClientInfo::default(),
+                replication: None,
             });
-        learn(participant, visitor);
         participant.state = ParticipantState::Connected;
-        visitor.user_id.clone_into(&mut participant.user_id);
-        participant.attributes.clone_from(visitor.attributes);
+        say(participant);
         turn.record(Record::Participant(participant.clone()));
         self.absentees.returned(id);
         turn.timers
@@ -134,21 +152,28 @@ impl Session {
         turn.record(Record::Participant(participant.clone()));
         self.connected = self.connected.saturating_sub(1);
         self.chronicle.write(id, Entry::Left, turn);
-        if let Some(forgotten) = self.absentees.left(id) {
+        self.note_absence(id);
+        self.rest_if_idle(turn);
+    }
+
+    /// A participant that is gone is remembered among the last who left, unless it may come back by a replication.
+    pub(crate) fn note_absence(&mut self, id: &ParticipantId) {
+        let is_known = self.participants.contains_key(id);
+        if is_known
+            && !self.is_connected(id)
+            && !self.is_replicated(id)
+            && let Some(forgotten) = self.absentees.left(id)
+        {
             self.participants.remove(&forgotten);
             self.legs.remove(&forgotten);
         }
-        if self.connected == 0 {
-            turn.timers.set(
-                Alarm::SessionGrace(Arc::clone(&self.chronicle.stage)),
-                turn.now.mono,
-                turn.settings.session_grace,
-            );
-        }
     }
 
-    /// Closes everything a participant has.
+    /// Closes everything a participant has. Unless it is itself that takes over, its replications end too.
     pub(crate) fn evict(&mut self, id: &ParticipantId, reason: LeftReason, turn: &mut Turn<'_>) {
+        if reason != LeftReason::TokenReused {
+            self.end_replications(id, turn);
+        }
         if let Some(connection) = self.stop_publish(id, None, reason, turn) {
             turn.close(connection, reason);
         }

@@ -80,6 +80,7 @@ impl Session {
         Reply::Admitted {
             session: self.id(),
             publisher: None,
+            source: None,
         }
     }
 
@@ -105,11 +106,11 @@ impl Session {
 
     /// Whether the quotas leave room for one publish more that peers see.
     pub(crate) fn has_room_to_publish(&self, turn: &Turn<'_>) -> bool {
-        let publishes = self.publishes.values();
-        let of_stage = publishes.filter(|publish| publish.source.is_visible());
         let of_account = turn.connections.streams(&self.chronicle.stage).publishes;
-        !is_full(of_stage.count(), turn.settings.publishers_per_stage_max)
-            && !is_full(of_account, turn.settings.publishers_per_region_max)
+        !is_full(
+            self.publisher_count(),
+            turn.settings.publishers_per_stage_max,
+        ) && !is_full(of_account, turn.settings.publishers_per_region_max)
     }
 
     /// The media of a publish is up.
@@ -133,28 +134,36 @@ impl Session {
         participant.publishing = true;
         participant.protocol = publish.source.protocol();
         turn.record(Record::Participant(participant.clone()));
-        if publish.is_on_roster() {
-            turn.roster_changed(&self.chronicle.stage);
-        }
+        let is_on_roster = publish.is_on_roster();
         self.chronicle.write(id, Entry::PublishStarted, turn);
+        if is_on_roster {
+            turn.roster_changed(&self.chronicle.stage);
+            self.replications_go_on(id, turn);
+        }
     }
 
     /// A participant says what it has muted. Peers hear of it while it publishes.
     pub(crate) fn mute(&mut self, id: &ParticipantId, mute: Mute, turn: &mut Turn<'_>) {
+        let publish = self.publishes.get(id);
+        let is_publishing = publish.is_some_and(Publish::is_on_roster);
+        if self.set_mute(id, mute) && is_publishing {
+            turn.roster_changed(&self.chronicle.stage);
+            self.replicas_changed(id, turn);
+        }
+    }
+
+    /// Notes what a participant has muted; whether that is something else than before.
+    pub(crate) fn set_mute(&mut self, id: &ParticipantId, mute: Mute) -> bool {
         let older = if mute == Mute::default() {
             self.mutes.remove(id)
         } else {
             self.mutes.insert(id.clone(), mute)
         };
-        let publish = self.publishes.get(id);
-        let is_publishing = publish.is_some_and(Publish::is_on_roster);
-        if is_publishing && older.unwrap_or_default() != mute {
-            turn.roster_changed(&self.chronicle.stage);
-        }
+        older.unwrap_or_default() != mute
     }
 
     /// Takes a publish out, if there is one, and all subscriptions to it. The caller closes the connection that is
-    /// returned, and looks whether the participant is gone.
+    /// returned (a replica has none of its own), and looks whether the participant is gone.
     pub(crate) fn stop_publish(
         &mut self,
         id: &ParticipantId,
@@ -163,7 +172,11 @@ impl Session {
         turn: &mut Turn<'_>,
     ) -> Option<ConnectionId> {
         let publish = self.publishes.remove(id)?;
-        turn.forget(publish.connection);
+        let is_own = publish.source.home().is_none();
+        let own = is_own.then_some(publish.connection);
+        if let Some(connection) = own {
+            turn.forget(connection);
+        }
         if let Some(code) = error {
             self.chronicle.write(id, Entry::PublishError(code), turn);
         }
@@ -176,6 +189,7 @@ impl Session {
         }
         if publish.is_on_roster() {
             turn.roster_changed(&self.chronicle.stage);
+            self.replications_wait(id, turn);
         }
         self.note_ingest_end(&publish.source, turn);
         for subscriber in publish.subscribers {
@@ -184,7 +198,7 @@ impl Session {
             }
             self.leave_if_gone(&subscriber, turn);
         }
-        Some(publish.connection)
+        own
     }
 }
 

@@ -11,6 +11,7 @@ use crate::chronicle::Chronicle;
 use crate::connections::{Place, Role};
 use crate::exchange::Socket;
 use crate::publish::Publish;
+use crate::replicas::{Incoming, Outgoing, Past};
 use crate::subscribe::Subscription;
 use crate::timers::Alarm;
 use crate::turn::Turn;
@@ -35,6 +36,12 @@ pub(crate) struct Session {
     pub(crate) subscriptions: BTreeMap<ParticipantId, BTreeMap<ParticipantId, Subscription>>,
     /// What those who are connected have muted; who has muted nothing is not here.
     pub(crate) mutes: BTreeMap<ParticipantId, Mute>,
+    /// Active replications from here, by destination; no inner map is empty.
+    pub(crate) outgoing: BTreeMap<ParticipantId, BTreeMap<Arc<StageArn>, Outgoing>>,
+    /// Active replications to here.
+    pub(crate) incoming: BTreeMap<ParticipantId, Incoming>,
+    /// Replications from here that are over.
+    pub(crate) past: Past,
 }
 
 impl Session {
@@ -60,10 +67,13 @@ impl Session {
             publishes: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
             mutes: BTreeMap::new(),
+            outgoing: BTreeMap::new(),
+            incoming: BTreeMap::new(),
+            past: Past::new(turn.settings.disconnected_remembered_max),
         }
     }
 
-    /// Ends the session at once: whoever is there is disconnected.
+    /// Ends the session at once: whoever is there is disconnected. The caller has ended all replications.
     pub(crate) fn end(mut self, reason: LeftReason, turn: &mut Turn<'_>) {
         let present: Vec<ParticipantId> = self
             .participants
@@ -77,6 +87,17 @@ impl Session {
         turn.timers
             .cancel(&Alarm::SessionGrace(Arc::clone(&self.chronicle.stage)));
         self.chronicle.close(turn);
+    }
+
+    /// Gives the session its grace if nobody is connected and nobody may come back by a replication.
+    pub(crate) fn rest_if_idle(&self, turn: &mut Turn<'_>) {
+        if self.connected == 0 && self.outgoing.is_empty() && self.incoming.is_empty() {
+            turn.timers.set(
+                Alarm::SessionGrace(Arc::clone(&self.chronicle.stage)),
+                turn.now.mono,
+                turn.settings.session_grace,
+            );
+        }
     }
 
     pub(crate) fn id(&self) -> SessionId {
@@ -110,6 +131,7 @@ impl Session {
                 attributes: participant.attributes.clone(),
                 publish: publish.connection,
                 mute: self.mutes.get(&participant.id).copied().unwrap_or_default(),
+                source: publish.source.home().map(|stage| StageArn::clone(stage)),
             })
             .collect();
         Roster {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{ConnectionId, ErrorCode, ParticipantId};
+use model::{ConnectionId, ErrorCode, ParticipantId, StageArn};
 
 use crate::chronicle::Entry;
 use crate::connections::Role;
@@ -44,7 +44,13 @@ impl Session {
             .publishes
             .get(publisher)
             .filter(|publish| publish.is_up);
-        let Some(source) = source.map(|publish| publish.connection) else {
+        let source = source.map(|publish| {
+            (
+                publish.connection,
+                publish.source.home().map(|stage| StageArn::clone(stage)),
+            )
+        });
+        let Some((source, home)) = source else {
             return Err(Refusal::PublisherNotPublishing {
                 retry_after: NOT_PUBLISHING_RETRY_AFTER,
             });
@@ -65,6 +71,7 @@ impl Session {
         Ok(Reply::Admitted {
             session: self.id(),
             publisher: Some(source),
+            source: home,
         })
     }
 

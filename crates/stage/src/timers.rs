@@ -6,11 +6,15 @@ use std::time::{Duration, Instant};
 
 use model::{ConnectionId, IngestConfigurationArn, StageArn};
 
+use crate::replicas::Route;
+
 /// What may become due.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Alarm {
     /// The media of a publish or subscription is not up in time, or has been up for too long.
     Connection(ConnectionId),
+    /// The participant of a replication has not published again in time.
+    Reconnect(Route),
     /// Nobody has been connected for the grace.
     SessionGrace(Arc<StageArn>),
     /// Nobody can know an ingest configuration any more as it was before the API changed it.

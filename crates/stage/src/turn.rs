@@ -7,6 +7,7 @@ use model::{ConnectionId, Now, Record, StageArn};
 use rand_chacha::ChaCha8Rng;
 
 use crate::connections::{Connections, Place};
+use crate::replicas::Route;
 use crate::timers::{Alarm, Timers};
 use crate::{LeftReason, Settings};
 
@@ -17,6 +18,8 @@ pub(crate) struct Effects {
     pub(crate) closes: Vec<(ConnectionId, LeftReason)>,
     /// Stages whose publishing participants changed.
     pub(crate) rosters: BTreeSet<Arc<StageArn>>,
+    /// Replications about which the source changed something that the destination has not heard of.
+    pub(crate) routes: BTreeSet<Route>,
     /// The events socket that this call let in; its reply tells it the roster.
     pub(crate) entered: Option<ConnectionId>,
 }

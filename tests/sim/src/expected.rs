@@ -66,7 +66,7 @@ pub enum Answer {
     /// `Reply::Joined`.
     Joined(usize, Vec<RosterEntry>),
     /// `Reply::Admitted`.
-    Admitted(usize, Option<ConnectionId>),
+    Admitted(usize, Option<ConnectionId>, Option<StageArn>),
     /// `Reply::Exchanged`.
     Exchanged,
     /// `Reply::Refused`.
@@ -144,7 +144,11 @@ impl Answer {
                 let Roster { participants, .. } = roster;
                 Self::Joined(number(&session), participants)
             }
-            Reply::Admitted { session, publisher } => Self::Admitted(number(&session), publisher),
+            Reply::Admitted {
+                session,
+                publisher,
+                source,
+            } => Self::Admitted(number(&session), publisher, source),
             Reply::Exchanged => Self::Exchanged,
             Reply::Refused(refusal) => Self::Refused(refusal),
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use model::{
     Event, EventName, IngestConfigurationArn, LiveParticipant, LiveSession, Participant,
-    ParticipantId, ParticipantState, Record, Session, SessionId, StageArn,
+    ParticipantId, ParticipantState, Record, Replica, Replication, Session, SessionId, StageArn,
 };
 
 /// Everything that was recorded.
@@ -22,6 +22,8 @@ struct Pages {
     session: Session,
     participants: BTreeMap<ParticipantId, Participant>,
     standings: BTreeMap<ParticipantId, Standing>,
+    /// By participant and destination.
+    replicas: BTreeMap<(ParticipantId, StageArn), Replica>,
     last_sequence: u64,
     latest: Timestamp,
 }
@@ -32,6 +34,8 @@ struct Standing {
     joined: bool,
     publishing: bool,
     receiving: BTreeSet<ParticipantId>,
+    /// Where to, and in which session.
+    replicated: BTreeMap<StageArn, SessionId>,
 }
 
 impl Ledger {
@@ -61,6 +65,9 @@ impl Ledger {
                 };
                 assert!(is_news, "{configuration} changes its state");
             }
+            Record::Replica(replica) => self
+                .active(&replica.source_stage, &replica.source_session)
+                .keep_replica(replica),
         }
     }
 
@@ -74,6 +81,7 @@ impl Ledger {
                 assert_eq!(is_connected, standing.joined, "{id} is where it is");
                 let publishing = participant.is_some_and(|participant| participant.publishing);
                 assert_eq!(publishing, standing.publishing, "{id} does what it does");
+                pages.check_replication(id, standing);
             }
             for id in pages.participants.keys() {
                 assert!(pages.standings.contains_key(id), "{id} has joined once");
@@ -135,6 +143,8 @@ impl Ledger {
                             .unwrap_or_default(),
                     })
                     .collect(),
+                away: pages.away(),
+                replicas: pages.active_replicas(),
                 last_sequence: pages.last_sequence,
                 last_seen: pages.latest.max(heartbeat),
             })
@@ -153,6 +163,7 @@ impl Ledger {
                 session: session.clone(),
                 participants: BTreeMap::new(),
                 standings: BTreeMap::new(),
+                replicas: BTreeMap::new(),
                 last_sequence: 0,
                 latest: session.start,
             },
@@ -180,7 +191,10 @@ impl Pages {
         for participant in self.participants.values() {
             assert_eq!(participant.state, ParticipantState::Disconnected);
             assert!(!participant.publishing);
+            let replication = participant.replication.as_ref();
+            assert!(!replication.is_some_and(Replication::is_active));
         }
+        assert!(self.active_replicas().is_empty(), "replications end first");
         self.session.end = Some(end);
     }
 
@@ -195,6 +209,52 @@ impl Pages {
         assert!(participant.published || !participant.publishing);
         self.participants
             .insert(participant.id.clone(), participant.clone());
+    }
+
+    /// What a participant's record, its events and the rows say of replications from here is one.
+    fn check_replication(&self, id: &ParticipantId, standing: &Standing) {
+        let rows = self.replicas.values();
+        let own = rows.filter(|replica| replica.participant == *id && replica.is_active);
+        let own: BTreeMap<StageArn, SessionId> = own
+            .cloned()
+            .map(|replica| (replica.destination_stage, replica.destination_session))
+            .collect();
+        assert_eq!(own, standing.replicated, "{id} is where its events say");
+        let record = self.participants.get(id);
+        let record = record.and_then(|participant| participant.replication.as_ref());
+        let is_source = matches!(record, Some(Replication::Source { is_active: true }));
+        assert_eq!(is_source, !own.is_empty(), "{id} is a source");
+    }
+
+    fn keep_replica(&mut self, replica: &Replica) {
+        let key = (
+            replica.participant.clone(),
+            replica.destination_stage.clone(),
+        );
+        let older = self.replicas.insert(key, replica.clone());
+        let was_active = older.is_some_and(|older| older.is_active);
+        assert_ne!(was_active, replica.is_active, "it begins, and it ends");
+    }
+
+    fn active_replicas(&self) -> Vec<Replica> {
+        let replicas = self.replicas.values();
+        replicas
+            .filter(|replica| replica.is_active)
+            .cloned()
+            .collect()
+    }
+
+    /// Who is not there and may come back.
+    fn away(&self) -> Vec<Participant> {
+        let participants = self.participants.values();
+        participants
+            .filter(|participant| participant.state == ParticipantState::Disconnected)
+            .filter(|participant| {
+                let replication = participant.replication.as_ref();
+                replication.is_some_and(Replication::is_active)
+            })
+            .cloned()
+            .collect()
     }
 
     fn append(&mut self, event: &Event) {
@@ -231,7 +291,15 @@ impl Standing {
         assert_eq!(event.error.is_some(), is_error, "{event:?}");
         let is_exchange = event.name == EventName::TokenExchanged;
         assert_eq!(event.exchange.is_some(), is_exchange, "{event:?}");
-        assert_eq!(self.joined, event.name != EventName::Joined, "{event:?}");
+        let is_replication = matches!(
+            event.name,
+            EventName::ReplicationStarted | EventName::ReplicationStopped
+        );
+        assert_eq!(event.destination.is_some(), is_replication, "{event:?}");
+        // A replication may outlive the stay.
+        if event.name != EventName::ReplicationStopped {
+            assert_eq!(self.joined, event.name != EventName::Joined, "{event:?}");
+        }
         match event.name {
             EventName::Joined => self.joined = true,
             EventName::Left => {
@@ -258,6 +326,16 @@ impl Standing {
                     .as_ref()
                     .is_some_and(|remote| self.receiving.remove(remote));
                 assert!(was_there, "{event:?}");
+            }
+            EventName::ReplicationStarted => {
+                let (stage, session) = event.destination.clone().expect("it has one");
+                let older = self.replicated.insert(stage, session);
+                assert_eq!(older, None, "{event:?}");
+            }
+            EventName::ReplicationStopped => {
+                let (stage, session) = event.destination.clone().expect("it has one");
+                let older = self.replicated.remove(&stage);
+                assert_eq!(older, Some(session), "{event:?}");
             }
             EventName::PublishError
             | EventName::SubscribeError

@@ -214,6 +214,7 @@ impl Reference {
                 };
                 self.remove(&BTreeMap::from([(*connection, None)]), error, now);
             }
+            Input::Replicate { .. } | Input::StopReplication { .. } => {}
             Input::Mute { connection, mute } => self.mute(*connection, *mute),
             Input::Shutdown => self.shut_down(now),
         }

@@ -344,7 +344,9 @@ impl World {
             }
             Reply::Done | Reply::Exchanged | Reply::Refused(_) => return,
             Reply::Joined { session, roster } => (session, Some(roster.participants.clone())),
-            Reply::Admitted { session, publisher } => {
+            Reply::Admitted {
+                session, publisher, ..
+            } => {
                 if let Some(publish) = publisher {
                     assert!(self.open.contains_key(publish), "its media is there");
                 }
@@ -371,7 +373,7 @@ impl World {
                 session: self.number(&session),
                 at: end,
             },
-            Record::Participant(_) | Record::Ingest { .. } => return None,
+            Record::Participant(_) | Record::Ingest { .. } | Record::Replica(_) => return None,
             Record::Event(event) => Line::Event {
                 session: self.number(&event.session),
                 who: event.participant,

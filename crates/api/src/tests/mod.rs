@@ -356,6 +356,7 @@ impl World {
                 },
                 ingest: None,
                 client: ClientInfo::default(),
+                replication: None,
             }));
         }
         self.store.records_apply(&records).await.unwrap();
@@ -383,6 +384,8 @@ impl World {
                     error: (*name == EventName::SubscribeError)
                         .then_some(model::ErrorCode::PublisherNotFound),
                     exchange: (*name == EventName::TokenExchanged).then(exchange),
+                    replica: false,
+                    destination: None,
                 })
             })
             .collect();

@@ -86,6 +86,8 @@ impl From<&Refusal> for Goodbye {
                 (close_code::POLICY, "PARTICIPANT_DISCONNECTED", 10)
             }
             Refusal::ShuttingDown => (close_code::RESTART, "FAILED", 4),
+            // It may go at any time; a join is worth another try.
+            Refusal::ReplicaPresent => (close_code::AGAIN, "FAILED", 4),
             // Not answers to a join, for which any token will do; told all the same rather than left open.
             Refusal::InsufficientCapabilities
             | Refusal::Offer(_)
@@ -94,7 +96,8 @@ impl From<&Refusal> for Goodbye {
             | Refusal::SelfSubscribe
             | Refusal::StreamKeyInUse
             | Refusal::IngestDetached
-            | Refusal::Exchange(_) => (close_code::ERROR, "FAILED", 4),
+            | Refusal::Exchange(_)
+            | Refusal::Replication(_) => (close_code::ERROR, "FAILED", 4),
         };
         Self {
             close_code,
@@ -149,6 +152,7 @@ mod tests {
                 attributes: BTreeMap::from([("role".to_owned(), "host".to_owned())]),
                 publish: ConnectionId(1),
                 mute: Mute::default(),
+                source: None,
             }],
         };
         let value: serde_json::Value = serde_json::from_str(&stage_state(&roster)).unwrap();

@@ -35,6 +35,7 @@ fn left(start: i64, last_seen: i64, connected: &[Left<'_>]) -> Act {
                 protocol: Protocol::Unknown,
                 ingest: None,
                 client: ClientInfo::default(),
+                replication: None,
             },
             subscribed: subscribed.iter().map(|who| participant_id(who)).collect(),
         })
@@ -47,6 +48,8 @@ fn left(start: i64, last_seen: i64, connected: &[Left<'_>]) -> Act {
             end: None,
         },
         connected,
+        away: Vec::new(),
+        replicas: Vec::new(),
         last_sequence: 41,
         last_seen: second(last_seen),
     }))

@@ -496,11 +496,13 @@ impl Run {
                 let state = if active { "active" } else { "inactive" };
                 format!("{} {state} on {}", configuration.id, stage.id)
             }
-            Output::Reply(Reply::Done) => return None,
+            Output::Record(Record::Replica(_)) | Output::Reply(Reply::Done) => return None,
             Output::Reply(Reply::Joined { session, roster }) => {
                 format!("joined {} {}", self.session(&session), names(&roster))
             }
-            Output::Reply(Reply::Admitted { session, publisher }) => {
+            Output::Reply(Reply::Admitted {
+                session, publisher, ..
+            }) => {
                 let from = publisher.map_or_else(String::new, |publish| format!(" from {publish}"));
                 format!("admitted {}{from}", self.session(&session))
             }

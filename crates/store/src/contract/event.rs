@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::{Capabilities, ErrorCode, EventName, Exchange, ExchangedToken, Record};
 
-use super::{at, event_of, happened, insert, page, person, read_all, session_id, started};
+use super::{arn, at, event_of, happened, insert, page, person, read_all, session_id, started};
 use crate::Store;
 
 pub(crate) async fn every_name_and_error_reads_back(store: &dyn Store) {
@@ -38,6 +38,13 @@ pub(crate) async fn every_name_and_error_reads_back(store: &dyn Store) {
         new: token(false, "\"quoted\"", 7),
     }));
     written.push(exchanged);
+    let mut replicated = event_of(&one, 1, "ana", 201, EventName::ReplicationStarted);
+    replicated.destination = Some((arn("two"), session_id(7)));
+    written.push(replicated);
+    let mut received = event_of(&one, 1, "ana", 202, EventName::SubscribeStarted);
+    received.remote = Some(person("ben"));
+    received.replica = true;
+    written.push(received);
     let records: Vec<_> = written.iter().cloned().map(Record::Event).collect();
     store.records_apply(&records).await.unwrap();
     let list = store

@@ -79,6 +79,7 @@ macro_rules! suite {
             session: starts_and_ends_move_the_active_session,
             session: sessions_are_listed_newest_first,
             session: live_sessions_know_who_was_connected_and_receiving_what,
+            session: live_sessions_know_what_was_replicated,
             session: a_live_session_was_last_seen_at_its_latest_sign_of_life,
             session: sessions_expire_by_their_end,
             participant: a_participant_reads_back_as_it_was_written,
@@ -295,6 +296,7 @@ fn participant_of(stage: &StageArn, session: u32, id: &str, first_join: Timestam
         protocol: Protocol::Unknown,
         ingest: None,
         client: ClientInfo::default(),
+        replication: None,
     }
 }
 
@@ -313,6 +315,8 @@ fn event_of(stage: &StageArn, session: u32, id: &str, sequence: u64, name: Event
         remote: None,
         error: None,
         exchange: None,
+        replica: false,
+        destination: None,
     }
 }
 

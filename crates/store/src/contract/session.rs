@@ -1,6 +1,6 @@
 //! Sessions: the active one, their order, what a crash left, retention.
 
-use model::{Event, EventName, ParticipantState, Record, StageArn};
+use model::{Event, EventName, ParticipantState, Record, Replica, Replication, StageArn};
 
 use super::{
     arn, at, ended, event_of, happened, insert, joined, page, participant_of, person, read_all,
@@ -134,6 +134,71 @@ pub(crate) async fn live_sessions_know_who_was_connected_and_receiving_what(stor
         ]
     );
     assert_eq!(live[0].connected[1].participant, publisher);
+}
+
+pub(crate) async fn live_sessions_know_what_was_replicated(store: &dyn Store) {
+    let one = insert(store, "one").await;
+    let replica = |who: &str, to: &str, session: u32, is_active: bool| Replica {
+        source_stage: one.clone(),
+        source_session: session_id(1),
+        participant: person(who),
+        destination_stage: arn(to),
+        destination_session: session_id(session),
+        is_active,
+    };
+    let record = |who: &str, state, replication| {
+        let mut participant = participant_of(&one, 1, who, at(1));
+        participant.state = state;
+        participant.replication = Some(replication);
+        participant
+    };
+    let source = |is_active| Replication::Source { is_active };
+    let received = |is_active| Replication::Replica {
+        is_active,
+        source_stage: arn("three"),
+        source_session: session_id(3),
+    };
+    let connected = record("ana", ParticipantState::Connected, source(true));
+    let away = [
+        record("ben", ParticipantState::Disconnected, source(true)),
+        record("cleo", ParticipantState::Disconnected, received(true)),
+    ];
+    let gone = [
+        record("dan", ParticipantState::Disconnected, source(false)),
+        record("eve", ParticipantState::Disconnected, received(false)),
+    ];
+    let mut records = vec![started(&one, 1, at(1))];
+    records.extend(
+        [&connected]
+            .into_iter()
+            .chain(&away)
+            .chain(&gone)
+            .cloned()
+            .map(Record::Participant),
+    );
+    records.extend(
+        [
+            replica("ana", "two", 2, true),
+            replica("ana", "three", 3, true),
+            replica("ben", "two", 2, true),
+            replica("dan", "two", 2, true),
+            replica("ana", "three", 3, false),
+            replica("dan", "two", 2, false),
+            // It began anew, in another session there.
+            replica("ana", "two", 2, false),
+            replica("ana", "two", 4, true),
+        ]
+        .map(Record::Replica),
+    );
+    store.records_apply(&records).await.unwrap();
+    let [live] = store.session_live().await.unwrap().try_into().unwrap();
+    assert_eq!(live.connected[0].participant, connected);
+    assert_eq!(live.away, away);
+    let active = [
+        replica("ana", "two", 4, true),
+        replica("ben", "two", 2, true),
+    ];
+    assert_eq!(live.replicas, active);
 }
 
 pub(crate) async fn a_live_session_was_last_seen_at_its_latest_sign_of_life(store: &dyn Store) {

@@ -9,13 +9,14 @@ use model::{
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, query_as};
 
-use super::Db;
 use super::row::{for_arn, nanoseconds, parse_id, parse_json, sequence, session_key, timestamp};
+use super::{Db, replica};
 use crate::page::{Key, List};
 use crate::{Page, PageRequest, StoreError};
 
 pub(super) const LIST: &str = concat!(
-    "SELECT sequence, time, name, remote, error, exchange FROM event WHERE session = ",
+    "SELECT sequence, time, name, remote, error, exchange, replica, destination_stage, destination_session \
+     FROM event WHERE session = ",
     session_key!(),
     " AND participant = ?5 AND sequence > ?6 ORDER BY sequence LIMIT ?7"
 );
@@ -28,6 +29,9 @@ struct Row {
     remote: Option<String>,
     error: Option<String>,
     exchange: Option<String>,
+    replica: bool,
+    destination_stage: Option<String>,
+    destination_session: Option<String>,
 }
 
 /// The JSON form of an exchange.
@@ -138,6 +142,11 @@ pub(super) async fn list(
                     .map(|text| parse_json::<Tokens>(&text, "exchanged tokens"))
                     .transpose()?
                     .map(|tokens| Box::new(tokens.into())),
+                replica: row.replica,
+                destination: replica::stage_and_session((
+                    row.destination_stage.as_deref(),
+                    row.destination_session.as_deref(),
+                ))?,
             })
         })
         .collect::<Result<_, StoreError>>()?;

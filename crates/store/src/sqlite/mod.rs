@@ -18,6 +18,7 @@ mod open;
 mod participant;
 mod public_key;
 mod records;
+mod replica;
 mod repository;
 mod resource;
 mod row;

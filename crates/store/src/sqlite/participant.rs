@@ -9,15 +9,16 @@ use model::{
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, SqliteConnection, query, query_as, query_scalar};
 
-use super::Db;
 use super::ingest_configuration::arn_beside;
 use super::row::{for_arn, nanoseconds, parse_id, parse_json, session_key, stage_key, timestamp};
+use super::{Db, replica};
 use crate::page::{Key, List};
 use crate::{CameBy, Page, PageRequest, ParticipantFilter, StoreError};
 
 macro_rules! columns {
     () => {
-        "SELECT id, user_id, attributes, state, first_join, published, publishing, protocol, client, ingest, redundant \
+        "SELECT id, user_id, attributes, state, first_join, published, publishing, protocol, client, ingest, redundant, \
+         replication, replication_active, source_stage, source_session \
          FROM participant WHERE session = "
     };
 }
@@ -43,6 +44,12 @@ pub(super) const LIST_BY_STATE: &str = list!(" AND state = ?8");
 /// Participants of the session with the key ?1 that are in state ?2.
 pub(super) const CONNECTED: &str = concat!(columns!(), "?1 AND state = ?2 ORDER BY first_join, id");
 
+/// Participants of the session with the key ?1 that are in state ?2 and have an active replication.
+pub(super) const AWAY: &str = concat!(
+    columns!(),
+    "?1 AND state = ?2 AND replication_active = 1 ORDER BY first_join, id"
+);
+
 /// A participant's columns.
 #[derive(FromRow)]
 pub(super) struct Row {
@@ -57,6 +64,10 @@ pub(super) struct Row {
     client: String,
     ingest: Option<String>,
     redundant: bool,
+    replication: Option<String>,
+    replication_active: bool,
+    source_stage: Option<String>,
+    source_session: Option<String>,
 }
 
 impl Row {
@@ -75,6 +86,11 @@ impl Row {
             None => None,
         };
         let client: Client = parse_json(&self.client, "client information")?;
+        let replication = replica::replication(
+            self.replication.as_deref(),
+            self.replication_active,
+            (self.source_stage.as_deref(), self.source_session.as_deref()),
+        )?;
         Ok(Participant {
             stage: stage.clone(),
             session: session.clone(),
@@ -101,6 +117,7 @@ impl Row {
             .ok_or(StoreError::Corrupt { what: "protocol" })?,
             ingest,
             client: client.into(),
+            replication,
         })
     }
 }

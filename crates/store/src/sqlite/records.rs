@@ -10,6 +10,7 @@ use sqlx::{SqliteConnection, query};
 use super::event::Tokens;
 use super::ingest_configuration;
 use super::participant::Client;
+use super::replica;
 use super::row::{for_arn, json, nanoseconds, sequence_column, session_key, stage_key};
 use crate::StoreError;
 
@@ -35,6 +36,7 @@ pub(super) async fn apply(
             } => {
                 ingest_configuration::set_state(connection, stage, configuration, *active).await?;
             }
+            Record::Replica(record) => replica::apply(connection, record).await?,
         }
     }
     Ok(())
@@ -110,19 +112,23 @@ async fn participant(
     participant: &Participant,
 ) -> Result<(), StoreError> {
     let ingest = participant.ingest.as_deref();
+    let replication = replica::Columns::from(participant.replication.as_ref());
     for_arn!(
         query(concat!(
             "INSERT INTO participant \
              (session, id, user_id, attributes, state, first_join, published, publishing, protocol, client, \
-             ingest, redundant) \
-             SELECT key, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15 FROM session WHERE key = ",
+             ingest, redundant, replication, replication_active, source_stage, source_session) \
+             SELECT key, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19 \
+             FROM session WHERE key = ",
             session_key!(),
             " ON CONFLICT (session, id) DO UPDATE SET user_id = excluded.user_id, \
              attributes = excluded.attributes, state = excluded.state, \
              published = participant.published OR excluded.published, publishing = excluded.publishing, \
              protocol = CASE excluded.protocol WHEN 'UNKNOWN' THEN participant.protocol ELSE excluded.protocol END, \
              client = excluded.client, ingest = coalesce(excluded.ingest, participant.ingest), \
-             redundant = CASE WHEN excluded.ingest IS NULL THEN participant.redundant ELSE excluded.redundant END"
+             redundant = CASE WHEN excluded.ingest IS NULL THEN participant.redundant ELSE excluded.redundant END, \
+             replication = excluded.replication, replication_active = excluded.replication_active, \
+             source_stage = excluded.source_stage, source_session = excluded.source_session"
         )),
         participant.stage
     )
@@ -138,6 +144,10 @@ async fn participant(
     .bind(json(&Client::from(&participant.client)))
     .bind(ingest.map(|ingest| ingest.configuration.id.as_str()))
     .bind(ingest.is_some_and(|ingest| ingest.redundant))
+    .bind(replication.kind)
+    .bind(replication.is_active)
+    .bind(replication.source.as_ref().map(|(stage, _)| stage))
+    .bind(replication.source.as_ref().map(|(_, session)| *session))
     .execute(connection)
     .await?;
     Ok(())
@@ -146,8 +156,9 @@ async fn participant(
 async fn event(connection: &mut SqliteConnection, event: &Event) -> Result<(), StoreError> {
     for_arn!(
         query(concat!(
-            "INSERT INTO event (session, sequence, participant, time, name, remote, error, exchange) \
-             SELECT key, ?5, ?6, ?7, ?8, ?9, ?10, ?11 FROM session WHERE key = ",
+            "INSERT INTO event (session, sequence, participant, time, name, remote, error, exchange, \
+              replica, destination_stage, destination_session) \
+             SELECT key, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14 FROM session WHERE key = ",
             session_key!(),
             " ON CONFLICT (session, sequence) DO NOTHING"
         )),
@@ -166,6 +177,9 @@ async fn event(connection: &mut SqliteConnection, event: &Event) -> Result<(), S
             .as_deref()
             .map(|exchange| json(&Tokens::from(exchange))),
     )
+    .bind(event.replica)
+    .bind(event.destination.as_ref().map(|(stage, _)| stage.to_string()))
+    .bind(event.destination.as_ref().map(|(_, session)| session.as_str()))
     .execute(connection)
     .await?;
     Ok(())

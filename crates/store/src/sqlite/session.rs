@@ -9,7 +9,7 @@ use model::{
 use sqlx::{FromRow, SqliteConnection, query_as};
 
 use super::row::{for_arn, nanoseconds, parse_id, sequence, session_key, stage_key, timestamp};
-use super::{Db, life, participant};
+use super::{Db, life, participant, replica};
 use crate::page::{Key, List};
 use crate::{Page, PageRequest, StoreError};
 
@@ -125,6 +125,8 @@ pub(super) async fn live(db: &Db) -> Result<Vec<LiveSession>, StoreError> {
         let last_seen = [seen, row.last_time, Some(row.start)].into_iter().flatten();
         sessions.push(LiveSession {
             connected: connected(&mut transaction, row.key, &session).await?,
+            away: replica::away(&mut transaction, row.key, &session).await?,
+            replicas: replica::active(&mut transaction, row.key, &session).await?,
             last_sequence: sequence(row.last_sequence)?,
             last_seen: timestamp(last_seen.max().unwrap_or(row.start)),
             session,

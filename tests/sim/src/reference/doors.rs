@@ -102,7 +102,7 @@ impl Reference {
         self.enter(session, caller, now);
         let deadline = deadline(now, self.settings.setup_timeout);
         self.add(session, caller, Kind::Publish, None, deadline);
-        Answer::Admitted(session, None)
+        Answer::Admitted(session, None, None)
     }
 
     pub(super) fn subscribe(
@@ -166,6 +166,6 @@ impl Reference {
             let reason = Some(LeftReason::TokenReused);
             self.remove(&BTreeMap::from([(older, reason)]), None, now);
         }
-        Answer::Admitted(session, Some(source))
+        Answer::Admitted(session, Some(source), None)
     }
 }

@@ -109,6 +109,7 @@ impl Reference {
                     attributes: person.attributes.clone(),
                     publish: publish.id,
                     mute: mute.copied().unwrap_or_default(),
+                    source: None,
                 })
             })
             .collect()

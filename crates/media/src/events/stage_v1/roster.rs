@@ -93,6 +93,7 @@ mod tests {
                 audio: muted.contains('a'),
                 video: muted.contains('v'),
             },
+            source: None,
         });
         Roster {
             stage: StageId::parse("abcdABCDefgh").unwrap(),

@@ -88,6 +88,8 @@ async fn write(store: &Sqlite, id: &str) {
             remote: None,
             error: None,
             exchange: None,
+            replica: false,
+            destination: None,
         })
     }));
     store.records_apply(&batch).await.unwrap();

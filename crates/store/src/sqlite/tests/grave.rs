@@ -49,6 +49,8 @@ fn session_of(stage: &Stage, events: u64) -> Vec<Record> {
             remote: None,
             error: None,
             exchange: None,
+            replica: false,
+            destination: None,
         })
     }));
     records

@@ -154,6 +154,7 @@ async fn t65_a_migration_that_fails_leaves_nothing_behind() {
         "DROP TABLE _sqlx_migrations",
         "DROP TABLE ingest_configuration",
         "DROP TABLE ban",
+        "DROP TABLE replica",
         "DROP TABLE event",
         "DROP TABLE participant",
         "DROP TABLE session",

@@ -86,6 +86,8 @@ impl Fault {
             | Refusal::StreamKeyInUse
             | Refusal::IngestDetached
             | Refusal::Exchange(_)
+            | Refusal::ReplicaPresent
+            | Refusal::Replication(_)
             | Refusal::ShuttingDown => Code::Failed,
         };
         Self::new(code, category, refusal.to_string())

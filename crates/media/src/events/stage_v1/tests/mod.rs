@@ -76,6 +76,7 @@ fn roster(participants: &[(&str, u64, &str)]) -> Arc<Roster> {
                 audio: muted.contains('a'),
                 video: muted.contains('v'),
             },
+            source: None,
         });
     Arc::new(Roster {
         stage: StageId::parse("abcdABCDefgh").unwrap(),

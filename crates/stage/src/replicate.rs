@@ -1,0 +1,240 @@
+//! Replication: a publishing participant appears on another stage too. Who may, and what ends it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{Now, ParticipantId, StageArn};
+
+use crate::participant::is_full;
+use crate::publish::Publish;
+use crate::replicas::{Incoming, Outgoing, Route, Standing};
+use crate::session::Session;
+use crate::{LeftReason, Refusal, ReplicationFault, Reply, Stages};
+
+/// What the API asks for.
+pub(crate) struct Wish {
+    pub(crate) source: StageArn,
+    pub(crate) destination: StageArn,
+    pub(crate) participant: ParticipantId,
+    pub(crate) window: Duration,
+    pub(crate) attributes: BTreeMap<String, String>,
+}
+
+impl Stages {
+    /// A participant appears on another stage, which gets a session if it has none.
+    pub(crate) fn replicate(&mut self, wish: Wish, now: Now) -> Result<Reply, Refusal> {
+        if self.is_shutting_down {
+            return Err(Refusal::ShuttingDown);
+        }
+        let Wish {
+            source,
+            destination,
+            participant,
+            window,
+            attributes,
+        } = wish;
+        if source == destination {
+            return Err(Refusal::Replication(ReplicationFault::SameStage));
+        }
+        let route = self.route(&source, &destination, participant)?;
+        self.check_source(&route)?;
+        self.check_destination(&route)?;
+        let (stages, mut turn) = self.split(now);
+        let session = stages
+            .get_mut(&source)
+            .and_then(|stage| stage.session.as_ref());
+        let source_session = session.map(Session::id);
+        let source_session =
+            source_session.ok_or(Refusal::Replication(ReplicationFault::ParticipantNotFound))?;
+        if let Some(stage) = stages.get_mut(&destination) {
+            let session = stage.session(&mut turn);
+            let incoming = Incoming {
+                source: Arc::clone(&route.source),
+                session: source_session,
+                attributes,
+            };
+            session.expect_replica(&route.participant, incoming, &mut turn);
+            let outgoing = Outgoing {
+                session: session.id(),
+                window,
+            };
+            if let Some(session) = session_of(stages, &source) {
+                session.begin_replication(&route, outgoing, &mut turn);
+            }
+        }
+        Ok(Reply::Done)
+    }
+
+    /// Ends a replication. One that has ended already is no fault.
+    pub(crate) fn stop_replication(
+        &mut self,
+        source: &StageArn,
+        destination: &StageArn,
+        participant: ParticipantId,
+        now: Now,
+    ) -> Result<Reply, Refusal> {
+        if self.is_shutting_down {
+            return Err(Refusal::ShuttingDown);
+        }
+        let route = self.route(source, destination, participant)?;
+        let (stages, mut turn) = self.split(now);
+        let id = &route.participant;
+        let session = session_of(stages, source).filter(|session| {
+            let own = session.outgoing.get(id);
+            own.is_some_and(|own| own.contains_key(&route.destination))
+                || session.past.contains(id, &route.destination)
+        });
+        let session = session.ok_or(Refusal::Replication(ReplicationFault::NeverReplicated))?;
+        session.end_replication(&route, &mut turn);
+        Ok(Reply::Done)
+    }
+
+    /// The key of a replication between two stages that exist.
+    fn route(
+        &self,
+        source: &StageArn,
+        destination: &StageArn,
+        participant: ParticipantId,
+    ) -> Result<Route, Refusal> {
+        let from = self.by_arn.get(source);
+        let from = from.ok_or(Refusal::Replication(ReplicationFault::SourceNotFound))?;
+        // A stage of somebody else's is told from none by nothing.
+        let to = self.by_arn.get(destination).filter(|_| {
+            (&destination.account, &destination.region) == (&source.account, &source.region)
+        });
+        let to = to.ok_or(Refusal::Replication(ReplicationFault::DestinationNotFound))?;
+        Ok(Route {
+            source: Arc::clone(&from.arn),
+            participant,
+            destination: Arc::clone(&to.arn),
+        })
+    }
+
+    /// Whether the source has what is to be replicated. A publish is there only where a token allowed it.
+    fn check_source(&self, route: &Route) -> Result<(), Refusal> {
+        let id = &route.participant;
+        let stage = self.by_arn.get(&route.source);
+        let session = stage.and_then(|stage| stage.session.as_ref());
+        let session =
+            session.filter(|session| session.participants.contains_key(id) && !session.is_leg(id));
+        let Some(session) = session else {
+            return Err(Refusal::Replication(ReplicationFault::ParticipantNotFound));
+        };
+        let own = session.outgoing.get(id);
+        let is_publishing = session.publishes.get(id).is_some_and(Publish::is_on_roster);
+        let fault = if own.is_some_and(|own| own.contains_key(&route.destination)) {
+            ReplicationFault::AlreadyReplicated
+        } else if session.incoming.contains_key(id) {
+            ReplicationFault::IsReplica
+        } else if !is_publishing {
+            ReplicationFault::NotPublishing
+        } else if is_full(
+            own.map_or(0, BTreeMap::len),
+            self.settings.replicas_per_participant_max,
+        ) {
+            ReplicationFault::TooManyReplicas
+        } else {
+            return Ok(());
+        };
+        Err(Refusal::Replication(fault))
+    }
+
+    /// Whether the destination has room for it.
+    fn check_destination(&self, route: &Route) -> Result<(), Refusal> {
+        let id = &route.participant;
+        let Some(stage) = self.by_arn.get(&route.destination) else {
+            return Err(Refusal::Replication(ReplicationFault::DestinationNotFound));
+        };
+        let session = stage.session.as_ref();
+        let is_present =
+            session.is_some_and(|session| session.is_connected(id) || session.is_replicated(id));
+        let publishers = session.map_or(0, Session::publisher_count);
+        let of_account = self.connections.streams(&route.destination).publishes;
+        let fault = if stage.banned.contains(id) {
+            ReplicationFault::Banned
+        } else if is_present {
+            ReplicationFault::Present
+        } else if is_full(publishers, self.settings.publishers_per_stage_max)
+            || is_full(of_account, self.settings.publishers_per_region_max)
+        {
+            ReplicationFault::DestinationFull
+        } else {
+            return Ok(());
+        };
+        Err(Refusal::Replication(fault))
+    }
+
+    /// Shows each destination what its sources have done.
+    pub(crate) fn follow(&mut self, now: Now) {
+        let (stages, mut turn) = self.split(now);
+        // What a destination does is of no concern to a source: there is nothing to follow after this.
+        for route in std::mem::take(&mut turn.effects.routes) {
+            let source = session_of(stages, &route.source);
+            let standing = source.map_or(Standing::Over, |session| session.standing(&route));
+            if let Some(destination) = session_of(stages, &route.destination) {
+                destination.follow(&route, standing, &mut turn);
+            }
+        }
+    }
+
+    /// The participant of a replication has been away for its window.
+    pub(crate) fn give_up(&mut self, route: &Route, now: Now) {
+        let (stages, mut turn) = self.split(now);
+        if let Some(session) = session_of(stages, &route.source) {
+            session.end_replication(route, &mut turn);
+        }
+    }
+
+    /// Ends every replication to a stage, or that of one participant; who receives the replica is told `reason`.
+    pub(crate) fn end_replications_to(
+        &mut self,
+        stage: &StageArn,
+        of: Option<&ParticipantId>,
+        reason: LeftReason,
+        now: Now,
+    ) {
+        let (stages, mut turn) = self.split(now);
+        let Some(session) = session_of(stages, stage) else {
+            return;
+        };
+        let routes = match of {
+            None => session.routes_here(),
+            Some(id) => session.route_here(id).into_iter().collect(),
+        };
+        for route in routes {
+            if let Some(session) = session_of(stages, &route.source) {
+                session.end_replication(&route, &mut turn);
+            }
+            if let Some(session) = session_of(stages, stage) {
+                session.drop_replica(&route.participant, reason, &mut turn);
+            }
+        }
+    }
+
+    /// Ends every replication from a stage.
+    pub(crate) fn end_replications_from(&mut self, stage: &StageArn, now: Now) {
+        let (stages, mut turn) = self.split(now);
+        if let Some(session) = session_of(stages, stage) {
+            for route in session.routes() {
+                session.end_replication(&route, &mut turn);
+            }
+        }
+        self.follow(now);
+    }
+
+    /// Ends every replication.
+    pub(crate) fn end_all_replications(&mut self, reason: LeftReason, now: Now) {
+        let stages: Vec<Arc<StageArn>> = self.by_arn.keys().cloned().collect();
+        for stage in stages {
+            self.end_replications_to(&stage, None, reason, now);
+        }
+    }
+}
+
+fn session_of<'a>(
+    stages: &'a mut BTreeMap<Arc<StageArn>, crate::door::Stage>,
+    stage: &StageArn,
+) -> Option<&'a mut Session> {
+    stages.get_mut(stage)?.session.as_mut()
+}

@@ -1,0 +1,154 @@
+//! Replications: their rows, and what the rows of participants and events say of them.
+
+use model::{
+    Participant, ParticipantId, ParticipantState, Replica, Replication, Session, SessionId,
+    StageArn,
+};
+use sqlx::{FromRow, SqliteConnection, query, query_as};
+
+use super::participant::{self, AWAY};
+use super::row::{for_arn, parse_id, session_key};
+use crate::StoreError;
+
+const SOURCE: &str = "SOURCE";
+const REPLICA: &str = "REPLICA";
+
+/// The columns of a participant's replication.
+pub(super) struct Columns<'a> {
+    pub(super) kind: Option<&'static str>,
+    pub(super) is_active: bool,
+    pub(super) source: Option<(String, &'a str)>,
+}
+
+impl<'a> From<Option<&'a Replication>> for Columns<'a> {
+    fn from(replication: Option<&'a Replication>) -> Self {
+        let (kind, source) = match replication {
+            None => (None, None),
+            Some(Replication::Source { .. }) => (Some(SOURCE), None),
+            Some(Replication::Replica {
+                source_stage,
+                source_session,
+                ..
+            }) => {
+                let source = (source_stage.to_string(), source_session.as_str());
+                (Some(REPLICA), Some(source))
+            }
+        };
+        Self {
+            kind,
+            is_active: replication.is_some_and(Replication::is_active),
+            source,
+        }
+    }
+}
+
+/// The replication of a participant's columns.
+pub(super) fn replication(
+    kind: Option<&str>,
+    is_active: bool,
+    source: (Option<&str>, Option<&str>),
+) -> Result<Option<Replication>, StoreError> {
+    Ok(match (kind, stage_and_session(source)?) {
+        (None, None) => None,
+        (Some(SOURCE), None) => Some(Replication::Source { is_active }),
+        (Some(REPLICA), Some((source_stage, source_session))) => Some(Replication::Replica {
+            is_active,
+            source_stage,
+            source_session,
+        }),
+        _ => {
+            return Err(StoreError::Corrupt {
+                what: "replication",
+            });
+        }
+    })
+}
+
+/// A stage and a session of it, where there are any.
+pub(super) fn stage_and_session(
+    columns: (Option<&str>, Option<&str>),
+) -> Result<Option<(StageArn, SessionId)>, StoreError> {
+    let (Some(stage), Some(session)) = columns else {
+        return Ok(None);
+    };
+    Ok(Some((
+        parse_id(StageArn::parse(stage))?,
+        parse_id(SessionId::parse(session))?,
+    )))
+}
+
+/// Notes how a replication stands.
+pub(super) async fn apply(
+    connection: &mut SqliteConnection,
+    replica: &Replica,
+) -> Result<(), StoreError> {
+    for_arn!(
+        query(concat!(
+            "INSERT INTO replica (session, participant, destination_stage, destination_session, active) \
+             SELECT key, ?5, ?6, ?7, ?8 FROM session WHERE key = ",
+            session_key!(),
+            " ON CONFLICT (session, participant, destination_stage) DO UPDATE SET \
+             destination_session = excluded.destination_session, active = excluded.active"
+        )),
+        replica.source_stage
+    )
+    .bind(replica.source_session.as_str())
+    .bind(replica.participant.as_str())
+    .bind(replica.destination_stage.to_string())
+    .bind(replica.destination_session.as_str())
+    .bind(replica.is_active)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+#[derive(FromRow)]
+struct Row {
+    participant: String,
+    destination_stage: String,
+    destination_session: String,
+    active: bool,
+}
+
+/// The active replications from the session with that key, by participant and destination.
+pub(super) async fn active(
+    connection: &mut SqliteConnection,
+    key: i64,
+    session: &Session,
+) -> Result<Vec<Replica>, StoreError> {
+    let rows: Vec<Row> = query_as(
+        "SELECT participant, destination_stage, destination_session, active FROM replica \
+         WHERE session = ?1 AND active = 1 ORDER BY participant, destination_stage",
+    )
+    .bind(key)
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Replica {
+                source_stage: session.stage.clone(),
+                source_session: session.id.clone(),
+                participant: parse_id(ParticipantId::parse(&row.participant))?,
+                destination_stage: parse_id(StageArn::parse(&row.destination_stage))?,
+                destination_session: parse_id(SessionId::parse(&row.destination_session))?,
+                is_active: row.active,
+            })
+        })
+        .collect()
+}
+
+/// Participants that are not connected and may come back, by (first join, id).
+pub(super) async fn away(
+    connection: &mut SqliteConnection,
+    key: i64,
+    session: &Session,
+) -> Result<Vec<Participant>, StoreError> {
+    let rows: Vec<participant::Row> = query_as(AWAY)
+        .bind(key)
+        .bind(ParticipantState::Disconnected.as_str())
+        .fetch_all(connection)
+        .await?;
+    rows.into_iter()
+        .map(|row| row.participant(&session.stage, &session.id))
+        .collect()
+}
