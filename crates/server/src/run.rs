@@ -143,11 +143,14 @@ impl StageLoop {
             | Input::Shutdown => {}
         }
         // What the API reads next, it reads from the store.
-        let asker = match input {
-            Input::AllStagesDeleted | Input::Replicate { .. } | Input::StopReplication { .. } => {
-                Asker::WhenWritten(reply)
-            }
-            _ => Asker::AtOnce(reply),
+        let is_read_next = matches!(
+            input,
+            Input::AllStagesDeleted | Input::Replicate { .. } | Input::StopReplication { .. }
+        );
+        let asker = if is_read_next {
+            Asker::WhenWritten(reply)
+        } else {
+            Asker::AtOnce(reply)
         };
         self.stages.handle(input, (self.clock)());
         self.carry_out(asker);

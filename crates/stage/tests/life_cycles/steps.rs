@@ -5,6 +5,10 @@
 //! `close c1 token-reused`, `roster [ana ben] to c3 c4`, `roster [ana without audio] to c3`, `roster [ana as host] to c3`, `exchanged`,
 //! `ana TOKEN_EXCHANGED both until 9 for publish until 9 as host`. A time is told (` at 12`, in seconds since the start) where it
 //! is not the wall clock's. `cam active on first` and `cam inactive on first` are the states of an ingest configuration. The reply `Done` is not told. Participant records are not told; `record` asks for them.
+//!
+//! Of replicas: `replica ana JOINED`, `ben SUBSCRIBE_STARTED replica ana`, `ana REPLICATION_STARTED second 2` (the stage and its
+//! session), `admitted 2 from c1 of first`, `roster second [ana of first] to c5`, `[ana of first with team=red]`. A roster of the
+//! first stage is told without the name of the stage. Records of replications are not told; `replicas` asks for them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use model::{
     Capabilities, ClientInfo, ConnectionId, ErrorCode, Event, ExchangedToken, Grant,
     IngestConfigurationArn, IngestGrant, IngestPart, Issuer, LiveSession, Now, Participant,
-    ParticipantId, ParticipantState, Protocol, Record, SessionId, StageArn,
+    ParticipantId, ParticipantState, Protocol, Record, Replica, Replication, SessionId, StageArn,
 };
 use stage::{
     Attachment, CloseCause, Input, LeftReason, Mute, Output, Reply, Roster, Settings, Stages,
@@ -45,6 +49,12 @@ pub(crate) enum Act {
     Closed(u64, CloseCause),
     /// The socket exchanges its token.
     Exchange(u64, Token),
+    /// The machine is told just that.
+    Tell(Box<Input>),
+    /// Asks for the newest record of a participant on a stage.
+    RecordOn(&'static str, &'static str),
+    /// Asks for the newest records of all replications.
+    Replicas,
     /// The shell puts out the participant whose socket it is.
     PutOut(u64, LeftReason),
     Disconnect(&'static str),
@@ -275,6 +285,57 @@ pub(crate) fn exchange(connection: u64, token: Token) -> Act {
     Act::Exchange(connection, token)
 }
 
+/// From, to, whom, and the window in seconds.
+pub(crate) fn replicate(from: &str, to: &str, who: &str, window: u64) -> Act {
+    replicate_with(from, to, who, window, &[])
+}
+
+/// The same, with what the replica has besides.
+pub(crate) fn replicate_with(
+    from: &str,
+    to: &str,
+    who: &str,
+    window: u64,
+    attributes: &[(&str, &str)],
+) -> Act {
+    let attributes = attributes.iter();
+    Act::Tell(Box::new(Input::Replicate {
+        source: arn(from),
+        destination: arn(to),
+        participant: participant_id(who),
+        window: Duration::from_secs(window),
+        attributes: attributes
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+    }))
+}
+
+pub(crate) fn stop(from: &str, to: &str, who: &str) -> Act {
+    Act::Tell(Box::new(Input::StopReplication {
+        source: arn(from),
+        destination: arn(to),
+        participant: participant_id(who),
+    }))
+}
+
+/// The API deletes that stage.
+pub(crate) fn delete(stage: &str) -> Act {
+    let stage = arn(stage);
+    Act::Tell(Box::new(Input::StageDeleted { stage }))
+}
+
+/// The API bans somebody from that stage.
+pub(crate) fn disconnect_from(stage: &str, who: &str) -> Act {
+    Act::Tell(Box::new(Input::Disconnect {
+        stage: arn(stage),
+        participant: participant_id(who),
+    }))
+}
+
+pub(crate) fn record_on(stage: &'static str, who: &'static str) -> Act {
+    Act::RecordOn(stage, who)
+}
+
 pub(crate) fn after(seconds: u64) -> Act {
     Act::After(Duration::from_secs(seconds))
 }
@@ -330,7 +391,8 @@ pub(crate) struct Run {
     machine: Stages,
     now: Now,
     sessions: Vec<SessionId>,
-    participants: BTreeMap<ParticipantId, Participant>,
+    participants: BTreeMap<(StageArn, ParticipantId), Participant>,
+    replicas: BTreeMap<(SessionId, ParticipantId, StageArn), Replica>,
     sequences: BTreeMap<SessionId, u64>,
 }
 
@@ -349,6 +411,7 @@ impl Run {
             },
             sessions: Vec::new(),
             participants: BTreeMap::new(),
+            replicas: BTreeMap::new(),
             sequences: BTreeMap::new(),
         }
     }
@@ -365,7 +428,10 @@ impl Run {
                 self.now.wall += SignedDuration::from_secs(seconds);
                 return Vec::new();
             }
-            Act::Record(who) => return vec![self.describe(who)],
+            Act::Record(who) => return vec![self.describe("first", who)],
+            Act::RecordOn(stage, who) => return vec![self.describe(stage, who)],
+            Act::Replicas => return self.replica_words(),
+            Act::Tell(input) => *input,
             Act::Open(banned) => Input::StageOpened {
                 stage: arn("first"),
                 banned: banned.iter().map(|who| participant_id(who)).collect(),
@@ -483,8 +549,8 @@ impl Run {
                 format!("session {} ends{}", self.session(&session), self.time(end))
             }
             Output::Record(Record::Participant(participant)) => {
-                self.participants
-                    .insert(participant.id.clone(), participant);
+                let key = (participant.stage.clone(), participant.id.clone());
+                self.participants.insert(key, participant);
                 return None;
             }
             Output::Record(Record::Event(event)) => self.event(&event),
@@ -496,15 +562,27 @@ impl Run {
                 let state = if active { "active" } else { "inactive" };
                 format!("{} {state} on {}", configuration.id, stage.id)
             }
-            Output::Record(Record::Replica(_)) | Output::Reply(Reply::Done) => return None,
+            Output::Record(Record::Replica(replica)) => {
+                let key = (
+                    replica.source_session.clone(),
+                    replica.participant.clone(),
+                    replica.destination_stage.clone(),
+                );
+                self.replicas.insert(key, replica);
+                return None;
+            }
+            Output::Reply(Reply::Done) => return None,
             Output::Reply(Reply::Joined { session, roster }) => {
                 format!("joined {} {}", self.session(&session), names(&roster))
             }
             Output::Reply(Reply::Admitted {
-                session, publisher, ..
+                session,
+                publisher,
+                source,
             }) => {
                 let from = publisher.map_or_else(String::new, |publish| format!(" from {publish}"));
-                format!("admitted {}{from}", self.session(&session))
+                let of = source.map_or_else(String::new, |stage| format!(" of {}", stage.id));
+                format!("admitted {}{from}{of}", self.session(&session))
             }
             Output::Reply(Reply::Exchanged) => "exchanged".to_owned(),
             Output::Reply(Reply::Refused(refusal)) => format!("refused {refusal:?}"),
@@ -532,9 +610,16 @@ impl Run {
             assert_eq!(event.sequence, *last + 1, "sequences have no gaps");
         }
         *last = event.sequence;
-        let mut words = format!("{} {}", event.participant, event.name.as_str());
-        if let Some(remote) = &event.remote {
-            words = format!("{words} {remote}");
+        let replica = if event.replica { "replica " } else { "" };
+        let mut words = match &event.remote {
+            None => format!("{replica}{} {}", event.participant, event.name.as_str()),
+            Some(remote) => {
+                let name = event.name.as_str();
+                format!("{} {name} {replica}{remote}", event.participant)
+            }
+        };
+        if let Some((stage, session)) = &event.destination {
+            words = format!("{words} {} {}", stage.id, self.session(session));
         }
         if let Some(code) = event.error {
             words = format!("{words} {}", code.as_str());
@@ -554,8 +639,28 @@ impl Run {
         }
     }
 
-    fn describe(&self, who: &str) -> String {
-        let Some(participant) = self.participants.get(&participant_id(who)) else {
+    /// All replications: who, from where to where, and whether it goes on.
+    fn replica_words(&self) -> Vec<String> {
+        let replicas = self.replicas.values();
+        let words = replicas.map(|replica| {
+            let from = self.session(&replica.source_session);
+            let to = self.session(&replica.destination_session);
+            let state = if replica.is_active {
+                "goes on"
+            } else {
+                "is over"
+            };
+            format!(
+                "{} {} {from} to {} {to} {state}",
+                replica.participant, replica.source_stage.id, replica.destination_stage.id
+            )
+        });
+        words.collect()
+    }
+
+    fn describe(&self, stage: &str, who: &str) -> String {
+        let key = (arn(stage), participant_id(who));
+        let Some(participant) = self.participants.get(&key) else {
             return "no record".to_owned();
         };
         let mut words = vec![
@@ -584,6 +689,22 @@ impl Run {
         ] {
             if !value.is_empty() {
                 words.push(format!("{name}={value}"));
+            }
+        }
+        match &participant.replication {
+            None => {}
+            Some(Replication::Source { is_active: true }) => words.push("replicated".to_owned()),
+            Some(Replication::Source { is_active: false }) => {
+                words.push("was replicated".to_owned());
+            }
+            Some(Replication::Replica {
+                is_active,
+                source_stage,
+                source_session,
+            }) => {
+                let verb = if *is_active { "" } else { "was " };
+                let session = self.session(source_session);
+                words.push(format!("{verb}replica of {} {session}", source_stage.id));
             }
         }
         words.join(" ") + &name_words(&participant.user_id)
@@ -626,13 +747,18 @@ fn token_words(token: &ExchangedToken) -> String {
 }
 
 fn names(roster: &Roster) -> String {
-    assert_eq!(roster.stage, arn("first").id);
     let names: Vec<String> = roster
         .participants
         .iter()
         .map(|entry| {
-            assert_eq!(entry.attributes["name"], entry.user_id);
             let name = name_words(&entry.user_id);
+            let of = entry.source.as_ref();
+            let of = of.map_or_else(String::new, |stage| format!(" of {}", stage.id));
+            let attributes = entry.attributes.iter();
+            let with = attributes
+                .filter(|(name, value)| *name != "name" || **value != entry.user_id)
+                .map(|(name, value)| format!(" with {name}={value}"));
+            let with = with.collect::<String>();
             let muted = match entry.mute {
                 Mute {
                     audio: false,
@@ -651,8 +777,13 @@ fn names(roster: &Roster) -> String {
                     video: true,
                 } => " without anything",
             };
-            format!("{}{name}{muted}", entry.id)
+            format!("{}{name}{of}{with}{muted}", entry.id)
         })
         .collect();
-    format!("[{}]", names.join(" "))
+    let stage = if roster.stage == arn("first").id {
+        String::new()
+    } else {
+        format!("{} ", roster.stage)
+    };
+    format!("{stage}[{}]", names.join(" "))
 }
