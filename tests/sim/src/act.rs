@@ -1,4 +1,4 @@
-//! What may happen to a small world: four stages, two of them of one account in one region, and a handful of participants, so that
+//! What may happen to a small world: five stages, three of them of one account in one region, and a handful of participants, so that
 //! random acts meet.
 
 use std::time::Duration;
@@ -120,6 +120,32 @@ pub enum Act {
         open: bool,
         /// Why.
         reason: LeftReason,
+    },
+    /// The API has somebody appear on another stage.
+    Replicate {
+        /// The client whose stage and participant count; nobody: those that are named.
+        pick: Option<u16>,
+        /// From which stage.
+        from: u8,
+        /// To which.
+        to: u8,
+        /// Whom.
+        who: u8,
+        /// How long it may be away.
+        window: Duration,
+        /// What its user is called there; 0: as at the source.
+        name: u8,
+    },
+    /// The API ends that.
+    StopReplication {
+        /// The recorded replication that counts; none: that which is named.
+        pick: Option<u16>,
+        /// From which stage.
+        from: u8,
+        /// To which.
+        to: u8,
+        /// Whom.
+        who: u8,
     },
     /// Time passes, and the machine is called whenever it asked to be.
     Pass(Duration),

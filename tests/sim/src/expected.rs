@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use model::{
-    ConnectionId, ErrorCode, EventName, Exchange, Ingest, ParticipantId, Protocol, SessionId,
-    StageArn,
+    ConnectionId, ErrorCode, EventName, Exchange, Ingest, ParticipantId, Protocol, Replication,
+    SessionId, StageArn,
 };
 use stage::{LeftReason, Refusal, Reply, Roster, RosterEntry};
 
@@ -33,6 +33,10 @@ pub enum Line {
         error: Option<ErrorCode>,
         /// Which token for which.
         exchange: Option<Box<Exchange>>,
+        /// Whether it is about a replica.
+        replica: bool,
+        /// To which stage and session.
+        destination: Option<(StageArn, usize)>,
         /// When.
         at: Timestamp,
     },
@@ -92,6 +96,8 @@ pub struct Person {
     pub user_id: String,
     /// And this.
     pub attributes: BTreeMap<String, String>,
+    /// Where it comes from or goes to.
+    pub replication: Option<Replication>,
 }
 
 impl Expected {
@@ -102,9 +108,15 @@ impl Expected {
             words.insert(match line {
                 Line::Started { .. } => "start".to_owned(),
                 Line::Ended { .. } => "end".to_owned(),
-                Line::Event { name, error, .. } => {
+                Line::Event {
+                    name,
+                    error,
+                    replica,
+                    ..
+                } => {
                     let error = error.map_or(String::new(), |code| format!(" {}", code.as_str()));
-                    format!("{}{error}", name.as_str())
+                    let replica = if *replica { "replica " } else { "" };
+                    format!("{replica}{}{error}", name.as_str())
                 }
             });
         }
@@ -122,14 +134,21 @@ impl Expected {
 }
 
 impl Line {
-    /// What media stopped, and of whom it was.
-    pub fn stop(&self) -> Option<(EventName, Option<&ParticipantId>)> {
+    /// What media stopped, of whom it was, and where to.
+    pub fn stop(&self) -> Option<(EventName, Option<&ParticipantId>, Option<&StageArn>)> {
         match self {
             Self::Event {
-                name: name @ (EventName::PublishStopped | EventName::SubscribeStopped),
+                name:
+                    name @ (EventName::PublishStopped
+                    | EventName::SubscribeStopped
+                    | EventName::ReplicationStopped),
                 remote,
+                destination,
                 ..
-            } => Some((*name, remote.as_ref())),
+            } => {
+                let to = destination.as_ref().map(|(stage, _)| stage);
+                Some((*name, remote.as_ref(), to))
+            }
             Self::Event { .. } | Self::Started { .. } | Self::Ended { .. } => None,
         }
     }

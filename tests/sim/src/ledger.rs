@@ -113,6 +113,12 @@ impl Ledger {
             .collect()
     }
 
+    /// The newest record of each replication.
+    pub fn replicas(&self) -> Vec<&Replica> {
+        let sessions = self.sessions.values();
+        sessions.flat_map(|pages| pages.replicas.values()).collect()
+    }
+
     /// A participant's newest record in a session.
     pub fn participant(&self, session: &SessionId, id: &ParticipantId) -> Option<&Participant> {
         self.sessions.get(session)?.participants.get(id)

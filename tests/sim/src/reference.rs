@@ -4,6 +4,7 @@
 mod doors;
 mod exchange;
 mod ingest;
+mod replications;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,7 @@ use model::{
 };
 use stage::{Attachment, CloseCause, Input, LeftReason, Mute, Settings};
 
+use self::replications::Replication;
 use crate::expected::{Answer, Expected, Line, Person};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +42,8 @@ struct Connection {
     is_exchanged: bool,
     /// The key of a publish that an encoder sends.
     key: Option<IngestGrant>,
+    /// Of a replica: the stage and the session of its publish, which has the same id.
+    home: Option<(StageArn, usize)>,
 }
 
 #[derive(Debug)]
@@ -62,6 +66,10 @@ pub struct Reference {
     connections: Vec<Connection>,
     /// What a crash cut off and nobody has written down yet.
     lost: Vec<Connection>,
+    replications: Vec<Replication>,
+    lost_replications: Vec<Replication>,
+    /// All that ever were: from which session, whose, to which stage.
+    past_replications: BTreeSet<(usize, ParticipantId, StageArn)>,
     /// What those who are there have said that they mute.
     mutes: BTreeMap<(usize, ParticipantId), Mute>,
     is_shutting_down: bool,
@@ -86,6 +94,9 @@ impl Reference {
             sessions: Vec::new(),
             connections: Vec::new(),
             lost: Vec::new(),
+            replications: Vec::new(),
+            lost_replications: Vec::new(),
+            past_replications: BTreeSet::new(),
             mutes: BTreeMap::new(),
             is_shutting_down: false,
             attachments: BTreeMap::new(),
@@ -98,6 +109,7 @@ impl Reference {
         let before = self.all_rosters();
         self.ring(now);
         let answer = self.answer(input, now);
+        self.sync_replicas(now);
         let entered = match (&answer, input) {
             (Answer::Joined(..), Input::Join { connection, .. }) => Some(*connection),
             _ => None,
@@ -123,6 +135,7 @@ impl Reference {
     /// The process is gone: connections are cut, nothing is written down.
     pub fn crash(&mut self) {
         self.lost.append(&mut self.connections);
+        self.lost_replications = std::mem::take(&mut self.replications);
         self.stages.clear();
         self.mutes.clear();
         self.attachments.clear();
@@ -135,6 +148,9 @@ impl Reference {
     fn disconnect(&mut self, stage: &StageArn, participant: &ParticipantId, now: Now) {
         if let Some(session) = self.active(stage) {
             let reason = LeftReason::ParticipantDisconnected;
+            self.stop_replications(reason, now, |r| {
+                r.destination == session && r.who == *participant
+            });
             self.evict(session, participant, reason, now);
         }
         if let Some(bans) = self.stages.get_mut(stage) {
@@ -150,6 +166,7 @@ impl Reference {
             }
             Input::StageDeleted { stage } => self.delete(stage, now),
             Input::AllStagesDeleted => {
+                self.stop_replications(LeftReason::StageDeleted, now, |_| true);
                 for stage in self.stages.keys().cloned().collect::<Vec<_>>() {
                     self.delete(&stage, now);
                 }
@@ -214,7 +231,9 @@ impl Reference {
                 };
                 self.remove(&BTreeMap::from([(*connection, None)]), error, now);
             }
-            Input::Replicate { .. } | Input::StopReplication { .. } => {}
+            Input::Replicate { .. } | Input::StopReplication { .. } => {
+                return self.replicate_or_stop(input, now);
+            }
             Input::Mute { connection, mute } => self.mute(*connection, *mute),
             Input::Shutdown => self.shut_down(now),
         }
@@ -222,6 +241,7 @@ impl Reference {
     }
 
     fn shut_down(&mut self, now: Now) {
+        self.stop_replications(LeftReason::Unknown, now, |_| true);
         self.is_shutting_down = true;
         for number in 0..self.sessions.len() {
             if !self.sessions[number].ended {
@@ -233,6 +253,9 @@ impl Reference {
 
     fn delete(&mut self, stage: &StageArn, now: Now) {
         if let Some(session) = self.active(stage) {
+            let reason = LeftReason::StageDeleted;
+            self.stop_replications(reason, now, |r| r.destination == session);
+            self.stop_replications(LeftReason::Unknown, now, |r| r.source == session);
             self.empty(session, LeftReason::StageDeleted, now);
             self.end(session, now);
         }
@@ -252,6 +275,7 @@ impl Reference {
             .into_iter()
             .partition::<Vec<_>, _>(|c| c.session == number);
         self.lost = others;
+        self.restore_replications(number, then);
         self.write_removal(number, &mine, None, then);
         self.end(number, then);
     }
@@ -271,7 +295,8 @@ impl Reference {
 
     fn media_up(&mut self, id: ConnectionId, now: Now) {
         let deadline = deadline(now, self.settings.stream_duration_max);
-        let Some(connection) = self.connections.iter_mut().find(|c| c.id == id) else {
+        let mut own = self.connections.iter_mut().filter(|c| c.home.is_none());
+        let Some(connection) = own.find(|c| c.id == id) else {
             return;
         };
         let name = match connection.kind {
@@ -308,11 +333,22 @@ impl Reference {
                 .connections
                 .iter()
                 .filter(|c| c.deadline.is_some_and(|at| at <= now.mono))
-                .min_by_key(|c| (c.deadline, c.id));
-            let Some(due) = due else { break };
-            let error = due.is_up.then_some(ErrorCode::StreamDurationExceeded);
-            let gone = BTreeMap::from([(due.id, Some(LeftReason::Unknown))]);
-            self.remove(&gone, error, now);
+                .min_by_key(|c| (c.deadline, c.id))
+                .map(|c| (c.deadline, c.id, c.is_up));
+            let waits = self.replications.iter().filter_map(|r| r.give_up);
+            let given_up = waits.filter(|at| *at <= now.mono).min();
+            match (due, given_up) {
+                (None, None) => break,
+                (Some((at, id, is_up)), other) if other.is_none() || at <= other => {
+                    let error = is_up.then_some(ErrorCode::StreamDurationExceeded);
+                    let gone = BTreeMap::from([(id, Some(LeftReason::Unknown))]);
+                    self.remove(&gone, error, now);
+                }
+                (_, at) => {
+                    self.stop_replications(LeftReason::Unknown, now, |r| r.give_up == at);
+                }
+            }
+            self.sync_replicas(now);
         }
         self.attachments
             .retain(|_, (_, end)| end.is_none_or(|end| end > now.mono));
@@ -326,6 +362,11 @@ impl Reference {
 
     /// Everything that a participant has goes.
     fn evict(&mut self, session: usize, who: &ParticipantId, reason: LeftReason, now: Now) {
+        if reason != LeftReason::TokenReused {
+            self.stop_replications(LeftReason::Unknown, now, |r| {
+                r.source == session && r.who == *who
+            });
+        }
         let gone = self
             .connections
             .iter()
@@ -357,11 +398,11 @@ impl Reference {
         let sources: Vec<(usize, ParticipantId)> = self
             .connections
             .iter()
-            .filter(|c| c.kind == Kind::Publish && gone.contains_key(&c.id))
+            .filter(|c| c.kind == Kind::Publish && gone.contains_key(&c.id) && c.home.is_none())
             .map(|c| (c.session, c.who.clone()))
             .collect();
         let goes = |c: &Connection| {
-            gone.contains_key(&c.id)
+            (gone.contains_key(&c.id) && c.home.is_none())
                 || c.of
                     .clone()
                     .is_some_and(|of| sources.contains(&(c.session, of)))
@@ -382,8 +423,15 @@ impl Reference {
             return;
         };
         self.write_removal(session, &removed, failed, now);
-        if self.headcount(session) == 0 {
-            self.sessions[session].idle_deadline = deadline(now, self.settings.session_grace);
+        self.rest(session, now);
+    }
+
+    /// A session that nobody is in and nobody comes back to is given its grace.
+    fn rest(&mut self, session: usize, now: Now) {
+        let is_in_use = self.headcount(session) > 0 || self.kept_sessions().contains(&session);
+        if !is_in_use {
+            let deadline = deadline(now, self.settings.session_grace);
+            self.sessions[session].idle_deadline = deadline;
         }
     }
 
@@ -407,6 +455,9 @@ impl Reference {
             }
             if connection.is_up {
                 self.write(session, &connection.who, stop_name, of, None, now);
+                if connection.kind == Kind::Publish && connection.may_be_replicated() {
+                    self.unpublished(session, &connection.who, now);
+                }
             }
         }
         let touched: BTreeSet<&ParticipantId> = removed.iter().map(|c| &c.who).collect();
@@ -436,10 +487,7 @@ impl Reference {
         self.write(session, who, name, of, Some(code), now);
         if !was_there {
             self.write(session, who, EventName::Left, None, None, now);
-            if self.headcount(session) == 0 {
-                let deadline = deadline(now, self.settings.session_grace);
-                self.sessions[session].idle_deadline = deadline;
-            }
+            self.rest(session, now);
         }
     }
 
@@ -452,18 +500,7 @@ impl Reference {
             ..
         } = caller.grant;
         let is_join = !self.is_connected(session, who);
-        let Session { people, latest, .. } = &mut self.sessions[session];
-        let first_join = (*latest).max(now.wall);
-        let person = people.entry(who.clone()).or_insert_with(|| Person {
-            first_join,
-            published: false,
-            protocol: Protocol::Unknown,
-            ingest: None,
-            is_leg: false,
-            client: (String::new(), String::new()),
-            user_id: user_id.clone(),
-            attributes: attributes.clone(),
-        });
+        let person = self.person(session, who, now);
         for (known, said) in [
             (&mut person.client.0, &caller.client.os_name),
             (&mut person.client.1, &caller.client.sdk_version),
@@ -475,9 +512,29 @@ impl Reference {
         if is_join {
             person.user_id.clone_from(user_id);
             person.attributes.clone_from(attributes);
+            if let Some(model::Replication::Replica { .. }) = person.replication {
+                person.replication = None;
+            }
             self.sessions[session].idle_deadline = None;
             self.write(session, who, EventName::Joined, None, None, now);
         }
+    }
+
+    /// The record of somebody who comes in.
+    fn person(&mut self, session: usize, who: &ParticipantId, now: Now) -> &mut Person {
+        let Session { people, latest, .. } = &mut self.sessions[session];
+        let first_join = (*latest).max(now.wall);
+        people.entry(who.clone()).or_insert_with(|| Person {
+            first_join,
+            published: false,
+            protocol: Protocol::Unknown,
+            ingest: None,
+            is_leg: false,
+            client: (String::new(), String::new()),
+            user_id: String::new(),
+            attributes: BTreeMap::new(),
+            replication: None,
+        })
     }
 
     fn add(
@@ -499,6 +556,7 @@ impl Reference {
             token: caller.grant.clone(),
             is_exchanged: false,
             key: None,
+            home: None,
         });
     }
 
@@ -512,6 +570,7 @@ impl Reference {
         now: Now,
     ) {
         let at = self.clamp(session, now);
+        let replica = self.is_replica(session, remote.unwrap_or(who));
         self.expected.lines.push(Line::Event {
             session,
             who: who.clone(),
@@ -519,6 +578,8 @@ impl Reference {
             remote: remote.cloned(),
             error,
             exchange: None,
+            replica,
+            destination: None,
             at,
         });
     }

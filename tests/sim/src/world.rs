@@ -157,6 +157,7 @@ impl World {
                     self.close(connection, cause);
                 }
             }
+            Act::Replicate { .. } | Act::StopReplication { .. } => self.replicate_or_stop(act),
             Act::Pass(time) => self.pass(time),
             Act::Sleep(time) => self.now = self.now.plus(time),
             Act::Step(seconds) => {
@@ -182,6 +183,43 @@ impl World {
             grant.participant = client.participant.clone();
         }
         self.tell(&Input::Exchange { connection, grant });
+    }
+
+    fn replicate_or_stop(&mut self, act: Act) {
+        if let Act::Replicate {
+            pick,
+            from,
+            to,
+            who,
+            window,
+            name,
+        } = act
+        {
+            let named = (stage_arn(from), participant_id(who));
+            let (source, participant) = self.pick_client(pick).unwrap_or(named);
+            let over = (name > 0).then(|| ("name".to_owned(), word("name", name)));
+            self.tell(&Input::Replicate {
+                source,
+                destination: stage_arn(to),
+                participant,
+                window,
+                attributes: over.into_iter().collect(),
+            });
+        } else if let Act::StopReplication {
+            pick,
+            from,
+            to,
+            who,
+        } = act
+        {
+            let named = (stage_arn(from), stage_arn(to), participant_id(who));
+            let (source, destination, participant) = self.pick_replica(pick).unwrap_or(named);
+            self.tell(&Input::StopReplication {
+                source,
+                destination,
+                participant,
+            });
+        }
     }
 
     fn close(&mut self, connection: ConnectionId, cause: CloseCause) {
@@ -326,6 +364,7 @@ impl World {
             assert_eq!(kept.publishing, is_publishing, "{who}");
             assert_eq!(kept.user_id, person.user_id, "{who}");
             assert_eq!(kept.attributes, person.attributes, "{who}");
+            assert_eq!(kept.replication, person.replication, "{who}");
             assert_eq!(kept.client.os_name, person.client.0);
             assert_eq!(kept.client.sdk_version, person.client.1);
         }
@@ -381,6 +420,10 @@ impl World {
                 remote: event.remote,
                 error: event.error,
                 exchange: event.exchange,
+                replica: event.replica,
+                destination: event
+                    .destination
+                    .map(|(stage, session)| (stage, self.number(&session))),
                 at: event.time,
             },
         })
@@ -489,6 +532,23 @@ impl World {
             whip_url: String::new(),
             events_url: String::new(),
         }
+    }
+
+    /// The stage and participant of a client.
+    fn pick_client(&self, pick: Option<u16>) -> Option<(StageArn, ParticipantId)> {
+        let client = self.open.get(&self.pick(pick?, true)?)?;
+        Some((client.stage.clone(), client.participant.clone()))
+    }
+
+    /// A replication that was recorded, over or not.
+    fn pick_replica(&self, pick: Option<u16>) -> Option<(StageArn, StageArn, ParticipantId)> {
+        let replicas = self.ledger.replicas();
+        let replica = replicas.get(usize::from(pick?) % replicas.len().max(1))?;
+        Some((
+            replica.source_stage.clone(),
+            replica.destination_stage.clone(),
+            replica.participant.clone(),
+        ))
     }
 
     fn pick(&self, pick: u16, open: bool) -> Option<ConnectionId> {

@@ -11,7 +11,7 @@ use model::{ErrorCode, IngestPart};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use sim::{Act, Door, Key, Token, World};
-use stage::{CloseCause, ExchangeFault, LeftReason, Mute, Refusal, Settings};
+use stage::{CloseCause, ExchangeFault, LeftReason, Mute, Refusal, ReplicationFault, Settings};
 
 /// Limits so small that random acts run into each of them.
 fn narrow() -> Settings {
@@ -37,16 +37,34 @@ fn narrow_regions() -> Settings {
     }
 }
 
+/// Limits that replications run into.
+fn narrow_replications() -> Settings {
+    Settings {
+        publishers_per_stage_max: 3,
+        publishers_per_region_max: 6,
+        replicas_per_participant_max: 1,
+        ..narrow()
+    }
+}
+
 /// Limits that random acts seldom reach.
 fn wide() -> Settings {
     Settings::default()
 }
 
-fn token() -> impl Strategy<Value = Token> {
+/// The first stage is where most of it happens.
+fn mostly_one() -> BoxedStrategy<u8> {
+    prop_oneof![20 => Just(0), 2 => Just(1), 1 => 2..4_u8].boxed()
+}
+
+/// It happens on those stages that can be replicated to each other.
+fn mostly_at_home() -> BoxedStrategy<u8> {
+    prop_oneof![8 => Just(0), 8 => Just(1), 4 => Just(4), 1 => 2..4_u8].boxed()
+}
+
+fn token(stage: BoxedStrategy<u8>) -> impl Strategy<Value = Token> {
     let flag = || prop::bool::weighted(0.9);
     let expires_in = prop_oneof![8 => Just(3_600), 1 => Just(0), 1 => -100_000_i64..10];
-    // The first stage is where most of it happens.
-    let stage = prop_oneof![20 => Just(0), 2 => Just(1), 1 => 2..4_u8];
     let said = (0..3_u8, 0..3_u8, 0..3_u8, any::<bool>());
     (stage, 0..5_u8, flag(), flag(), expires_in, said).prop_map(
         |(stage, who, publish, subscribe, expires_in, (name, os, sdk, signed))| Token {
@@ -75,8 +93,7 @@ fn door() -> impl Strategy<Value = Door> {
     ]
 }
 
-fn key() -> impl Strategy<Value = Key> {
-    let stage = prop_oneof![20 => Just(0), 4 => Just(1), 1 => 2..4_u8];
+fn key(stage: BoxedStrategy<u8>) -> impl Strategy<Value = Key> {
     let part = prop_oneof![
         3 => Just(IngestPart::Whole),
         4 => Just(IngestPart::Leg),
@@ -113,14 +130,14 @@ fn cause() -> impl Strategy<Value = CloseCause> {
     ]
 }
 
-fn act() -> impl Strategy<Value = Act> {
+fn act(stage: fn() -> BoxedStrategy<u8>) -> BoxedStrategy<Act> {
     let open = || prop::bool::weighted(0.9);
     let millis = |most: u64| (0..most).prop_map(Duration::from_millis);
     prop_oneof![
-        4 => (0..4_u8).prop_map(Act::Open),
-        40 => (token(), door()).prop_map(|(token, door)| Act::Knock(token, door)),
+        4 => (0..5_u8).prop_map(Act::Open),
+        40 => (token(stage()), door()).prop_map(|(token, door)| Act::Knock(token, door)),
         40 => (any::<u16>(), open()).prop_map(|(pick, open)| Act::Up { pick, open }),
-        14 => key().prop_map(Act::Ingest),
+        14 => key(stage()).prop_map(Act::Ingest),
         2 => (0..2_u8, prop::option::weighted(0.7, (0..2_u8, any::<bool>())))
             .prop_map(|(configuration, stage)| Act::Attach(configuration, stage)),
         5 => (any::<u16>(), open(), any::<(bool, bool)>()).prop_map(|(pick, open, (audio, video))| Act::Mute {
@@ -128,7 +145,7 @@ fn act() -> impl Strategy<Value = Act> {
             open,
             mute: Mute { audio, video },
         }),
-        12 => (any::<u16>(), open(), token(), prop::bool::weighted(0.9)).prop_map(|(pick, open, token, own)| Act::Exchange {
+        12 => (any::<u16>(), open(), token(stage()), prop::bool::weighted(0.9)).prop_map(|(pick, open, token, own)| Act::Exchange {
             pick,
             open,
             token,
@@ -145,21 +162,52 @@ fn act() -> impl Strategy<Value = Act> {
         3 => millis(10_000).prop_map(Act::Pass),
         3 => millis(20_000).prop_map(Act::Sleep),
         2 => (-100_000_i64..100_000).prop_map(Act::Step),
-        2 => (0..2_u8, 0..9_u8).prop_map(|(stage, who)| Act::Disconnect(stage, who)),
-        1 => prop_oneof![5 => (0..4_u8).prop_map(Act::Delete), 1 => Just(Act::DeleteAll)],
+        2 => (stage(), 0..9_u8).prop_map(|(stage, who)| Act::Disconnect(stage, who)),
+        1 => prop_oneof![5 => (0..5_u8).prop_map(Act::Delete), 1 => Just(Act::DeleteAll)],
         2 => Just(Act::Crash),
         1 => Just(Act::Shutdown),
     ]
+    .boxed()
+}
+
+/// Starts and stops of replications among all else.
+fn replicating_act() -> BoxedStrategy<Act> {
+    let pick = || prop::option::weighted(0.8, any::<u16>());
+    let window = prop_oneof![2 => Just(0), 5 => 1_000..12_000_u64];
+    let start = (
+        pick(),
+        mostly_at_home(),
+        mostly_at_home(),
+        0..9_u8,
+        window,
+        0..3_u8,
+    );
+    let stop = (pick(), mostly_at_home(), mostly_at_home(), 0..9_u8);
+    prop_oneof![
+        60 => act(mostly_at_home),
+        14 => start.prop_map(|(pick, from, to, who, window, name)| Act::Replicate {
+            pick,
+            from,
+            to,
+            who,
+            window: Duration::from_millis(window),
+            name,
+        }),
+        3 => stop.prop_map(|(pick, from, to, who)| Act::StopReplication { pick, from, to, who }),
+    ]
+    .boxed()
 }
 
 /// Lives one life; what kinds of outputs there were in it.
-fn live(settings: Settings, acts: &[Act]) -> BTreeSet<String> {
+fn live(settings: Settings, stages: &[u8], acts: &[Act]) -> BTreeSet<String> {
     #[expect(
         clippy::disallowed_methods,
         reason = "an Instant can only be made by reading the clock; a world counts from it and never reads another"
     )]
     let mut world = World::new(settings, Instant::now());
-    world.act(Act::Open(0));
+    for stage in stages {
+        world.act(Act::Open(*stage));
+    }
     for act in acts {
         world.act(*act);
     }
@@ -175,8 +223,18 @@ fn number(name: &str, default: u64) -> u64 {
     given.map_or(default, |text| text.parse().expect("it is a number"))
 }
 
-/// Lives random lives; what kinds of outputs there were in all of them.
+/// Lives random lives on one stage for the most part; what kinds of outputs there were in all of them.
 fn check(settings: fn() -> Settings, cases: u32) -> BTreeSet<String> {
+    check_acts(settings, &[0], &act(mostly_one), cases)
+}
+
+/// The same on some stages, of such acts.
+fn check_acts(
+    settings: fn() -> Settings,
+    stages: &[u8],
+    act: &BoxedStrategy<Act>,
+    cases: u32,
+) -> BTreeSet<String> {
     let seed = number("SIM_SEED", 1);
     let cases = number("SIM_CASES", cases.into());
     let mut bytes = [0; 32];
@@ -189,8 +247,8 @@ fn check(settings: fn() -> Settings, cases: u32) -> BTreeSet<String> {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(config, rng);
     let outputs = RefCell::new(BTreeSet::new());
-    let outcome = runner.run(&prop::collection::vec(act(), 1..200), |acts| {
-        let lived = std::panic::catch_unwind(|| live(settings(), &acts));
+    let outcome = runner.run(&prop::collection::vec(act.clone(), 1..200), |acts| {
+        let lived = std::panic::catch_unwind(|| live(settings(), stages, &acts));
         outputs.borrow_mut().extend(lived.map_err(|panic| {
             let message = panic
                 .downcast_ref::<String>()
@@ -281,4 +339,49 @@ fn lives_within_narrow_regions_are_as_the_reference_says() {
     ] {
         assert!(seen.contains(expected), "no life had {expected}");
     }
+}
+
+/// Lives of replications under such limits have all of that.
+fn check_replications(settings: fn() -> Settings, cases: u32, expected: &[&str]) {
+    let seen = check_acts(settings, &[0, 1, 4], &replicating_act(), cases);
+    let always = [
+        "REPLICATION_STARTED",
+        "REPLICATION_STOPPED",
+        "replica JOINED",
+        "replica LEFT",
+        "replica PUBLISH_STARTED",
+        "replica PUBLISH_STOPPED",
+        "replica SUBSCRIBE_STARTED",
+        "replica SUBSCRIBE_STOPPED",
+    ];
+    let faults = [
+        ReplicationFault::SourceNotFound,
+        ReplicationFault::DestinationNotFound,
+        ReplicationFault::SameStage,
+        ReplicationFault::ParticipantNotFound,
+        ReplicationFault::NotPublishing,
+        ReplicationFault::IsReplica,
+        ReplicationFault::AlreadyReplicated,
+        ReplicationFault::Present,
+        ReplicationFault::Banned,
+        ReplicationFault::NeverReplicated,
+    ];
+    let refused = faults.map(|fault| format!("refused: {fault}"));
+    let replica_present = format!("refused: {}", Refusal::ReplicaPresent);
+    let expected = always.iter().chain(expected).map(|word| (*word).to_owned());
+    let expected = expected.chain(refused).chain([replica_present]);
+    let missing: Vec<String> = expected.filter(|word| !seen.contains(word)).collect();
+    assert!(missing.is_empty(), "no life had {missing:?}");
+}
+
+#[test]
+fn lives_with_replications_are_as_the_reference_says() {
+    check_replications(wide, 700, &[]);
+}
+
+#[test]
+fn lives_with_replications_within_narrow_limits_are_as_the_reference_says() {
+    let full = format!("refused: {}", ReplicationFault::DestinationFull);
+    let many = format!("refused: {}", ReplicationFault::TooManyReplicas);
+    check_replications(narrow_replications, 1_200, &[&full, &many]);
 }

@@ -34,6 +34,10 @@ impl Reference {
         if bans.contains(&grant.participant) {
             return Err(Refusal::ParticipantDisconnected);
         }
+        let active = self.active(&grant.stage);
+        if active.is_some_and(|session| self.is_replica(session, &grant.participant)) {
+            return Err(Refusal::ReplicaPresent);
+        }
         let is_inside = self
             .active(&grant.stage)
             .is_some_and(|session| self.is_connected(session, &grant.participant));
@@ -132,7 +136,8 @@ impl Reference {
             return Answer::Refused(Refusal::PublisherNotFound);
         }
         let source = self.publish_of(session, of).filter(|c| c.is_up);
-        let Some(source) = source.map(|c| c.id) else {
+        let source = source.map(|c| (c.id, c.home.clone().map(|(stage, _)| stage)));
+        let Some((source, home)) = source else {
             return Answer::Refused(Refusal::PublisherNotPublishing {
                 retry_after: Duration::from_secs(1),
             });
@@ -166,6 +171,6 @@ impl Reference {
             let reason = Some(LeftReason::TokenReused);
             self.remove(&BTreeMap::from([(older, reason)]), None, now);
         }
-        Answer::Admitted(session, Some(source), None)
+        Answer::Admitted(session, Some(source), home)
     }
 }

@@ -37,6 +37,10 @@ impl Reference {
         {
             return Err(Refusal::ParticipantDisconnected);
         }
+        let active = self.active(&grant.stage);
+        if active.is_some_and(|session| self.is_replica(session, &grant.participant)) {
+            return Err(Refusal::ReplicaPresent);
+        }
         let is_inside = self
             .active(&grant.stage)
             .is_some_and(|session| self.is_connected(session, &grant.participant));

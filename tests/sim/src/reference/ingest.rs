@@ -41,6 +41,10 @@ impl Reference {
         if !self.stages.contains_key(&key.stage) {
             return Answer::Refused(Refusal::StageNotFound);
         }
+        let active = self.active(&key.stage);
+        if active.is_some_and(|session| self.is_replica(session, &key.participant)) {
+            return Answer::Refused(Refusal::ReplicaPresent);
+        }
         let session = self.active_or_new(&key.stage, now);
         let who = &key.participant;
         let is_leg = key.part == IngestPart::Leg;
@@ -80,7 +84,7 @@ impl Reference {
         self.add(session, &caller, Kind::Publish, None, deadline);
         let newest = self.connections.last_mut();
         newest.expect("it has just been added").key = Some(key.clone());
-        Answer::Admitted(session, None)
+        Answer::Admitted(session, None, None)
     }
 
     /// Nobody publishes through a configuration but where it is attached, and as what it is.
@@ -118,10 +122,8 @@ impl Reference {
 
     /// Whether one more publish that peers see is too many.
     pub(super) fn is_full_of_publishers(&self, session: usize) -> bool {
-        let here = self.connections.iter().filter(|c| c.session == session);
-        let here = here.filter(|c| c.kind == Kind::Publish && c.is_visible());
         let stage = &self.sessions[session].stage;
-        here.count() >= self.settings.publishers_per_stage_max as usize
+        self.count_publishers(session) >= self.settings.publishers_per_stage_max as usize
             || self.count_in_region(stage, Kind::Publish)
                 >= self.settings.publishers_per_region_max as usize
     }

@@ -15,7 +15,9 @@ impl Reference {
         let connections = self.connections.iter().filter_map(|c| c.deadline);
         let sessions = self.sessions.iter().filter_map(|s| s.idle_deadline);
         let changes = self.attachments.values().filter_map(|(_, end)| *end);
-        connections.chain(sessions).chain(changes).min()
+        let replications = self.replications.iter().filter_map(|r| r.give_up);
+        let others = changes.chain(replications);
+        connections.chain(sessions).chain(others).min()
     }
 
     /// What the records of everybody should say: session, who, the record, whether connected, whether publishing. A
@@ -85,10 +87,12 @@ impl Reference {
     /// How many connections of a kind an account has on all its stages in a region.
     pub(super) fn count_in_region(&self, stage: &StageArn, kind: Kind) -> usize {
         let home = (&stage.account, &stage.region);
-        self.connections
-            .iter()
-            .filter(|c| c.kind == kind && c.is_visible())
-            .map(|c| &self.sessions[c.session].stage)
+        let own = self.connections.iter();
+        let own = own.filter(|c| c.kind == kind && c.is_visible() && c.home.is_none());
+        let replicas = self.replications.iter().filter(|_| kind == Kind::Publish);
+        own.map(|c| c.session)
+            .chain(replicas.map(|r| r.destination))
+            .map(|session| &self.sessions[session].stage)
             .filter(|other| (&other.account, &other.region) == home)
             .count()
     }
@@ -102,14 +106,16 @@ impl Reference {
                 if !publish.is_up || !publish.is_visible() {
                     return None;
                 }
-                let mute = self.mutes.get(&(session, who.clone()));
+                // What is muted is said at the source.
+                let said = publish.home.as_ref().map_or(session, |(_, source)| *source);
+                let mute = self.mutes.get(&(said, who.clone()));
                 Some(RosterEntry {
                     id: who.clone(),
                     user_id: person.user_id.clone(),
                     attributes: person.attributes.clone(),
                     publish: publish.id,
                     mute: mute.copied().unwrap_or_default(),
-                    source: None,
+                    source: publish.home.clone().map(|(stage, _)| stage),
                 })
             })
             .collect()
