@@ -124,9 +124,8 @@ impl Census {
                     live.subscribes.remove(&pair);
                 }
             }
-            Record::Ingest { .. } => {}
-            // The records of its participants tell what counts.
-            Record::Replica(_) => {}
+            // Of a replication, the records of its participants tell what counts.
+            Record::Ingest { .. } | Record::Replica(_) => {}
         }
     }
 

@@ -13,7 +13,6 @@ use rand_chacha::rand_core::SeedableRng;
 
 use crate::connections::{Connections, Place, Role};
 use crate::door::{Knock, Stage};
-use crate::replicate::Wish;
 use crate::session::Session;
 use crate::timers::{Alarm, Timers};
 use crate::turn::{Effects, Turn};
@@ -121,30 +120,8 @@ impl Stages {
                 let exchanged = self.exchange(connection, &grant, now);
                 return exchanged.unwrap_or_else(Reply::Refused);
             }
-            Input::Replicate {
-                source,
-                destination,
-                participant,
-                window,
-                attributes,
-            } => {
-                let wish = Wish {
-                    source,
-                    destination,
-                    participant,
-                    window,
-                    attributes,
-                };
-                let done = self.replicate(wish, now);
-                return done.unwrap_or_else(Reply::Refused);
-            }
-            Input::StopReplication {
-                source,
-                destination,
-                participant,
-            } => {
-                let done = self.stop_replication(&source, &destination, participant, now);
-                return done.unwrap_or_else(Reply::Refused);
+            input @ (Input::Replicate { .. } | Input::StopReplication { .. }) => {
+                return self.replicate_or_stop(input, now);
             }
             Input::Knock { grant } => return self.knock(&grant, now),
             Input::StageOpened { stage, banned } => self.open_stage(stage, banned),

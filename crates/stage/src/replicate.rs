@@ -10,20 +10,51 @@ use crate::participant::is_full;
 use crate::publish::Publish;
 use crate::replicas::{Incoming, Outgoing, Route, Standing};
 use crate::session::Session;
-use crate::{LeftReason, Refusal, ReplicationFault, Reply, Stages};
+use crate::{Input, LeftReason, Refusal, ReplicationFault, Reply, Stages};
 
 /// What the API asks for.
-pub(crate) struct Wish {
-    pub(crate) source: StageArn,
-    pub(crate) destination: StageArn,
-    pub(crate) participant: ParticipantId,
-    pub(crate) window: Duration,
-    pub(crate) attributes: BTreeMap<String, String>,
+struct Wish {
+    source: StageArn,
+    destination: StageArn,
+    participant: ParticipantId,
+    window: Duration,
+    attributes: BTreeMap<String, String>,
 }
 
 impl Stages {
+    /// The API starts or stops a replication; every other input is somebody else's.
+    pub(crate) fn replicate_or_stop(&mut self, input: Input, now: Now) -> Reply {
+        let done = if let Input::Replicate {
+            source,
+            destination,
+            participant,
+            window,
+            attributes,
+        } = input
+        {
+            let wish = Wish {
+                source,
+                destination,
+                participant,
+                window,
+                attributes,
+            };
+            self.replicate(wish, now)
+        } else if let Input::StopReplication {
+            source,
+            destination,
+            participant,
+        } = input
+        {
+            self.stop_replication(&source, &destination, participant, now)
+        } else {
+            Ok(Reply::Done)
+        };
+        done.unwrap_or_else(Reply::Refused)
+    }
+
     /// A participant appears on another stage, which gets a session if it has none.
-    pub(crate) fn replicate(&mut self, wish: Wish, now: Now) -> Result<Reply, Refusal> {
+    fn replicate(&mut self, wish: Wish, now: Now) -> Result<Reply, Refusal> {
         if self.is_shutting_down {
             return Err(Refusal::ShuttingDown);
         }
@@ -67,7 +98,7 @@ impl Stages {
     }
 
     /// Ends a replication. One that has ended already is no fault.
-    pub(crate) fn stop_replication(
+    fn stop_replication(
         &mut self,
         source: &StageArn,
         destination: &StageArn,

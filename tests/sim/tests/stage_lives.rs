@@ -125,7 +125,6 @@ fn cause() -> impl Strategy<Value = CloseCause> {
         2 => Just(CloseCause::Client),
         1 => Just(CloseCause::Timeout),
         2 => error().prop_map(CloseCause::Fault),
-        // What ends subscriptions.
         1 => Just(CloseCause::Fault(ErrorCode::InternalServerException)),
     ]
 }

@@ -8,6 +8,7 @@ mod ingests;
 mod participants;
 mod publishes;
 mod regions;
+mod replication_encoders;
 mod replication_ends;
 mod replication_limits;
 mod replications;

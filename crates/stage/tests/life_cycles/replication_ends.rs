@@ -233,6 +233,7 @@ fn left(stage: &str) -> Act {
             published: replication.is_some(),
             publishing: is_there,
             protocol: Protocol::Whip,
+            ingest: None,
             client: ClientInfo::default(),
             replication,
         }

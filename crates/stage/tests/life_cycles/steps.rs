@@ -203,6 +203,14 @@ impl Key {
         Self { name, ..self }
     }
 
+    fn input(&self, connection: u64, fault: Option<ErrorCode>) -> Input {
+        Input::Ingest {
+            connection: ConnectionId(connection),
+            grant: self.grant(),
+            fault,
+        }
+    }
+
     fn grant(&self) -> Box<IngestGrant> {
         Box::new(IngestGrant {
             stage: arn(self.stage),
@@ -464,11 +472,7 @@ impl Run {
                 client: token.client,
                 publisher: participant_id(publisher),
             },
-            Act::Ingest(connection, key, fault) => Input::Ingest {
-                connection: ConnectionId(connection),
-                grant: key.grant(),
-                fault,
-            },
+            Act::Ingest(connection, key, fault) => key.input(connection, fault),
             Act::Attached(name, stage) => Input::IngestDetached {
                 configuration: configuration(name),
                 unless: stage.map(|(name, redundant)| Attachment {

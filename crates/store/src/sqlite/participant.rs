@@ -64,10 +64,8 @@ pub(super) struct Row {
     client: String,
     ingest: Option<String>,
     redundant: bool,
-    replication: Option<String>,
-    replication_active: bool,
-    source_stage: Option<String>,
-    source_session: Option<String>,
+    #[sqlx(flatten)]
+    replication: replica::OfParticipant,
 }
 
 impl Row {
@@ -86,11 +84,7 @@ impl Row {
             None => None,
         };
         let client: Client = parse_json(&self.client, "client information")?;
-        let replication = replica::replication(
-            self.replication.as_deref(),
-            self.replication_active,
-            (self.source_stage.as_deref(), self.source_session.as_deref()),
-        )?;
+        let replication = self.replication.replication()?;
         Ok(Participant {
             stage: stage.clone(),
             session: session.clone(),

@@ -42,26 +42,39 @@ impl<'a> From<Option<&'a Replication>> for Columns<'a> {
     }
 }
 
-/// The replication of a participant's columns.
-pub(super) fn replication(
-    kind: Option<&str>,
-    is_active: bool,
-    source: (Option<&str>, Option<&str>),
-) -> Result<Option<Replication>, StoreError> {
-    Ok(match (kind, stage_and_session(source)?) {
-        (None, None) => None,
-        (Some(SOURCE), None) => Some(Replication::Source { is_active }),
-        (Some(REPLICA), Some((source_stage, source_session))) => Some(Replication::Replica {
-            is_active,
-            source_stage,
-            source_session,
-        }),
-        _ => {
-            return Err(StoreError::Corrupt {
-                what: "replication",
-            });
-        }
-    })
+/// The same columns, of a row that is read.
+#[derive(FromRow)]
+pub(super) struct OfParticipant {
+    replication: Option<String>,
+    replication_active: bool,
+    source_stage: Option<String>,
+    source_session: Option<String>,
+}
+
+impl OfParticipant {
+    /// What they say.
+    pub(super) fn replication(&self) -> Result<Option<Replication>, StoreError> {
+        let is_active = self.replication_active;
+        let source = (self.source_stage.as_deref(), self.source_session.as_deref());
+        Ok(
+            match (self.replication.as_deref(), stage_and_session(source)?) {
+                (None, None) => None,
+                (Some(SOURCE), None) => Some(Replication::Source { is_active }),
+                (Some(REPLICA), Some((source_stage, source_session))) => {
+                    Some(Replication::Replica {
+                        is_active,
+                        source_stage,
+                        source_session,
+                    })
+                }
+                _ => {
+                    return Err(StoreError::Corrupt {
+                        what: "replication",
+                    });
+                }
+            },
+        )
+    }
 }
 
 /// A stage and a session of it, where there are any.
