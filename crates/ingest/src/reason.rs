@@ -142,6 +142,8 @@ impl Reason {
             | Refusal::PublisherNotPublishing { .. }
             | Refusal::SelfSubscribe
             | Refusal::Exchange(_)
+            | Refusal::ReplicaPresent
+            | Refusal::Replication(_)
             | Refusal::ShuttingDown => Self::unavailable(&refusal.to_string()),
         }
     }
