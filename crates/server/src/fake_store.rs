@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use model::{
     AccountId, ConnectionTokenId, EncoderConfiguration, EncoderConfigurationArn, Event,
     IngestConfiguration, IngestConfigurationArn, LiveSession, Participant, ParticipantId,
-    PublicKey, PublicKeyArn, Record, Region, ResourceArn, RevokedConnectionToken, Session,
+    PublicKey, PublicKeyArn, Record, Region, Replica, ResourceArn, RevokedConnectionToken, Session,
     SessionId, Stage, StageArn, State, StorageConfiguration, StorageConfigurationArn, Tags,
 };
 use store::{
@@ -96,6 +96,8 @@ fake_store! {
     fn participant_get(stage: &StageArn, session: &SessionId, participant: &ParticipantId) -> Option<Participant>;
     fn participant_known(stage: &StageArn, participant: &ParticipantId) -> Option<CameBy>;
     fn participant_ban(stage: &StageArn, participant: &ParticipantId, at: Timestamp) -> ();
+    fn replica_list(source: &StageArn, session: &SessionId, participant: &ParticipantId, page: &PageRequest) -> Page<Replica>;
+    fn replica_known(source: &StageArn, destination: &StageArn, participant: &ParticipantId) -> bool;
     fn event_list(stage: &StageArn, session: &SessionId, participant: &ParticipantId, page: &PageRequest) -> Page<Event>;
     fn secret_get_or_insert(name: &str, fresh: &[u8]) -> Vec<u8>;
 }

@@ -80,6 +80,8 @@ operations! {
     ParticipantGet = "participant_get",
     ParticipantKnown = "participant_known",
     ParticipantBan = "participant_ban",
+    ReplicaList = "replica_list",
+    ReplicaKnown = "replica_known",
     EventList = "event_list",
     RecordsApply = "records_apply",
     Heartbeat = "heartbeat",

@@ -19,9 +19,9 @@ use jiff::Timestamp;
 use model::{
     AccountId, ConnectionTokenId, EncoderConfiguration, EncoderConfigurationArn, Event,
     IngestConfiguration, IngestConfigurationArn, LiveSession, Participant, ParticipantId,
-    ParticipantState, PublicKey, PublicKeyArn, Record, RecordingConfiguration, Region, ResourceArn,
-    RevokedConnectionToken, Session, SessionId, Stage, StageArn, State, StorageConfiguration,
-    StorageConfigurationArn, StreamKey, Tags,
+    ParticipantState, PublicKey, PublicKeyArn, Record, RecordingConfiguration, Region, Replica,
+    ResourceArn, RevokedConnectionToken, Session, SessionId, Stage, StageArn, State,
+    StorageConfiguration, StorageConfigurationArn, StreamKey, Tags,
 };
 
 pub use latency::{BUCKETS, Latency, Operation, OperationLatency};
@@ -197,7 +197,7 @@ pub trait Store: Send + Sync {
     /// for an insert.
     async fn stage_update(&self, arn: &StageArn, change: &StageChange)
     -> Result<Stage, StoreError>;
-    /// Deletes a stage with its sessions, participants, events and bans, and detaches its ingest configurations. `NotFound`
+    /// Deletes a stage with its sessions, participants, events, replications from it and bans, and detaches its ingest configurations. `NotFound`
     /// if it is gone.
     async fn stage_delete(&self, arn: &StageArn) -> Result<(), StoreError>;
 
@@ -349,7 +349,7 @@ pub trait Store: Send + Sync {
     ) -> Result<Option<Session>, StoreError>;
     /// Sessions without an end: what a crash left.
     async fn session_live(&self) -> Result<Vec<LiveSession>, StoreError>;
-    /// Deletes sessions (with participants and events) that ended before the given time, and says how many; frees the
+    /// Deletes sessions (with participants, events and replications from them) that ended before the given time, and says how many; frees the
     /// space of what deleted stages left.
     async fn session_expire(&self, before: Timestamp) -> Result<u64, StoreError>;
 
@@ -381,6 +381,22 @@ pub trait Store: Send + Sync {
         participant: &ParticipantId,
         at: Timestamp,
     ) -> Result<(), StoreError>;
+
+    /// Replications of a participant from a session, active ones and those that are over, by the ARN of their destination.
+    async fn replica_list(
+        &self,
+        source: &StageArn,
+        session: &SessionId,
+        participant: &ParticipantId,
+        page: &PageRequest,
+    ) -> Result<Page<Replica>, StoreError>;
+    /// Whether the participant was ever replicated from the one stage to the other, in any session that is kept.
+    async fn replica_known(
+        &self,
+        source: &StageArn,
+        destination: &StageArn,
+        participant: &ParticipantId,
+    ) -> Result<bool, StoreError>;
 
     /// Events of a participant in a session, oldest first.
     async fn event_list(

@@ -38,6 +38,8 @@ pub(crate) enum List {
     Sessions,
     /// By (first join, id).
     Participants,
+    /// By the ARN of the destination.
+    Replicas,
     /// By sequence.
     Events,
     /// By (creation, id).
@@ -61,11 +63,12 @@ impl List {
             Self::IngestConfigurations => 6,
             Self::EncoderConfigurations => 7,
             Self::StorageConfigurations => 8,
+            Self::Replicas => 9,
         }
     }
 }
 
-/// A key in a list's order: a time in nanoseconds or a sequence, then an id (empty for events).
+/// A key in a list's order: a time in nanoseconds or a sequence (0 for replicas), then an id or an ARN (empty for events).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Key {
     pub(crate) number: i64,
@@ -97,6 +100,8 @@ impl Key {
             | List::IngestConfigurations
             | List::EncoderConfigurations
             | List::StorageConfigurations => (1..=64).contains(&id.len()),
+            // The longest ARN of the API model.
+            List::Replicas => (1..=128).contains(&id.len()),
             List::Events => id.is_empty(),
         } && id.iter().all(u8::is_ascii_graphic);
         if *version != VERSION || *tag != list.tag() || !id_is_valid {
@@ -123,6 +128,7 @@ impl PageRequest {
                 None,
                 List::Stages
                 | List::Participants
+                | List::Replicas
                 | List::Events
                 | List::PublicKeys
                 | List::IngestConfigurations
@@ -191,6 +197,7 @@ mod tests {
         for list in [
             List::Stages,
             List::Participants,
+            List::Replicas,
             List::Events,
             List::PublicKeys,
             List::IngestConfigurations,

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use model::{
     AccountId, ConnectionTokenId, EncoderConfiguration, EncoderConfigurationArn, Event,
     IngestConfiguration, IngestConfigurationArn, LiveSession, Participant, ParticipantId,
-    PublicKey, PublicKeyArn, Record, Region, ResourceArn, RevokedConnectionToken, Session,
+    PublicKey, PublicKeyArn, Record, Region, Replica, ResourceArn, RevokedConnectionToken, Session,
     SessionId, Stage, StageArn, State, StorageConfiguration, StorageConfigurationArn, Tags,
 };
 use store::{
@@ -103,6 +103,8 @@ mute_store! {
     fn participant_get(stage: &StageArn, session: &SessionId, participant: &ParticipantId) -> Option<Participant>;
     fn participant_known(stage: &StageArn, participant: &ParticipantId) -> Option<CameBy>;
     fn participant_ban(stage: &StageArn, participant: &ParticipantId, at: Timestamp) -> ();
+    fn replica_list(source: &StageArn, session: &SessionId, participant: &ParticipantId, page: &PageRequest) -> Page<Replica>;
+    fn replica_known(source: &StageArn, destination: &StageArn, participant: &ParticipantId) -> bool;
     fn event_list(stage: &StageArn, session: &SessionId, participant: &ParticipantId, page: &PageRequest) -> Page<Event>;
     fn records_apply(records: &[Record]) -> ();
     fn heartbeat(at: Timestamp) -> ();

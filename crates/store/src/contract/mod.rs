@@ -7,6 +7,7 @@ pub(crate) mod ingest_configuration;
 pub(crate) mod participant;
 pub(crate) mod public_key;
 pub(crate) mod records;
+pub(crate) mod replica;
 pub(crate) mod resource;
 pub(crate) mod session;
 pub(crate) mod stage;
@@ -91,6 +92,10 @@ macro_rules! suite {
             participant: a_participant_is_known_on_its_stage_only,
             participant: how_a_participant_came_to_a_stage_is_known_over_all_sessions,
             participant: bans_last_and_repeat,
+            replica: replications_of_a_participant_are_listed_by_destination,
+            replica: a_replication_that_begins_anew_takes_the_place_of_the_older_one,
+            replica: replications_go_with_their_source_and_stay_without_their_destination,
+            replica: replications_expire_with_the_session_of_their_source,
             event: every_name_and_error_reads_back,
             event: events_are_listed_oldest_first_for_one_participant,
             records: records_of_a_deleted_stage_are_dropped,

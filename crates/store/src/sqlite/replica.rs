@@ -4,11 +4,13 @@ use model::{
     Participant, ParticipantId, ParticipantState, Replica, Replication, Session, SessionId,
     StageArn,
 };
-use sqlx::{FromRow, SqliteConnection, query, query_as};
+use sqlx::{FromRow, SqliteConnection, query, query_as, query_scalar};
 
+use super::Db;
 use super::participant::{self, AWAY};
-use super::row::{for_arn, parse_id, session_key};
-use crate::StoreError;
+use super::row::{for_arn, parse_id, session_key, stage_key};
+use crate::page::{Key, List};
+use crate::{Page, PageRequest, StoreError};
 
 const SOURCE: &str = "SOURCE";
 const REPLICA: &str = "REPLICA";
@@ -123,6 +125,20 @@ struct Row {
     active: bool,
 }
 
+impl Row {
+    /// The replication of this row.
+    fn replica(self, source: &StageArn, session: &SessionId) -> Result<Replica, StoreError> {
+        Ok(Replica {
+            source_stage: source.clone(),
+            source_session: session.clone(),
+            participant: parse_id(ParticipantId::parse(&self.participant))?,
+            destination_stage: parse_id(StageArn::parse(&self.destination_stage))?,
+            destination_session: parse_id(SessionId::parse(&self.destination_session))?,
+            is_active: self.active,
+        })
+    }
+}
+
 /// The active replications from the session with that key, by participant and destination.
 pub(super) async fn active(
     connection: &mut SqliteConnection,
@@ -137,17 +153,67 @@ pub(super) async fn active(
     .fetch_all(connection)
     .await?;
     rows.into_iter()
-        .map(|row| {
-            Ok(Replica {
-                source_stage: session.stage.clone(),
-                source_session: session.id.clone(),
-                participant: parse_id(ParticipantId::parse(&row.participant))?,
-                destination_stage: parse_id(StageArn::parse(&row.destination_stage))?,
-                destination_session: parse_id(SessionId::parse(&row.destination_session))?,
-                is_active: row.active,
-            })
-        })
+        .map(|row| row.replica(&session.stage, &session.id))
         .collect()
+}
+
+pub(super) const LIST: &str = concat!(
+    "SELECT participant, destination_stage, destination_session, active FROM replica WHERE session = ",
+    session_key!(),
+    " AND participant = ?5 AND destination_stage > ?6 ORDER BY destination_stage LIMIT ?7"
+);
+
+/// Replications of a participant from a session, by destination.
+pub(super) async fn list(
+    db: &Db,
+    source: &StageArn,
+    session: &SessionId,
+    participant: &ParticipantId,
+    page: &PageRequest,
+) -> Result<Page<Replica>, StoreError> {
+    let after = page.key(List::Replicas)?;
+    let rows: Vec<Row> = for_arn!(query_as(LIST), source)
+        .bind(session.as_str())
+        .bind(participant.as_str())
+        .bind(after.id)
+        .bind(page.rows())
+        .fetch_all(&db.readers)
+        .await?;
+    let replicas = rows
+        .into_iter()
+        .map(|row| row.replica(source, session))
+        .collect::<Result<_, _>>()?;
+    Ok(Page::cut(
+        replicas,
+        page,
+        List::Replicas,
+        |replica: &Replica| Key {
+            number: 0,
+            id: replica.destination_stage.to_string(),
+        },
+    ))
+}
+
+pub(super) const KNOWN: &str = concat!(
+    "SELECT EXISTS (SELECT 1 FROM session JOIN replica ON replica.session = session.key \
+     WHERE replica.participant = ?4 AND replica.destination_stage = ?5 AND session.stage = ",
+    stage_key!(),
+    ")"
+);
+
+/// Whether a participant was ever replicated from the one stage to the other.
+pub(super) async fn known(
+    db: &Db,
+    source: &StageArn,
+    destination: &StageArn,
+    participant: &ParticipantId,
+) -> Result<bool, StoreError> {
+    let known = for_arn!(query_scalar(KNOWN), source)
+        .bind(participant.as_str())
+        .bind(destination.to_string())
+        .fetch_one(&db.readers)
+        .await?;
+    Ok(known)
 }
 
 /// Participants that are not connected and may come back, by (first join, id).

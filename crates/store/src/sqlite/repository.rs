@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use model::{
     AccountId, Ban, ConnectionTokenId, EncoderConfiguration, EncoderConfigurationArn, Event,
     IngestConfiguration, IngestConfigurationArn, LiveSession, Participant, ParticipantId,
-    PublicKey, PublicKeyArn, Record, Region, ResourceArn, RevokedConnectionToken, Session,
+    PublicKey, PublicKeyArn, Record, Region, Replica, ResourceArn, RevokedConnectionToken, Session,
     SessionId, Stage, StageArn, State, StorageConfiguration, StorageConfigurationArn, Tags,
 };
 use tracing::debug_span;
@@ -13,7 +13,8 @@ use tracing::debug_span;
 use super::resource::Resource;
 use super::{
     Sqlite, connection_token, encoder_configuration, event, grave, ingest_configuration, life,
-    participant, public_key, records, secret, session, stage, state, storage_configuration, tags,
+    participant, public_key, records, replica, secret, session, stage, state,
+    storage_configuration, tags,
 };
 use crate::{
     CameBy, IngestChange, IngestFilter, Operation, Page, PageRequest, ParticipantFilter, Seeded,
@@ -383,6 +384,27 @@ impl Store for Sqlite {
             at,
         };
         writes!(self, ParticipantBan, span => participant::ban(ban))
+    }
+
+    async fn replica_list(
+        &self,
+        source: &StageArn,
+        session: &SessionId,
+        participant: &ParticipantId,
+        page: &PageRequest,
+    ) -> Result<Page<Replica>, StoreError> {
+        let span = debug_span!("db.replica.list", stage = %source.id, %session, %participant);
+        reads!(self, ReplicaList, span => replica::list(source, session, participant, page))
+    }
+
+    async fn replica_known(
+        &self,
+        source: &StageArn,
+        destination: &StageArn,
+        participant: &ParticipantId,
+    ) -> Result<bool, StoreError> {
+        let span = debug_span!("db.replica.known", stage = %source.id, %participant);
+        reads!(self, ReplicaKnown, span => replica::known(source, destination, participant))
     }
 
     async fn event_list(

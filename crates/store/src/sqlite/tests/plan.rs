@@ -7,7 +7,7 @@ use crate::Sqlite;
 use crate::sqlite::resource::{Resource, Sql};
 use crate::sqlite::{
     connection_token, encoder_configuration, event, grave, ingest_configuration, participant,
-    public_key, session, stage, storage_configuration,
+    public_key, replica, session, stage, storage_configuration,
 };
 
 /// The statements that all kinds of resources have.
@@ -50,6 +50,8 @@ async fn no_list_or_lookup_scans_or_sorts_a_table() {
         participant::LIST_BY_USER,
         participant::LIST_BY_PUBLISHED,
         participant::LIST_BY_STATE,
+        replica::LIST,
+        replica::KNOWN,
         event::LIST,
         grave::NEXT,
         // What deleting a stage or a storage configuration asks on behalf of their references.
