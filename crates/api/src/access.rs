@@ -48,6 +48,8 @@ const OF_A_KIND: [(Operation, &str); 11] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Subject {
     resource: String,
+    /// Another resource on which the action has to be allowed too.
+    beside: Option<String>,
     request_tags: Tags,
     /// Keys of tags that are named alone.
     tag_keys: Vec<String>,
@@ -60,9 +62,18 @@ impl Subject {
     pub(crate) fn arn(arn: &str) -> Self {
         Self {
             resource: arn.to_owned(),
+            beside: None,
             request_tags: Tags::new(),
             tag_keys: Vec::new(),
             also: None,
+        }
+    }
+
+    /// And about another one: the action takes both.
+    pub(crate) fn beside(self, arn: &str) -> Self {
+        Self {
+            beside: Some(arn.to_owned()),
+            ..self
         }
     }
 
@@ -109,13 +120,24 @@ impl Subject {
         }
         let label = ListTagsForResourceInput::parse(parts).map(|input| input.resource_arn);
         let body: Option<serde_json::Value> = serde_json::from_slice(parts.body).ok();
-        let member = |name| body.as_ref()?.get(name)?.as_str();
-        let arn = label
+        let member = |name| {
+            let arn = body.as_ref()?.get(name)?.as_str()?;
+            ResourceArn::parse(arn).is_ok().then_some(arn)
+        };
+        let label = label
             .as_deref()
             .ok()
-            .or_else(|| member("arn").or_else(|| member("stageArn")))
             .filter(|arn| ResourceArn::parse(arn).is_ok());
-        Self::arn(arn.unwrap_or("*"))
+        let destination = member("destinationStageArn");
+        let arn = label
+            .or_else(|| member("arn"))
+            .or_else(|| member("stageArn"))
+            .or_else(|| member("sourceStageArn"));
+        let subject = Self::arn(arn.or(destination).unwrap_or("*"));
+        match destination {
+            Some(destination) => subject.beside(destination),
+            None => subject,
+        }
     }
 }
 
@@ -133,8 +155,23 @@ pub(crate) async fn authorise(
     action: &'static str,
     subject: &Subject,
 ) -> Result<(), Barrier> {
+    let resources = [Some(&subject.resource), subject.beside.as_ref()];
+    for resource in resources.into_iter().flatten() {
+        authorise_one(store, caller, action, subject, resource).await?;
+    }
+    Ok(())
+}
+
+/// Asks the policy about one of the resources.
+async fn authorise_one(
+    store: &SharedStore,
+    caller: &Caller,
+    action: &'static str,
+    subject: &Subject,
+    resource: &str,
+) -> Result<(), Barrier> {
     let policy = &caller.key.policy;
-    let own = ResourceArn::parse(&subject.resource)
+    let own = ResourceArn::parse(resource)
         .ok()
         .filter(|arn| policy.reads_resource_tags() && caller.owns(&arn.account, &arn.region));
     let resource_tags = match own {
@@ -149,7 +186,7 @@ pub(crate) async fn authorise(
     for action in [Some(action.as_str()), subject.also].into_iter().flatten() {
         let access = auth::policy::Access {
             action,
-            resource: &subject.resource,
+            resource,
             resource_tags: &resource_tags,
             request_tags: &subject.request_tags,
             tag_keys: &subject.tag_keys,
@@ -157,7 +194,7 @@ pub(crate) async fn authorise(
         if !policy.allows(&access) {
             return Err(Barrier::Refused(Refusal::Denied {
                 action: action.to_owned(),
-                resource: subject.resource.clone(),
+                resource: resource.to_owned(),
             }));
         }
     }

@@ -186,6 +186,21 @@ impl Call {
         self.own_arn(arn, StageArn::parse, Absent::Stage)
     }
 
+    /// The source and the destination of a replication, both stages of the caller's.
+    pub(crate) async fn own_stages<E: Declared>(
+        &self,
+        source: &str,
+        destination: &str,
+    ) -> Result<[StageArn; 2], Failure<E>> {
+        let store = &self.app.settings.store;
+        let (no_source, no_destination) = (Absent::SourceStage, Absent::DestinationStage);
+        let source = self.own_arn(source, StageArn::parse, no_source)?;
+        store.stage_get(&source).await?.ok_or(no_source)?;
+        let destination = self.own_arn(destination, StageArn::parse, no_destination)?;
+        store.stage_get(&destination).await?.ok_or(no_destination)?;
+        Ok([source, destination])
+    }
+
     /// Reads the ARN of a resource that can carry tags, of the caller's own account and region.
     pub(crate) fn own_resource<E: Declared>(&self, arn: &str) -> Result<ResourceArn, Failure<E>> {
         let arn = ResourceArn::parse(arn).map_err(|_| Breach::ResourceArn)?;

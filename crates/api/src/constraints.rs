@@ -38,6 +38,8 @@ pub(crate) enum Breach {
     VideoTooLarge,
     #[error("at most one of filterByStageArn and filterByState may be given")]
     IngestFiltersExclusive,
+    #[error("the source and the destination are the same stage")]
+    SameStage,
     #[error("insecureIngest must be true for the protocol RTMP")]
     InsecureIngest,
 }

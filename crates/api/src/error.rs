@@ -10,6 +10,7 @@ use std::error::Error;
 
 use auth::sigv4::SignatureError;
 use serde_json::json;
+use stage::ReplicationFault;
 use store::StoreError;
 use wire::Operation;
 use wire::error::{
@@ -20,10 +21,11 @@ use wire::error::{
     GetEncoderConfigurationError, GetIngestConfigurationError, GetParticipantError,
     GetPublicKeyError, GetStageError, GetStageSessionError, GetStorageConfigurationError,
     ImportPublicKeyError, ListEncoderConfigurationsError, ListIngestConfigurationsError,
-    ListParticipantEventsError, ListParticipantsError, ListPublicKeysError, ListStageSessionsError,
-    ListStagesError, ListStorageConfigurationsError, ListTagsForResourceError, OperationError,
-    RevokeConnectionTokenError, TagResourceError, UntagResourceError,
-    UpdateIngestConfigurationError, UpdateStageError,
+    ListParticipantEventsError, ListParticipantReplicasError, ListParticipantsError,
+    ListPublicKeysError, ListStageSessionsError, ListStagesError, ListStorageConfigurationsError,
+    ListTagsForResourceError, OperationError, RevokeConnectionTokenError,
+    StartParticipantReplicationError, StopParticipantReplicationError, TagResourceError,
+    UntagResourceError, UpdateIngestConfigurationError, UpdateStageError,
 };
 
 use crate::BucketFault;
@@ -94,6 +96,13 @@ declared! {
         resource_not_found => ResourceNotFound,
         conflict => Conflict
     }
+    StartParticipantReplicationError {
+        resource_not_found => ResourceNotFound,
+        quota_exceeded => ServiceQuotaExceeded,
+        conflict => Conflict
+    }
+    StopParticipantReplicationError { resource_not_found => ResourceNotFound }
+    ListParticipantReplicasError {}
     CreateStorageConfigurationError {
         resource_not_found => ResourceNotFound,
         quota_exceeded => ServiceQuotaExceeded,
@@ -119,10 +128,16 @@ declared! {
 pub(crate) enum Absent {
     #[error("the stage does not exist")]
     Stage,
+    #[error("the source stage does not exist")]
+    SourceStage,
+    #[error("the destination stage does not exist")]
+    DestinationStage,
     #[error("the stage session does not exist")]
     Session,
     #[error("the participant does not exist")]
     Participant,
+    #[error("the participant is not on the source stage")]
+    ParticipantOnSource,
     #[error("the public key does not exist")]
     PublicKey,
     #[error("the ingest configuration does not exist")]
@@ -198,6 +213,28 @@ impl<E: Declared> From<Duplicate> for Failure<E> {
     fn from(duplicate: Duplicate) -> Self {
         let message = duplicate.to_string();
         E::conflict(message.clone()).map_or_else(|| Self::invalid(message), Self::Declared)
+    }
+}
+
+impl<E: Declared> From<ReplicationFault> for Failure<E> {
+    fn from(fault: ReplicationFault) -> Self {
+        let message = fault.to_string();
+        let declared = match fault {
+            ReplicationFault::SourceNotFound
+            | ReplicationFault::DestinationNotFound
+            | ReplicationFault::ParticipantNotFound
+            | ReplicationFault::NeverReplicated => E::resource_not_found(message.clone()),
+            ReplicationFault::NotPublishing
+            | ReplicationFault::IsReplica
+            | ReplicationFault::AlreadyReplicated
+            | ReplicationFault::Present
+            | ReplicationFault::Banned => E::conflict(message.clone()),
+            ReplicationFault::TooManyReplicas | ReplicationFault::DestinationFull => {
+                E::quota_exceeded(message.clone())
+            }
+            ReplicationFault::SameStage => None,
+        };
+        declared.map_or_else(|| Self::invalid(message), Self::Declared)
     }
 }
 

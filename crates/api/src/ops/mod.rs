@@ -30,6 +30,7 @@ pub(crate) mod import_public_key;
 mod list_encoder_configurations;
 mod list_ingest_configurations;
 mod list_participant_events;
+mod list_participant_replicas;
 mod list_participants;
 mod list_public_keys;
 mod list_stage_sessions;
@@ -37,6 +38,8 @@ mod list_stages;
 mod list_storage_configurations;
 mod list_tags_for_resource;
 mod revoke_connection_token;
+mod start_participant_replication;
+mod stop_participant_replication;
 mod tag_resource;
 mod untag_resource;
 mod update_ingest_configuration;
@@ -105,6 +108,9 @@ pub(crate) async fn serve(call: &Call, operation: Operation, parts: &RequestPart
             ListIngestConfigurations in list_ingest_configurations,
             UpdateIngestConfiguration in update_ingest_configuration,
             DeleteIngestConfiguration in delete_ingest_configuration,
+            StartParticipantReplication in start_participant_replication,
+            StopParticipantReplication in stop_participant_replication,
+            ListParticipantReplicas in list_participant_replicas,
             CreateStorageConfiguration in create_storage_configuration,
             GetStorageConfiguration in get_storage_configuration,
             ListStorageConfigurations in list_storage_configurations,
@@ -121,11 +127,8 @@ pub(crate) async fn serve(call: &Call, operation: Operation, parts: &RequestPart
         unavailable {
             GetComposition,
             ListCompositions,
-            ListParticipantReplicas,
             StartComposition,
-            StartParticipantReplication,
             StopComposition,
-            StopParticipantReplication,
         }
     }
 }

@@ -5,7 +5,7 @@ use wire::types;
 
 use crate::token::whole_seconds;
 
-/// `Event`. Every event says whether it is about a replica; none of this build is.
+/// `Event`. Every event says whether it is about a replica, also where the participant cannot be one.
 pub(crate) fn event(event: Event) -> types::Event {
     let (previous_token, new_token) = event.exchange.map_or((None, None), |exchange| {
         (
@@ -13,6 +13,10 @@ pub(crate) fn event(event: Event) -> types::Event {
             Some(exchanged_token(exchange.new)),
         )
     });
+    let (destination_stage_arn, destination_session_id) = event
+        .destination
+        .map(|(stage, session)| (stage.to_string(), session.to_string()))
+        .unzip();
     types::Event {
         name: types::EventName::parse(event.name.as_str()),
         participant_id: Some(event.participant.to_string()),
@@ -21,10 +25,11 @@ pub(crate) fn event(event: Event) -> types::Event {
         error_code: event
             .error
             .and_then(|code| types::EventErrorCode::parse(code.as_str())),
-        replica: Some(false),
+        replica: Some(event.replica),
+        destination_stage_arn,
+        destination_session_id,
         previous_token,
         new_token,
-        ..types::Event::default()
     }
 }
 

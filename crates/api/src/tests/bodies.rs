@@ -138,7 +138,7 @@ fn with_bodies(scene: &Scene) -> Vec<(Operation, String, String)> {
             all.push((operation, target, body));
         }
     }
-    assert_eq!(all.len(), 31);
+    assert_eq!(all.len(), 34);
     all
 }
 

@@ -24,7 +24,7 @@ async fn t59_without_the_store_every_operation_says_so_and_to_try_again() {
         assert_eq!(answer.json()["message"], message, "{name}");
         served += 1;
     }
-    assert_eq!(served, 33);
+    assert_eq!(served, 36);
     // What is wrong with a request is told all the same.
     let answer = scene
         .world

@@ -15,6 +15,7 @@ mod policies;
 mod provoke;
 mod races;
 mod rates;
+mod replications;
 mod resources;
 mod scene;
 mod signatures;
@@ -43,17 +44,18 @@ use http::{HeaderMap, Request};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use model::{
-    AccountId, ClientInfo, Event, EventName, IngestReport, Now, Participant, ParticipantId,
-    ParticipantState, Protocol, Record, Session, SessionId, StageArn,
+    AccountId, ClientInfo, ConnectionId, Event, EventName, IngestReport, Now, Participant,
+    ParticipantId, ParticipantState, Protocol, Record, Session, SessionId, StageArn,
 };
 use serde_json::{Value, json};
-use stage::{Input, Output, Reply, Stages};
+use stage::{CloseCause, Input, Output, Reply, Stages};
 use store::{SharedStore, Sqlite};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tower::Service;
 use wire::Operation;
 
+pub(crate) use replications::Host;
 pub(crate) use resources::{P256, block, pem};
 
 use crate::{
@@ -216,6 +218,22 @@ impl World {
 
     pub(crate) fn now(&self) -> Now {
         *self.now.lock().unwrap()
+    }
+
+    /// Lets the stages do what is due: an input does, also one that changes nothing.
+    pub(crate) async fn wake(&self) {
+        self.tell(Input::Closed {
+            connection: ConnectionId(u64::MAX),
+            cause: CloseCause::Client,
+        })
+        .await;
+    }
+
+    /// Tells the stages something, and waits for their reply.
+    pub(crate) async fn tell(&self, input: Input) -> Reply {
+        let (reply, answer) = oneshot::channel();
+        self.stages.send((input, reply)).await.unwrap();
+        answer.await.unwrap()
     }
 
     pub(crate) fn advance(&self, by: Duration) {

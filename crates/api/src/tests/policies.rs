@@ -338,3 +338,122 @@ async fn a_resource_of_any_kind_is_made_with_tags_only_by_who_may_tag() {
         assert_eq!(listed[kind.members()].as_array().unwrap().len(), 2);
     }
 }
+
+/// The operations about two stages, by the members that name them.
+const OF_TWO_STAGES: [&str; 2] = ["StartParticipantReplication", "StopParticipantReplication"];
+
+#[tokio::test]
+async fn a_replication_has_to_be_allowed_on_both_of_its_stages() {
+    let allow =
+        |resources: &[&str]| json!({ "Effect": "Allow", "Action": "ivs:*", "Resource": resources });
+    // Ids come out the same in each world.
+    let any = world_with(&allow(&["*"])).await;
+    let [one, two, three] = [
+        any.stage(BEN).await,
+        any.stage(BEN).await,
+        any.stage(BEN).await,
+    ];
+    for (allowed, from, to, status) in [
+        (&[one.as_str()][..], &one, &two, 403),
+        (&[two.as_str()][..], &one, &two, 403),
+        (&[three.as_str()][..], &one, &two, 403),
+        (&[two.as_str(), three.as_str()][..], &one, &two, 403),
+        (&[one.as_str(), two.as_str()][..], &one, &two, 404),
+        (&[one.as_str(), two.as_str()][..], &two, &one, 404),
+    ] {
+        let world = world_with(&allow(allowed)).await;
+        for expected in [&one, &two, &three] {
+            assert_eq!(world.stage(BEN).await, *expected);
+        }
+        let absent = "arn:aws:ivs:us-west-2:111111111111:stage/ZZZZZZZZZZZZ";
+        for operation in OF_TWO_STAGES {
+            let ask = async |from: &str, to: &str, window: i32| {
+                let body = json!({
+                    "sourceStageArn": from,
+                    "destinationStageArn": to,
+                    "participantId": "nobody",
+                    "reconnectWindowSeconds": window,
+                });
+                world.call(ANA, operation, body).await
+            };
+            let answer = ask(from, to, 0).await;
+            assert_eq!(answer.status, status, "{operation} {allowed:?} {answer:?}");
+            // What is not allowed does not show whether it is there, nor what else is wrong.
+            for (from, to) in [(from.as_str(), absent), (absent, to.as_str())] {
+                for window in [0, 301] {
+                    let answer = ask(from, to, window).await;
+                    assert_eq!(answer.verdict(), DENIED, "{operation} {allowed:?}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_denied_at_either_stage_is_denied_and_the_stage_is_named() {
+    let any = world_with(&json!({ "Effect": "Allow", "Action": "*", "Resource": "*" })).await;
+    let [one, two] = [any.stage(BEN).await, any.stage(BEN).await];
+    for (denied, operation, status) in [
+        (&one, "StartParticipantReplication", 403),
+        (&two, "StartParticipantReplication", 403),
+        (&one, "StopParticipantReplication", 404),
+        (&two, "StopParticipantReplication", 404),
+    ] {
+        let world = world_with(&json!([
+            { "Effect": "Allow", "Action": "*", "Resource": "*" },
+            { "Effect": "Deny", "Action": "ivs:StartParticipantReplication", "Resource": denied },
+        ]))
+        .await;
+        for _ in 0..2 {
+            world.stage(BEN).await;
+        }
+        for body in [
+            json!({ "sourceStageArn": one, "destinationStageArn": two, "participantId": "nobody" }),
+            // Not to be read, for want of a participant or of a source that is an ARN.
+            json!({ "sourceStageArn": one, "destinationStageArn": two }),
+            json!({ "sourceStageArn": "nothing", "destinationStageArn": denied }),
+            json!({ "sourceStageArn": denied, "destinationStageArn": 1 }),
+        ] {
+            let answer = world.call(ANA, operation, body.clone()).await;
+            let is_read = body.get("participantId").is_some();
+            let expected = if status == 404 && !is_read {
+                400
+            } else {
+                status
+            };
+            assert_eq!(answer.status, expected, "{operation} {body} {answer:?}");
+            if expected == 403 {
+                let message = answer.json()["exceptionMessage"].to_string();
+                assert!(message.contains(denied.as_str()), "{message}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn tags_of_each_stage_decide_over_a_replication() {
+    let world = world_with(&json!([
+        { "Effect": "Allow", "Action": "*", "Resource": "*" },
+        {
+            "Effect": "Deny",
+            "Action": "ivs:*",
+            "Resource": "*",
+            "Condition": { "StringEquals": { "aws:ResourceTag/locked": "yes" } },
+        },
+    ]))
+    .await;
+    let [one, two] = [world.stage(BEN).await, world.stage(BEN).await];
+    for locked in [&one, &two] {
+        for (value, status) in [("yes", 403), ("no", 404)] {
+            let lock = json!({ "tags": { "locked": value } }).to_string();
+            world.tags(BEN, "POST", locked, "", &lock).await;
+            for operation in OF_TWO_STAGES {
+                let body = json!({
+                    "sourceStageArn": one, "destinationStageArn": two, "participantId": "nobody",
+                });
+                let answer = world.call(ANA, operation, body).await;
+                assert_eq!(answer.status, status, "{operation} {locked} {value}");
+            }
+        }
+    }
+}

@@ -56,6 +56,7 @@ async fn invalid(operation: Operation) -> Option<Answer> {
         ("tagKeys", json!([])),
         ("arn", json!("nothing")),
         ("stageArn", json!("nothing")),
+        ("sourceStageArn", json!("nothing")),
         ("resourceArn", json!("nothing")),
     ]
     .into_iter()
@@ -73,7 +74,7 @@ async fn absent(operation: Operation) -> Option<Answer> {
         input["s3"]["bucketName"] = json!("no-such-bucket");
         return Some(scene.send(ANA, operation, &input).await);
     }
-    let member = ["arn", "stageArn", "resourceArn"]
+    let member = ["arn", "stageArn", "resourceArn", "sourceStageArn"]
         .into_iter()
         .find(|member| input.get(member).is_some())?;
     let (kind, _) = input[member].as_str().unwrap().rsplit_once('/').unwrap();
@@ -83,9 +84,19 @@ async fn absent(operation: Operation) -> Option<Answer> {
 
 /// Asks for one resource more than there may be.
 async fn over_quota(operation: Operation) -> Option<Answer> {
+    if operation == Operation::StartParticipantReplication {
+        let scene = Scene::new().await;
+        for _ in 1..5 {
+            let to = scene.world.stage(ANA).await;
+            scene.host.start(&scene.world, &to).await;
+        }
+        let input = scene.input(operation)?;
+        return Some(scene.send(ANA, operation, &input).await);
+    }
     let scene = Scene::with(|settings| {
         settings.quotas = crate::Quotas {
-            stages: 1,
+            // As many as the scene has.
+            stages: 3,
             ingest_configurations: 1,
             encoder_configurations: 1,
             storage_configurations: 1,
@@ -116,6 +127,8 @@ async fn conflict(operation: Operation) -> Option<Answer> {
     let mut input = scene.input(operation)?;
     if operation == Operation::ImportPublicKey {
         input["publicKeyMaterial"] = json!(pem(0));
+    } else if operation == Operation::StartParticipantReplication {
+        input = scene.host.replication(&scene.copied_to);
     } else if operation == Operation::DeleteStorageConfiguration {
         let update = Operation::UpdateStage;
         let recorded = scene.input(update)?;
@@ -128,7 +141,7 @@ async fn conflict(operation: Operation) -> Option<Answer> {
             *force = json!(false);
         }
         let encoder = Encoder::of(&scene.world, &scene.ingest_configuration).await;
-        encoder.publish(&scene.world, 1).await;
+        encoder.publish(&scene.world, 2).await;
     } else {
         return None;
     }

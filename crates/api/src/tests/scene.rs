@@ -14,6 +14,9 @@ pub(crate) struct Scene {
     pub(crate) encoder_configuration: String,
     /// No stage records to it.
     pub(crate) storage_configuration: String,
+    /// A participant that publishes on a stage of its own, and is replicated to `copied_to`.
+    pub(crate) host: Host,
+    pub(crate) copied_to: String,
 }
 
 impl Scene {
@@ -27,6 +30,9 @@ impl Scene {
         let stage = world.stage(ANA).await;
         let people = [("ana", "host", true, true)];
         world.session(&stage, SESSION, &people).await;
+        let host = Host::publishing(&world, 1).await;
+        let copied_to = world.stage(ANA).await;
+        host.start(&world, &copied_to).await;
         let body = json!({ "stageArn": stage });
         let ingest_configuration = ingest(&world, body).await["arn"].clone();
         Self {
@@ -35,6 +41,8 @@ impl Scene {
             ingest_configuration: ingest_configuration.as_str().unwrap().to_owned(),
             encoder_configuration: world.encoder_configuration(ANA).await,
             storage_configuration: storage(&world, ANA).await,
+            host,
+            copied_to,
             world,
         }
     }
@@ -108,8 +116,8 @@ impl Scene {
             Operation::ListTagsForResource => json!({ "resourceArn": self.stage }),
             Operation::StartParticipantReplication
             | Operation::StopParticipantReplication
-            | Operation::ListParticipantReplicas
-            | Operation::StartComposition
+            | Operation::ListParticipantReplicas => self.of_replications(operation),
+            Operation::StartComposition
             | Operation::GetComposition
             | Operation::ListCompositions
             | Operation::StopComposition => return None,
@@ -184,6 +192,25 @@ impl Scene {
         };
         input["stageArn"] = json!(self.stage);
         input
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "`input` names them all")]
+    fn of_replications(&self, operation: Operation) -> Value {
+        match operation {
+            Operation::StartParticipantReplication => {
+                let mut input = self.host.replication(&self.stage);
+                input["reconnectWindowSeconds"] = json!(10);
+                input["attributes"] = json!({ "role": "guest" });
+                input
+            }
+            Operation::ListParticipantReplicas => {
+                let mut page = page();
+                page["sourceStageArn"] = json!(self.host.stage);
+                page["participantId"] = json!(self.host.id);
+                page
+            }
+            _ => self.host.replication(&self.copied_to),
+        }
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "`input` names them all")]
