@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use model::{ConnectionId, ErrorCode};
+use model::{ConnectionId, ErrorCode, StageArn};
 use sfu::{Answer, Offer, PeerFault};
 use stage::{CloseCause, LeftReason, Reply};
 use tokio::sync::oneshot;
@@ -24,6 +24,15 @@ pub(crate) struct Established {
     pub(crate) etag: String,
     /// The answer.
     pub(crate) answer: Answer,
+}
+
+/// The publish whose media a subscription gets.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    /// Which.
+    pub(crate) publish: ConnectionId,
+    /// The stage that it belongs to, whose home has it.
+    pub(crate) stage: StageArn,
 }
 
 /// A peer that is not live yet.
@@ -59,13 +68,19 @@ impl Admission {
         self.connection
     }
 
-    /// Asks `stage`. Yields the publish whose media a subscription gets.
+    /// Asks `stage` for somebody on that stage. Yields the publish whose media a subscription gets.
     pub(crate) async fn ask(
         &mut self,
         input: stage::Input,
-    ) -> Result<Option<ConnectionId>, Problem> {
+        stage: &StageArn,
+    ) -> Result<Option<Source>, Problem> {
         match self.plane.ask(input).await? {
-            Reply::Admitted { publisher, .. } => Ok(publisher),
+            Reply::Admitted {
+                publisher, source, ..
+            } => Ok(publisher.map(|publish| Source {
+                publish,
+                stage: source.unwrap_or_else(|| stage.clone()),
+            })),
             Reply::Refused(refusal) => {
                 // `stage` keeps nothing of what it refuses.
                 self.outcome = Outcome::Forgotten;
@@ -75,19 +90,23 @@ impl Admission {
         }
     }
 
-    /// Has the offer answered by a worker: publishes by the one that is the stage's home.
+    /// Has the offer answered by a worker: publishes by the one that is the stage's home, subscriptions by one of its choice,
+    /// wherever what they get is at home.
     pub(crate) async fn establish(
         mut self,
         caller: &Caller,
         offer: Offer,
-        publisher: Option<ConnectionId>,
+        source: Option<Source>,
     ) -> Result<Established, Problem> {
         let key = SessionKey::from_random(self.plane.random());
         let etag = new_etag(&self.plane);
         let grant = &caller.grant;
-        let home = self.plane.placement.home(&grant.stage);
-        let seat = publisher.map(|_| Arc::new(self.plane.placement.seat(&grant.stage)));
-        let worker = seat.as_ref().map_or(home, |seat| seat.worker);
+        let placement = &self.plane.placement;
+        let seat = source
+            .as_ref()
+            .map(|_| Arc::new(placement.seat(&grant.stage)));
+        let worker = seat.as_ref().map(|seat| seat.worker);
+        let worker = worker.unwrap_or_else(|| placement.home(&grant.stage));
         let session = Session {
             connection: self.connection,
             worker,
@@ -95,22 +114,22 @@ impl Admission {
             participant: grant.participant.clone(),
             token: caller.token.clone(),
             etag: etag.clone(),
-            publisher,
+            publisher: source.as_ref().map(|source| source.publish),
             video_mid: None,
             seat,
         };
         let (sender, answer) = oneshot::channel();
         let connection = self.connection;
-        let order = match publisher {
+        let order = match source {
             None => Order::Publish {
                 connection,
                 offer,
                 answer: sender,
             },
-            Some(publisher) => Order::Subscribe {
+            Some(source) => Order::Subscribe {
                 connection,
-                publisher,
-                home,
+                publisher: source.publish,
+                home: placement.home(&source.stage),
                 offer,
                 answer: sender,
             },

@@ -68,7 +68,7 @@ impl Speakers {
     }
 
     /// Changes what is known of the stages. Publishes that are gone, of which `stage_of` knows nothing, speak no more.
-    fn tell(
+    pub(crate) fn tell(
         &self,
         heard: BTreeMap<ConnectionId, Option<u8>>,
         stage_of: impl Fn(ConnectionId) -> Option<StageArn>,

@@ -2,6 +2,7 @@
 //!
 //! An empty object leaves the choice to the server again. Each choice takes the place of the one before.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -60,6 +61,7 @@ pub(super) async fn choose(
     let order = Order::Want {
         connection: session.connection,
         wants: vec![want],
+        homes: BTreeMap::new(),
     };
     let worker = plane
         .workers

@@ -57,7 +57,7 @@ async fn publish_offer(
         client,
         fault: offer.fault(),
     };
-    admission.ask(input).await?;
+    admission.ask(input, &grant.stage).await?;
     let established = admission.establish(&caller, offer, None).await?;
     Ok(created(plane, &grant.participant, established))
 }
@@ -85,8 +85,9 @@ pub(super) async fn subscribe(
         client,
         publisher,
     };
-    let publish = admission.ask(input).await?.ok_or_else(Problem::internal)?;
-    let established = admission.establish(&caller, offer, Some(publish)).await?;
+    let source = admission.ask(input, &caller.grant.stage).await?;
+    let source = source.ok_or_else(Problem::internal)?;
+    let established = admission.establish(&caller, offer, Some(source)).await?;
     let video_mid = video_mid(&established.answer.sdp).map(str::to_owned);
     plane
         .connections

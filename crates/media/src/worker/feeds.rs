@@ -11,29 +11,21 @@ use crate::mailbox::{FeedNews, Mailbox};
 #[derive(Debug, Default)]
 pub(super) struct Feeds {
     mailboxes: BTreeMap<ConnectionId, Arc<Mailbox<FeedNews>>>,
-    homes: BTreeMap<ConnectionId, usize>,
 }
 
 impl Feeds {
     /// A feed is about to be.
-    pub(super) fn open(
-        &mut self,
-        connection: ConnectionId,
-        home: usize,
-        mailbox: Arc<Mailbox<FeedNews>>,
-    ) {
+    pub(super) fn open(&mut self, connection: ConnectionId, mailbox: Arc<Mailbox<FeedNews>>) {
         self.mailboxes.insert(connection, mailbox);
-        self.homes.insert(connection, home);
     }
 
-    /// The worker that has all publishers that a feed may want; `None` if the peer is no feed.
-    pub(super) fn home(&self, connection: ConnectionId) -> Option<usize> {
-        self.homes.get(&connection).copied()
+    /// Whether a peer is a feed.
+    pub(super) fn contains(&self, connection: ConnectionId) -> bool {
+        self.mailboxes.contains_key(&connection)
     }
 
     /// A feed is no more; what is told of it later goes nowhere.
     pub(super) fn close(&mut self, connection: ConnectionId) -> Option<Arc<Mailbox<FeedNews>>> {
-        self.homes.remove(&connection);
         self.mailboxes.remove(&connection)
     }
 

@@ -1,6 +1,6 @@
 //! Orders for a worker, from any thread.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -41,7 +41,7 @@ pub(crate) enum Order {
         connection: ConnectionId,
         /// Whose media it gets.
         publisher: ConnectionId,
-        /// The worker that has the publisher.
+        /// The worker that has the publisher: the home of the stage that it belongs to, which need not be the subscriber's.
         home: usize,
         /// Its offer.
         offer: Offer,
@@ -54,8 +54,6 @@ pub(crate) enum Order {
         connection: ConnectionId,
         /// Its offer.
         offer: Offer,
-        /// The worker that has all publishers that it may want.
-        home: usize,
         /// Where what becomes of it goes.
         mailbox: Arc<Mailbox<FeedNews>>,
         /// Where the answer goes.
@@ -78,6 +76,8 @@ pub(crate) enum Order {
         connection: ConnectionId,
         /// All that it is to get.
         wants: Vec<Want>,
+        /// The workers that have those publishers, unless this one is known to have them or a mirror of them.
+        homes: BTreeMap<ConnectionId, usize>,
     },
     /// Apply a trickle fragment.
     Patch {

@@ -240,10 +240,12 @@ impl Relays {
         }
     }
 
-    /// The same for all publishers that a feed wants; a subscriber without such a home has its own already.
-    pub(super) fn need_all(&mut self, wants: &[Want], home: Option<usize>) {
-        for (want, home) in wants.iter().zip(home.into_iter().cycle()) {
-            self.need(want.publisher, home);
+    /// The same for all publishers that a feed wants and whose home is told.
+    pub(super) fn need_all(&mut self, wants: &[Want], homes: &BTreeMap<ConnectionId, usize>) {
+        for want in wants {
+            if let Some(home) = homes.get(&want.publisher) {
+                self.need(want.publisher, *home);
+            }
         }
     }
 

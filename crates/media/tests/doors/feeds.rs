@@ -15,20 +15,31 @@ use crate::stage_v1::Client;
 use crate::world::{Options, World, run};
 
 /// Somebody who receives, by one connection.
-struct Viewer {
-    client: Client,
+pub(crate) struct Viewer {
+    pub(crate) client: Client,
     peer: Peer,
     joined: Value,
     /// What the slots carry, as it was told last.
-    slots: BTreeMap<(String, String), String>,
+    pub(crate) slots: BTreeMap<(String, String), String>,
 }
 
 impl Viewer {
     /// A viewer with so many slots for audio and video, whose feed is up.
-    async fn join(world: &World, participant: &str, pool: [usize; 2], mut join: Value) -> Self {
+    async fn join(world: &World, participant: &str, pool: [usize; 2], join: Value) -> Self {
+        let token = world.token(participant);
+        Self::join_on(world, (world.arn.id.as_str(), &token), pool, join).await
+    }
+
+    /// The same on that stage, with that token.
+    pub(crate) async fn join_on(
+        world: &World,
+        (stage, token): (&str, &str),
+        pool: [usize; 2],
+        mut join: Value,
+    ) -> Self {
         let offering = Offering::pool(pool[0], pool[1]).await;
         join["offer"] = json!(offering.sdp);
-        let (client, joined) = Client::join(world, participant, join).await;
+        let (client, joined) = Client::join_on(world, stage, token, join).await;
         let answer = joined["answer"].as_str().expect("an answer");
         let mut peer = offering.accept(answer).await;
         peer.connected().await;
@@ -41,7 +52,7 @@ impl Viewer {
     }
 
     /// Waits until the slots carry that: a kind and a participant each.
-    async fn bound(&mut self, expected: &[(&str, &str)]) {
+    pub(crate) async fn bound(&mut self, expected: &[(&str, &str)]) {
         let mut expected: Vec<_> = expected.to_vec();
         expected.sort_unstable();
         loop {
@@ -69,18 +80,18 @@ impl Viewer {
     }
 
     /// Waits for frames of that.
-    async fn receives(&mut self, kind: &str, pid: &str) {
+    pub(crate) async fn receives(&mut self, kind: &str, pid: &str) {
         let mid = self.mid(kind, pid);
         self.peer.frames(&mid, 10).await;
     }
 }
 
-async fn publisher(world: &World, name: &str) -> (Peer, String) {
+pub(crate) async fn publisher(world: &World, name: &str) -> (Peer, String) {
     let offering = Offering::udp(Role::Publisher).await;
     publish(world, &world.token(name), offering).await
 }
 
-async fn unpublish(world: &World, name: &str, session: String) {
+pub(crate) async fn unpublish(world: &World, name: &str, session: String) {
     let delete = Request::new("DELETE", session).bearer(&world.token(name));
     world.send(delete).await.expect(200);
 }

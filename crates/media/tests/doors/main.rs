@@ -16,6 +16,7 @@ mod inlets;
 mod keys;
 mod media;
 mod peer;
+mod replicas;
 mod sessions;
 mod stage_v1;
 mod whep;

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::format::Codec;
-use str0m::media::{Direction, MediaKind, MediaTime, Mid, Simulcast, SimulcastLayer};
+use str0m::media::{
+    Direction, KeyframeRequestKind, MediaKind, MediaTime, Mid, Simulcast, SimulcastLayer,
+};
 use str0m::net::{Protocol, Receive, TcpType};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -19,12 +21,24 @@ use tokio::time::Instant;
 /// What a publisher of two encodings sends, lowest first: their names, and the bytes of a picture.
 const ENCODINGS: [(&str, usize); 2] = [("l", 300), ("h", 2_000)];
 
-/// SPS of 640x360 Constrained Baseline, PPS, and an IDR slice of so many bytes.
+/// A NAL unit of supplemental enhancement information: a message of the user's, with a name and a text.
+pub(crate) const SEI: [u8; 24] = *b"\x06\x05\x14sixteen bytes idwhat\x80";
+
+/// A picture that only goes on from the one before.
+const PICTURE: [u8; 24] =
+    *b"\0\0\0\x01\x41\x9a\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab";
+
+/// Parameter sets of 640x360, Constrained Baseline.
+pub(crate) const SPS: [u8; 10] = [0x67, 0x42, 0xe0, 0x1f, 0xda, 0x02, 0x80, 0xbf, 0xe5, 0x40];
+pub(crate) const PPS: [u8; 4] = [0x68, 0xce, 0x3c, 0x80];
+
+/// SPS, PPS, SEI, and an IDR slice of so many bytes.
 fn key_frame(bytes: usize) -> Vec<u8> {
     let mut frame = Vec::new();
     for nal in [
-        &[0x67, 0x42, 0xe0, 0x1f, 0xda, 0x02, 0x80, 0xbf, 0xe5, 0x40][..],
-        &[0x68, 0xce, 0x3c, 0x80],
+        &SPS[..],
+        &PPS,
+        &SEI,
         &[&[0x65, 0x88][..], &vec![0xab; bytes]].concat(),
     ] {
         frame.extend([0, 0, 0, 1]);
@@ -38,6 +52,8 @@ pub(crate) enum Role {
     Publisher,
     /// A publisher of two encodings, `l` and `h`.
     Simulcast,
+    /// A publisher that sends a key frame when it is asked for one.
+    Thrifty,
     Subscriber,
 }
 
@@ -48,6 +64,10 @@ pub(crate) struct Seen {
     pub(crate) closed: bool,
     pub(crate) video: u64,
     pub(crate) audio: u64,
+    /// Pictures with the SEI of publishers.
+    pub(crate) sei: u64,
+    /// Key frames that were asked for.
+    pub(crate) asked: u64,
 }
 
 /// A peer that has an offer and no answer yet.
@@ -77,6 +97,8 @@ enum Word {
     },
     /// To that.
     Answer(String),
+    /// A key frame is needed.
+    Ask,
 }
 
 /// A peer at work. Dropped, it falls silent without a word.
@@ -178,6 +200,7 @@ impl Offering {
             seen: sender,
             counts,
             frames: 0,
+            answered: 0,
         };
         let mut task = JoinSet::new();
         task.spawn(work.run(inbox));
@@ -200,7 +223,7 @@ fn offer(
     mids: &mut Vec<(Mid, MediaKind)>,
 ) -> (String, SdpPendingOffer) {
     let direction = match role {
-        Role::Publisher | Role::Simulcast => Direction::SendOnly,
+        Role::Publisher | Role::Simulcast | Role::Thrifty => Direction::SendOnly,
         Role::Subscriber => Direction::RecvOnly,
     };
     let mut change = rtc.sdp_api();
@@ -279,6 +302,11 @@ impl Peer {
         self.words.send(Word::Answer(sdp.to_owned())).await.unwrap();
     }
 
+    /// Asks for a key frame, as one does who has lost too much.
+    pub(crate) async fn ask(&self) {
+        self.words.send(Word::Ask).await.unwrap();
+    }
+
     /// Says goodbye by DTLS.
     pub(crate) async fn close(&self) {
         self.words.send(Word::Close).await.unwrap();
@@ -341,6 +369,8 @@ struct Work {
     seen: watch::Sender<Seen>,
     counts: watch::Sender<BTreeMap<String, u64>>,
     frames: u64,
+    /// Key frames that had been asked for when it sent the last, if it is thrifty.
+    answered: u64,
 }
 
 impl Work {
@@ -380,6 +410,16 @@ impl Work {
     fn obey(&mut self, word: Word) {
         match word {
             Word::Close => self.rtc.close().unwrap(),
+            Word::Ask => {
+                for (mid, kind) in &self.mids {
+                    if *kind == MediaKind::Video {
+                        let mut writer = self.rtc.writer(*mid).expect("a section");
+                        writer
+                            .request_keyframe(None, KeyframeRequestKind::Pli)
+                            .unwrap();
+                    }
+                }
+            }
             Word::Offer {
                 more,
                 restarts,
@@ -431,7 +471,10 @@ impl Work {
                     &mut seen.video
                 };
                 *count += 1;
+                let mut windows = data.data.windows(SEI.len());
+                seen.sei += u64::from(windows.any(|window| window == SEI));
             }
+            seen.asked += u64::from(matches!(event, Event::KeyframeRequest(_)));
         });
     }
 
@@ -445,13 +488,18 @@ impl Work {
         let audio: (Mid, _, _, Arc<[u8]>) =
             (self.mids[0].0, Codec::Opus, None, vec![0xfc; 80].into());
         let video = |rid, bytes| (self.mids[1].0, Codec::H264, rid, key_frame(bytes).into());
-        let videos = if self.role == Role::Simulcast {
+        let mut videos = if self.role == Role::Simulcast {
             ENCODINGS
                 .map(|(rid, bytes)| video(Some(rid), bytes))
                 .to_vec()
         } else {
             vec![video(None, 2_000)]
         };
+        let asked = self.seen.borrow().asked;
+        let has_answered = std::mem::replace(&mut self.answered, asked) == asked;
+        if self.role == Role::Thrifty && has_answered {
+            videos[0].3 = PICTURE.into();
+        }
         for (mid, codec, rid, frame) in std::iter::once(audio).chain(videos) {
             let Some(writer) = self.rtc.writer(mid) else {
                 continue;

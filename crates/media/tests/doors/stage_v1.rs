@@ -30,8 +30,13 @@ impl Client {
 
     /// A socket with that token that has not joined.
     pub(crate) async fn with(world: &World, token: &str) -> Self {
+        Self::on(world, TOPIC, token).await
+    }
+
+    /// A socket of that stage, with that token, that has not joined.
+    async fn on(world: &World, stage: &str, token: &str) -> Self {
         let offered = format!("stage.v1, {token}");
-        let socket = Socket::open_as(world, TOPIC, &offered, "stage.v1").await;
+        let socket = Socket::open_as(world, stage, &offered, "stage.v1").await;
         Self {
             socket: socket.unwrap(),
             seq: 0,
@@ -40,7 +45,17 @@ impl Client {
 
     /// A client that is in, and what it was told. `join` is what its message says.
     pub(crate) async fn join(world: &World, participant: &str, join: Value) -> (Self, Value) {
-        let mut client = Self::open(world, participant).await;
+        Self::join_on(world, TOPIC, &world.token(participant), join).await
+    }
+
+    /// The same on that stage, with that token.
+    pub(crate) async fn join_on(
+        world: &World,
+        stage: &str,
+        token: &str,
+        join: Value,
+    ) -> (Self, Value) {
+        let mut client = Self::on(world, stage, token).await;
         client.say("join", join).await;
         let joined = client.frame("joined").await;
         (client, joined)

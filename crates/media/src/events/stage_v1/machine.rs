@@ -163,6 +163,11 @@ impl Machine {
         waits.into_iter().flatten().min()
     }
 
+    /// Who publishes.
+    pub(super) fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
     /// The next effect, until there are none.
     pub(super) fn poll_effect(&mut self) -> Option<Effect> {
         self.effects.pop_front()

@@ -7,6 +7,7 @@
 //! What is absent: one feed for several stages, and moving a client to another server.
 
 mod door;
+mod ears;
 mod exchange;
 mod feed;
 mod io;

@@ -1,5 +1,6 @@
 //! What a session has elsewhere: its feed on a worker, and its links in `stage`. Each is given up by its drop.
 
+use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::Arc;
 
@@ -48,7 +49,6 @@ impl FeedPeer {
         feed.order(Order::Feed {
             connection: feed.connection,
             offer,
-            home: plane.placement.home(stage),
             mailbox: Arc::clone(&feed.mailbox),
             answer,
         })?;
@@ -69,10 +69,17 @@ impl FeedPeer {
         Ok(())
     }
 
-    /// Tells the worker what the feed wants.
-    pub(super) fn want(&self, wants: Vec<sfu::Want>) -> Result<(), Busy> {
-        let connection = self.connection;
-        self.order(Order::Want { connection, wants })
+    /// Tells the worker what the feed wants, and where that is.
+    pub(super) fn want(
+        &self,
+        wants: Vec<sfu::Want>,
+        homes: BTreeMap<ConnectionId, usize>,
+    ) -> Result<(), Busy> {
+        self.order(Order::Want {
+            connection: self.connection,
+            wants,
+            homes,
+        })
     }
 
     fn order(&self, order: Order) -> Result<(), Busy> {
@@ -128,6 +135,8 @@ pub(super) fn failed() -> PeerFault {
 pub(super) struct Link {
     plane: Arc<Plane>,
     pub(super) connection: ConnectionId,
+    /// The publish that it gets and the worker that has that, once `stage` has let it in.
+    pub(super) source: Option<(ConnectionId, usize)>,
     cause: CloseCause,
     is_known: bool,
 }
@@ -137,6 +146,7 @@ impl Link {
         Self {
             plane: Arc::clone(plane),
             connection: plane.connections.link_open(mailbox),
+            source: None,
             cause: CloseCause::Client,
             is_known: true,
         }

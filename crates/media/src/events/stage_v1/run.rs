@@ -8,10 +8,11 @@ use std::sync::Arc;
 use axum::extract::ws::{Utf8Bytes, close_code};
 use model::{ClientInfo, ConnectionId, Grant};
 use stage::{LeftReason, Reply};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use super::ears::Ears;
 use super::exchange::exchange;
 use super::io::{self, Effect, Input};
 use super::line::{Heard, Line};
@@ -27,7 +28,6 @@ use crate::events::socket::Joined;
 use crate::mailbox::{Mailbox, SocketNews};
 use crate::plane::Plane;
 use crate::rate::Bucket;
-use crate::speakers::Voices;
 
 /// Messages of a client per second, pings included, that it may keep up.
 const MESSAGES_PER_SECOND: f64 = 10.0;
@@ -57,7 +57,7 @@ pub(super) struct Run {
     links: BTreeMap<ConnectionId, Link>,
     /// The exchange that is being asked for.
     exchange: JoinSet<Result<Grant, String>>,
-    voices: watch::Receiver<Arc<Voices>>,
+    ears: Ears,
     meanwhile: Meanwhile,
     bucket: Bucket,
     /// Sockets that are being closed.
@@ -91,8 +91,8 @@ enum Wake {
 
 impl Run {
     pub(super) fn new(plane: Arc<Plane>, session: Session, machine: Machine, line: Line) -> Self {
-        let mut voices = plane.speakers.listen(&session.grant.stage);
-        voices.mark_changed();
+        let mut ears = Ears::new(&plane.speakers, &session.grant.stage);
+        ears.follow(machine.roster());
         Self {
             machine,
             line: Some(line),
@@ -100,7 +100,7 @@ impl Run {
             asks: JoinSet::new(),
             links: BTreeMap::new(),
             exchange: JoinSet::new(),
-            voices,
+            ears,
             meanwhile: Meanwhile::default(),
             bucket: Bucket::new(MESSAGES_PER_SECOND, MESSAGES_BURST, now()),
             goodbyes: JoinSet::new(),
@@ -152,7 +152,7 @@ impl Run {
                 Wake::Asked(asked) => self.asked(*asked),
                 Wake::Exchanged(result) => self.exchanged(*result),
                 Wake::Voices => {
-                    let voices = Arc::clone(&self.voices.borrow_and_update());
+                    let voices = self.ears.voices();
                     self.handle(Input::Voices(voices));
                 }
                 Wake::Return(returning) => self.returned(*returning),
@@ -206,7 +206,7 @@ impl Run {
                 let result = done.unwrap_or_else(|_| Err("the server failed".to_owned()));
                 Wake::Exchanged(Box::new(result))
             }
-            Ok(()) = self.voices.changed() => Wake::Voices,
+            () = self.ears.changed() => Wake::Voices,
             heard = heard => Wake::Heard(heard),
             () = sleep => Wake::Due,
         }
@@ -222,6 +222,7 @@ impl Run {
             self.handle(Input::LinkEnded(link));
         }
         if let Some(roster) = news.roster {
+            self.ears.follow(&roster);
             self.handle(Input::Roster(roster));
         }
         if let Some(reason) = news.left {
@@ -249,8 +250,12 @@ impl Run {
         let answer = match reply {
             Ok(Reply::Admitted {
                 publisher: Some(publish),
+                source,
                 ..
             }) => {
+                // A replica's media is where its source is at home.
+                let stage = source.as_ref().unwrap_or(&self.session.grant.stage);
+                link.source = Some((publish, self.plane.placement.home(stage)));
                 self.links.insert(connection, link);
                 Answer::Admitted {
                     link: connection,
@@ -392,8 +397,9 @@ impl Run {
                 }
             }
             Effect::Want(wants) => {
+                let homes = || self.links.values().filter_map(|link| link.source).collect();
                 let feed = self.feed.as_ref();
-                if feed.is_some_and(|feed| feed.want(wants).is_err()) {
+                if feed.is_some_and(|feed| feed.want(wants, homes()).is_err()) {
                     self.handle(Input::WantRefused);
                 }
             }

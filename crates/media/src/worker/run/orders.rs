@@ -50,11 +50,10 @@ impl Worker {
             Order::Feed {
                 connection,
                 offer,
-                home,
                 mailbox,
                 answer,
             } => {
-                self.feeds.open(connection, home, mailbox);
+                self.feeds.open(connection, mailbox);
                 self.await_answer(connection, answer);
                 Input::Feed { connection, offer }
             }
@@ -72,22 +71,30 @@ impl Worker {
                 self.reoffers.insert(connection);
                 Input::Reoffer { connection, offer }
             }
-            Order::Want { connection, wants } => {
-                // What is not mirrored yet is bound once it is. Other subscribers have their publisher already.
-                self.relays.need_all(&wants, self.feeds.home(connection));
+            Order::Want {
+                connection,
+                wants,
+                homes,
+            } => {
+                // What is not mirrored yet is bound once it is. For a feed that is gone nothing need be mirrored.
+                if self.feeds.contains(connection) {
+                    self.relays.need_all(&wants, &homes);
+                }
                 Input::Want { connection, wants }
             }
             order @ Order::Patch { .. } => return self.patch(order, now),
             Order::Across(across) => return self.relays.obey(across, &mut self.sfu, now),
-            Order::Close { connection } => {
-                self.peers.remove(&connection);
-                self.feeds.close(connection);
-                self.relays.leave(connection, &mut self.answers);
-                Input::Close { connection }
-            }
+            Order::Close { connection } => self.close(connection),
             Order::Stop => return,
         };
         self.sfu.handle(input, now);
+    }
+
+    fn close(&mut self, connection: ConnectionId) -> Input<'static> {
+        self.peers.remove(&connection);
+        self.feeds.close(connection);
+        self.relays.leave(connection, &mut self.answers);
+        Input::Close { connection }
     }
 
     fn patch(&mut self, order: Order, now: Now) {

@@ -11,6 +11,7 @@ use crate::facts;
 use crate::settings::Settings;
 use crate::worker::Fragment;
 use crate::worker::awaited::Claim;
+use crate::worker::relay::Across;
 
 #[expect(clippy::disallowed_methods, reason = "the clock of the test process")]
 fn clock() -> Now {
@@ -104,7 +105,6 @@ fn an_offer_and_a_patch_that_nobody_waits_for_any_more_change_nothing() {
     inbox.push(Order::Feed {
         connection,
         offer: offer(),
-        home: 0,
         mailbox: Arc::default(),
         answer,
     });
@@ -191,6 +191,53 @@ fn a_subscriber_on_another_worker_is_answered_once_its_publisher_is_mirrored() {
     assert!(away.answers.is_empty());
     let closed = oneshot::error::TryRecvError::Closed;
     assert_eq!(goes.try_recv().unwrap_err(), closed);
+}
+
+#[test]
+fn a_feed_asks_each_home_for_what_is_there_and_only_for_that() {
+    let ([mut home, mut away], inboxes) = two();
+    home.turn();
+    let connection = ConnectionId(2);
+    let (answer, _answered) = oneshot::channel();
+    let sdp = include_str!("../../../../sfu/tests/sfu/offers/chromium-subscribe.sdp");
+    inboxes[1].push(Order::Feed {
+        connection,
+        offer: sfu::Offer::parse(sdp, sfu::Direction::Feed).unwrap(),
+        mailbox: Arc::default(),
+        answer,
+    });
+    let want = |publisher| sfu::Want {
+        publisher: ConnectionId(publisher),
+        audio: true,
+        video: None,
+    };
+    // Its own worker has the third, and nobody wants the fourth.
+    let homes = BTreeMap::from([(1, 0), (3, 1), (4, 0)]);
+    let homes: BTreeMap<_, _> = homes
+        .into_iter()
+        .map(|(publisher, home)| (ConnectionId(publisher), home))
+        .collect();
+    let order = |connection| Order::Want {
+        connection,
+        wants: vec![want(1), want(3)],
+        homes: homes.clone(),
+    };
+    inboxes[1].push(order(connection));
+    away.turn();
+    let asked = inboxes[0].pop();
+    assert!(
+        matches!(&asked, Some(Order::Across(Across::Open { publisher, to: 1 })) if publisher.0 == 1),
+        "{asked:?}"
+    );
+    assert!(inboxes[0].is_empty());
+    // For a feed that is gone nobody is asked.
+    inboxes[1].push(Order::Close { connection });
+    away.turn();
+    away.start_over();
+    while inboxes[0].pop().is_some() {}
+    inboxes[1].push(order(connection));
+    away.turn();
+    assert!(inboxes[0].is_empty());
 }
 
 #[test]
