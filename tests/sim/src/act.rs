@@ -123,7 +123,7 @@ pub enum Act {
     },
     /// The API has somebody appear on another stage.
     Replicate {
-        /// The client whose stage and participant count; nobody: those that are named.
+        /// The client whose stage and participant count, or whoever was replicated before; nobody: those that are named.
         pick: Option<u16>,
         /// From which stage.
         from: u8,

@@ -196,7 +196,7 @@ impl World {
         } = act
         {
             let named = (stage_arn(from), participant_id(who));
-            let (source, participant) = self.pick_client(pick).unwrap_or(named);
+            let (source, participant) = self.pick_source(pick, &named.0).unwrap_or(named);
             let over = (name > 0).then(|| ("name".to_owned(), word("name", name)));
             self.tell(&Input::Replicate {
                 source,
@@ -534,10 +534,19 @@ impl World {
         }
     }
 
-    /// The stage and participant of a client.
-    fn pick_client(&self, pick: Option<u16>) -> Option<(StageArn, ParticipantId)> {
-        let client = self.open.get(&self.pick(pick?, true)?)?;
-        Some((client.stage.clone(), client.participant.clone()))
+    /// The stage and participant of a client; or somebody who was replicated before, from that stage.
+    fn pick_source(
+        &self,
+        pick: Option<u16>,
+        stage: &StageArn,
+    ) -> Option<(StageArn, ParticipantId)> {
+        let clients = self.open.values();
+        let clients = clients.map(|client| (&client.stage, &client.participant));
+        let replicas = self.ledger.replicas().into_iter();
+        let replicas = replicas.map(|replica| (stage, &replica.participant));
+        let known: Vec<_> = clients.chain(replicas).collect();
+        let (stage, who) = known.get(usize::from(pick?) % known.len().max(1))?;
+        Some(((*stage).clone(), (*who).clone()))
     }
 
     /// A replication that was recorded, over or not.
