@@ -68,3 +68,17 @@ test('the lines for a shell show a secret only if it is given', () => {
   expect(cliSetup('http://localhost:7400', 'AKIA', 'us-east-1')).toContain('AWS_SECRET_ACCESS_KEY=…');
   expect(cliSetup('http://localhost:7400', 'test', 'us-east-1', 'te st')).toContain("AWS_SECRET_ACCESS_KEY='te st'");
 });
+
+test('a replication is one command, with its numbers and maps', () => {
+  const ids = { sourceStageArn: ARN, destinationStageArn: `${ARN}-2`, participantId: 'ana' };
+  expect(cliCommand('StartParticipantReplication', { ...ids, reconnectWindowSeconds: 0, attributes: { role: 'guest' } })).toBe(
+    [
+      'aws ivs-realtime start-participant-replication',
+      `--source-stage-arn ${ARN}`,
+      `--destination-stage-arn ${ARN}-2`,
+      '--participant-id ana',
+      '--reconnect-window-seconds 0',
+      `--attributes '{"role":"guest"}'`,
+    ].join(' \\\n  '),
+  );
+});

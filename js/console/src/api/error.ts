@@ -12,6 +12,17 @@ export class ApiError extends Error {
   }
 }
 
+/** What is wrong, where a page can say it better than the server. */
+export class Told extends Error {
+  constructor(
+    readonly title: string,
+    readonly detail: string,
+  ) {
+    super(detail === '' ? title : `${title} ${detail}`);
+    this.name = 'Told';
+  }
+}
+
 const ADVICE: Readonly<Record<string, string>> = {
   ValidationException: 'The request is not well-formed.',
   ResourceNotFoundException: 'It does not exist (any more).',
@@ -33,6 +44,7 @@ const ADVICE: Readonly<Record<string, string>> = {
 
 /** One line on what happened, and the server's own words where they say more. */
 export function inWords(error: unknown): { readonly title: string; readonly detail: string } {
+  if (error instanceof Told) return { title: error.title, detail: error.detail };
   // What the pages themselves object to is in words already; other kinds of errors are faults of theirs.
   if (error instanceof Error && error.name === 'Error') return { title: error.message, detail: '' };
   if (!(error instanceof ApiError)) {

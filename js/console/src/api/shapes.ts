@@ -22,6 +22,8 @@ export interface StageSession {
   readonly endTime?: string;
 }
 
+export type ReplicationState = 'ACTIVE' | 'STOPPED';
+
 export interface ParticipantSummary {
   readonly participantId: string;
   readonly userId?: string;
@@ -30,6 +32,11 @@ export interface ParticipantSummary {
   readonly published?: boolean;
   readonly ingestConfigurationArn?: string;
   readonly redundantIngest?: boolean;
+  readonly replicationType?: 'SOURCE' | 'REPLICA' | 'NONE';
+  readonly replicationState?: ReplicationState;
+  /** Of replicas only. */
+  readonly sourceStageArn?: string;
+  readonly sourceSessionId?: string;
 }
 
 export interface Participant extends ParticipantSummary {
@@ -56,8 +63,22 @@ export interface ParticipantEvent {
   readonly participantId?: string;
   readonly remoteParticipantId?: string;
   readonly errorCode?: string;
+  /** About the participant, or, of a subscription, about the remote one. */
+  readonly replica?: boolean;
+  /** Of a replication: where to. */
+  readonly destinationStageArn?: string;
+  readonly destinationSessionId?: string;
   readonly previousToken?: ExchangedToken;
   readonly newToken?: ExchangedToken;
+}
+
+export interface ParticipantReplica {
+  readonly sourceStageArn: string;
+  readonly sourceSessionId: string;
+  readonly participantId: string;
+  readonly destinationStageArn: string;
+  readonly destinationSessionId: string;
+  readonly replicationState: ReplicationState;
 }
 
 export interface ParticipantToken {
@@ -136,6 +157,13 @@ interface SessionRef {
   readonly sessionId: string;
 }
 
+/** A replication: who, from where to where. */
+export interface ReplicationRef {
+  readonly sourceStageArn: string;
+  readonly destinationStageArn: string;
+  readonly participantId: string;
+}
+
 /** What each operation takes and gives. */
 export interface Operations {
   CreateStage: { input: { name?: string; tags?: Tags }; output: { stage: Stage } };
@@ -149,6 +177,12 @@ export interface Operations {
   GetParticipant: { input: SessionRef & { participantId: string }; output: { participant: Participant } };
   ListParticipantEvents: { input: SessionRef & { participantId: string } & Paged; output: { events: ParticipantEvent[]; nextToken?: string } };
   DisconnectParticipant: { input: { stageArn: string; participantId: string; reason?: string }; output: Empty };
+  StartParticipantReplication: { input: ReplicationRef & { reconnectWindowSeconds?: number; attributes?: Attributes }; output: Empty };
+  StopParticipantReplication: { input: ReplicationRef; output: Empty };
+  ListParticipantReplicas: {
+    input: { sourceStageArn: string; participantId: string } & Paged;
+    output: { replicas: ParticipantReplica[]; nextToken?: string };
+  };
   CreateParticipantToken: {
     input: { stageArn: string; userId?: string; attributes?: Attributes; capabilities?: Capability[]; duration?: number };
     output: { participantToken: ParticipantToken };

@@ -17,10 +17,12 @@ export interface LiveTilesProps {
   readonly stageArn: string;
   /** Makes a token that may subscribe; rejects with an error whose message is for people. */
   readonly mint: () => Promise<string>;
+  /** Who of them is a replica, and what the stage is called that it comes from: a stage itself does not tell. */
+  readonly replicas: ReadonlyMap<string, string>;
 }
 
 /** Joins when it is shown, and leaves when it goes. */
-export function LiveTiles({ stageArn, mint }: LiveTilesProps) {
+export function LiveTiles({ stageArn, mint, replicas }: LiveTilesProps) {
   const [attempt, setAttempt] = useState(0);
   const [stage, setStage] = useState<OnStage | undefined>(undefined);
   const [error, setError] = useState<unknown>(undefined);
@@ -55,7 +57,7 @@ export function LiveTiles({ stageArn, mint }: LiveTilesProps) {
       </FaultBox>
     );
   }
-  return <Tiles stage={stage} nobody={<Nobody stageArn={stageArn} />} />;
+  return <Tiles stage={stage} replicas={replicas} nobody={<Nobody stageArn={stageArn} />} />;
 }
 
 function Nobody({ stageArn }: { stageArn: string }) {

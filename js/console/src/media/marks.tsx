@@ -20,6 +20,9 @@ export const MicrophoneOff = () => (
 export const CameraOff = () => <Mark label="Camera off" path="M4 7h1m4 0h5v6m0 3v1H4V7m10 4 6-4v10l-2-1.3M4 3l17 18" />;
 export const Speaking = () => <Mark label="Speaking" path="M4 10v4m4-7v10m4-13v16m4-13v10m4-7v4" />;
 
+/** Two frames, one behind the other. */
+export const Replica = ({ from }: { from: string }) => <Mark label={`Replica from the stage ${from}`} path="M4 16V5h12M8 9h12v10H8z" />;
+
 /** Four bars; none are filled while nothing is known. */
 export function Bars({ filled, label }: { filled: number; label: string }) {
   return (

@@ -4,7 +4,7 @@ import { useEffect, useId, useRef, useState } from 'preact/hooks';
 
 import { bitrate, framesPerSecond, milliseconds, percent, size } from './format';
 import { latest, names } from './history';
-import { Bars, CameraOff, MicrophoneOff, Speaking } from './marks';
+import { Bars, CameraOff, MicrophoneOff, Replica, Speaking } from './marks';
 import { Measurements } from './measurements';
 import type { Measured, OnStage, Other } from './on-stage';
 import { qualityWords } from './words';
@@ -16,9 +16,11 @@ interface TileProps {
   readonly isSpeaking: boolean;
   readonly hasSound: boolean;
   readonly onSound: (hasSound: boolean) => void;
+  /** What the stage is called that a replica comes from. */
+  readonly origin: string | undefined;
 }
 
-export function Tile({ stage, other, measured, isSpeaking, hasSound, onSound }: TileProps) {
+export function Tile({ stage, other, measured, isSpeaking, hasSound, onSound, origin }: TileProps) {
   const [isOpen, setOpen] = useState(false);
   const id = useId();
   const name = other.userId === '' ? other.id : other.userId;
@@ -32,6 +34,7 @@ export function Tile({ stage, other, measured, isSpeaking, hasSound, onSound }: 
           <strong title={other.id}>{name}</strong>
           <span class="marks">
             {isSpeaking && <Speaking />}
+            {origin !== undefined && <Replica from={origin} />}
             {other.isAudioMuted && <MicrophoneOff />}
             {other.isVideoStopped && <CameraOff />}
             <Bars filled={quality.bars} label={`Arrives: ${quality.text}`} />

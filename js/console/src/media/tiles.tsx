@@ -10,8 +10,17 @@ import type { OnStage } from './on-stage';
 import { Tile } from './tile';
 import type { Words } from './words';
 
-/** `nobody` is shown while nobody publishes; `actions` beside the state. */
-export function Tiles({ stage, nobody, actions }: { stage: OnStage; nobody: ComponentChildren; actions?: ComponentChildren }) {
+interface TilesProps {
+  readonly stage: OnStage;
+  /** What is shown while nobody publishes. */
+  readonly nobody: ComponentChildren;
+  /** Beside the state. */
+  readonly actions?: ComponentChildren;
+  /** The names of the stages where replicas come from, by their ids. */
+  readonly replicas?: ReadonlyMap<string, string>;
+}
+
+export function Tiles({ stage, nobody, actions, replicas }: TilesProps) {
   const [heard, setHeard] = useState<ReadonlySet<string>>(new Set());
   const others = stage.others.value;
   const listen = (ids: readonly string[], isOn: boolean) => {
@@ -48,6 +57,7 @@ export function Tiles({ stage, nobody, actions }: { stage: OnStage; nobody: Comp
               measured={stage.measured.value.get(other.id)}
               isSpeaking={stage.speakers.value.has(other.id)}
               hasSound={heard.has(other.id)}
+              origin={replicas?.get(other.id)}
               onSound={(isOn) => listen([other.id], isOn)}
             />
           ))}

@@ -3,6 +3,7 @@
 import { useState } from 'preact/hooks';
 
 import { ApiError } from '../api/error';
+import { nameOf, nameOfArn } from '../api/names';
 import type { IngestConfiguration, Stage, StageSummary } from '../api/shapes';
 import { refusalOf } from '../ingest/refusals';
 import { statusOf, type Refusal } from '../ingest/report';
@@ -22,7 +23,6 @@ import { IngestState, RemoveWords, stageOptions } from './ingest';
 import { EncoderSettings } from './ingest-encoder';
 import { Live } from './ingest-live';
 import { RefusalBox } from './ingest-refusal';
-import { nameOf, nameOfArn } from './stages';
 
 const REFRESH_MS = 2000;
 const FIGURES_MS = 1000;
@@ -54,7 +54,7 @@ function Loaded({ configuration, reload }: { configuration: IngestConfiguration;
       crumbs={[{ text: 'Ingest configurations', href: '#/ingest' }]}
       actions={
         <>
-          {isActive && stageArn !== '' && <Disconnect stageArn={stageArn} participantId={configuration.participantId} isIngest onDone={reload} />}
+          {isActive && stageArn !== '' && <Disconnect stageArn={stageArn} participantId={configuration.participantId} who="encoder" onDone={reload} />}
           <Remove
             what={`the ingest configuration ${nameOf(configuration)}`}
             operation="DeleteIngestConfiguration"

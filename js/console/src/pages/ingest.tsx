@@ -4,6 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 
 import { given, orNone } from '../api/given';
+import { nameOf, nameOfArn } from '../api/names';
 import type { IngestConfigurationSummary, IngestProtocol, Input, StageSummary } from '../api/shapes';
 import { summaryOf } from '../ingest/figures';
 import { wordsOf } from '../ingest/refusals';
@@ -21,7 +22,6 @@ import { Time } from '../parts/time';
 import { tell } from '../parts/toast';
 import { go, ingestLink, stageLink } from '../router';
 import { client, serverInfo } from '../server';
-import { nameOf, nameOfArn } from './stages';
 
 const REFRESH_MS = 2000;
 

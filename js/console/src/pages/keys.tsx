@@ -3,6 +3,7 @@
 import { useState } from 'preact/hooks';
 
 import { given, orNone } from '../api/given';
+import { nameOf } from '../api/names';
 import type { Input, PublicKeySummary } from '../api/shapes';
 import { canMakeKeys, download, makeKeyPair } from '../key-pair';
 import { CodeBlock, Command, CopyLine } from '../parts/copy';
@@ -15,7 +16,6 @@ import { Table, type Column } from '../parts/table';
 import { TagsButton } from '../parts/tags';
 import { tell } from '../parts/toast';
 import { client } from '../server';
-import { nameOf } from './stages';
 
 type Open = 'import' | 'make' | undefined;
 

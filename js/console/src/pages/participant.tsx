@@ -1,19 +1,23 @@
 // One participant of a session: facts, events, and the way out.
 
+import { ENTRIES_MAX } from '../api/call';
+import { nameOfArn } from '../api/names';
 import type { Participant, ParticipantEvent, ParticipantSummary, StageSession } from '../api/shapes';
 import { Command, CopyLine } from '../parts/copy';
-import { Disconnect } from '../parts/disconnect';
+import { Disconnect, type Who } from '../parts/disconnect';
 import { Await, useLoad } from '../parts/load';
 import { Badge, Page, Section } from '../parts/page';
 import { Table, type Column } from '../parts/table';
 import { Time } from '../parts/time';
+import { originOf } from '../replication/rules';
 import { ingestLink, participantLink, sessionLink, stageLink } from '../router';
 import { client } from '../server';
 import { presenceOf } from '../timeline/lanes';
 import { watch } from '../timeline/scale';
 import { Timeline, type Lane } from '../timeline/timeline';
-import { nameOfEvent, whyOf } from '../timeline/words';
-import { nameOfArn, useStageName } from './stages';
+import { isOfReplica, nameOfEvent, whyOf, type StageNames } from '../timeline/words';
+import { ComesFrom, Replications } from './replication';
+import { useStageName, useStageNames } from './stages';
 
 const REFRESH_MS = 4000;
 const SUBSCRIPTION_LANES_MAX = 16;
@@ -50,18 +54,37 @@ export function ParticipantPage(ref: ParticipantRef) {
         <Page
           title={participant.userId ? participant.userId : participantId}
           crumbs={crumbs}
-          actions={<Disconnect stageArn={stageArn} participantId={participantId} isIngest={isByIngest(participant)} onDone={loaded.reload} />}
+          actions={<Disconnect stageArn={stageArn} participantId={participantId} who={whoIs(participant)} onDone={loaded.reload} />}
         >
-          <Facts participant={participant} input={{ stageArn, sessionId, participantId }} />
-          <Section id="timeline" title="What happened">
-            <ParticipantTimeline {...{ participantId, stageSession, events, names }} />
-            <Events {...{ stageArn, sessionId, stageSession, events, names }} />
-            <Command name="ListParticipantEvents" input={{ stageArn, sessionId, participantId }} />
-          </Section>
+          <Facts participant={participant} input={ref} />
+          <Elsewhere {...{ ...ref, participant, events }} onChange={loaded.reload} />
+          <Happened {...{ ...ref, stageSession, events, names }} />
         </Page>
       )}
     </Await>
   );
+}
+
+function whoIs(participant: Participant): Who {
+  if (originOf(participant) !== undefined) return 'replica';
+  return isByIngest(participant) ? 'encoder' : 'participant';
+}
+
+interface ElsewhereProps extends ParticipantRef {
+  readonly participant: Participant;
+  readonly events: readonly ParticipantEvent[];
+  readonly onChange: () => void;
+}
+
+/** The other stages that have to do with somebody. Who never published has none. */
+function Elsewhere({ participant, events, onChange, ...ref }: ElsewhereProps) {
+  const origin = originOf(participant);
+  if (origin !== undefined) return <ComesFrom {...{ ...ref, origin, onChange }} />;
+  if (participant.published !== true) return null;
+  // Where the list is cut off, its end is not known; the server knows.
+  const isUnknown = events.length >= ENTRIES_MAX;
+  const isPublishing = participant.state === 'CONNECTED' && (isUnknown || presenceOf(events, Date.now(), false).published.at(-1)?.isOpen === true);
+  return <Replications {...{ ...ref, isPublishing, onChange }} />;
 }
 
 function isByIngest({ ingestConfigurationArn }: Participant): boolean {
@@ -123,7 +146,7 @@ function Facts({ participant, input }: { participant: Participant; input: Partic
   );
 }
 
-interface EventsProps {
+interface EventsProps extends ParticipantRef {
   readonly stageSession: StageSession;
   readonly events: readonly ParticipantEvent[];
   /** What the others are called, by their ids. */
@@ -134,15 +157,39 @@ function namesOf(people: readonly ParticipantSummary[]): ReadonlyMap<string, str
   return new Map(people.map(({ participantId, userId }) => [participantId, userId ? userId : participantId]));
 }
 
-function ParticipantTimeline({ participantId, stageSession, events, names }: EventsProps & { participantId: string }) {
+function Happened(props: EventsProps) {
+  const { stageArn, sessionId, participantId, events } = props;
+  const stageName = useStageNames(events.flatMap(({ destinationStageArn }) => (destinationStageArn ? [destinationStageArn] : [])));
+  return (
+    <Section id="timeline" title="What happened">
+      <ParticipantTimeline {...props} stageName={stageName} />
+      <Events {...props} stageName={stageName} />
+      <Command name="ListParticipantEvents" input={{ stageArn, sessionId, participantId }} />
+    </Section>
+  );
+}
+
+interface NamedProps extends EventsProps {
+  readonly stageName: StageNames;
+}
+
+function ParticipantTimeline({ participantId, stageSession, events, names, stageName }: NamedProps) {
   const begin = Date.parse(stageSession.startTime ?? '');
   const isOver = stageSession.endTime !== undefined;
   const end = isOver ? Date.parse(stageSession.endTime ?? '') : Date.now();
-  const presence = presenceOf(events, end, isOver);
+  const presence = presenceOf(events, end, isOver, stageName);
   const subscriptions = [...presence.subscribed].slice(0, SUBSCRIPTION_LANES_MAX);
   const lanes: Lane[] = [
     { key: 'connected', label: 'Connected', bars: [{ kind: 'connected', spans: presence.connected }], marks: presence.marks.filter(isAbout('JOIN', 'TOKEN')) },
-    { key: 'published', label: 'Published', bars: [{ kind: 'published', spans: presence.published }], marks: presence.marks.filter(isAbout('PUBLISH', 'REPLICATION')) },
+    { key: 'published', label: 'Published', bars: [{ kind: 'published', spans: presence.published }], marks: presence.marks.filter(isAbout('PUBLISH')) },
+    ...[...presence.replicated].map(
+      ([arn, spans]): Lane => ({
+        key: `on ${arn}`,
+        label: `On ${stageName(arn)}`,
+        bars: [{ kind: 'replicated', spans }],
+        marks: presence.marks.filter((mark) => isAbout('REPLICATION')(mark) && mark.event.destinationStageArn === arn),
+      }),
+    ),
     ...subscriptions.map(
       ([id, spans]): Lane => ({
         key: `to ${id}`,
@@ -166,14 +213,30 @@ function isAbout(...prefixes: string[]): (mark: { readonly event: ParticipantEve
   return ({ event }) => prefixes.some((prefix) => event.name.startsWith(prefix));
 }
 
-function Events({ stageArn, sessionId, stageSession, events, names }: EventsProps & { stageArn: string; sessionId: string }) {
+function Events({ stageArn, sessionId, participantId, stageSession, events, names, stageName }: NamedProps) {
   const begin = Date.parse(stageSession.startTime ?? '');
   const columns: Column<ParticipantEvent>[] = [
-    { title: 'Event', cell: (event) => <span class={event.name.endsWith('_ERROR') ? 'bad' : undefined}>{nameOfEvent(event)}</span> },
+    {
+      title: 'Event',
+      cell: (event) => (
+        <span class={event.name.endsWith('_ERROR') ? 'bad' : undefined}>
+          {nameOfEvent(event)}
+          {isOfReplica(event) && <small> as a replica</small>}
+        </span>
+      ),
+    },
     {
       title: 'With',
-      cell: ({ remoteParticipantId }) =>
-        remoteParticipantId ? <a href={participantLink(stageArn, sessionId, remoteParticipantId)}>{names.get(remoteParticipantId) ?? remoteParticipantId}</a> : <span class="quiet none">–</span>,
+      cell: ({ remoteParticipantId, replica, destinationStageArn, destinationSessionId = '' }) => {
+        if (destinationStageArn) return <a href={participantLink(destinationStageArn, destinationSessionId, participantId)}>{stageName(destinationStageArn)}</a>;
+        if (!remoteParticipantId) return <span class="quiet none">–</span>;
+        return (
+          <span>
+            <a href={participantLink(stageArn, sessionId, remoteParticipantId)}>{names.get(remoteParticipantId) ?? remoteParticipantId}</a>
+            {replica === true && <small> (a replica)</small>}
+          </span>
+        );
+      },
     },
     { title: 'Why', cell: (event) => whyOf(event) || <span class="quiet none">–</span> },
     { title: 'In the session', isNumber: true, cell: ({ eventTime }) => watch(Date.parse(eventTime) - begin) },

@@ -11,8 +11,8 @@ import { client } from '../server';
 import { presenceOf, union, type Mark } from '../timeline/lanes';
 import { watch } from '../timeline/scale';
 import { Timeline, type Lane } from '../timeline/timeline';
-import { participantColumns } from './stage';
-import { useStageName } from './stages';
+import { Participants } from './stage';
+import { useStageName, useStageNames } from './stages';
 
 const REFRESH_MS = 5000;
 /** Each lane costs a call; more would be no picture either. */
@@ -72,7 +72,7 @@ export function SessionPage({ stageArn, sessionId }: SessionRef) {
             rows.length === 0 ? (
               <p class="quiet">Nobody has joined.</p>
             ) : (
-              <Table label="Participants" columns={participantColumns(stageArn, sessionId)} rows={rows} rowKey={({ participantId }) => participantId} />
+              <Participants label="Participants" stageArn={stageArn} sessionId={sessionId} rows={rows} />
             )
           }
         </Await>
@@ -103,11 +103,12 @@ function SessionTimeline({ stageArn, sessionId, people, begin, end, isOver }: Ti
       ),
     isOver ? undefined : REFRESH_MS,
   );
+  const stageName = useStageNames(loaded.value?.flatMap(({ events }) => events.flatMap(({ destinationStageArn }) => (destinationStageArn ? [destinationStageArn] : []))) ?? []);
   return (
     <Await loaded={loaded}>
       {(all) => {
         const lanes = all.map(({ person, events }): Lane => {
-          const presence = presenceOf(events, end, isOver);
+          const presence = presenceOf(events, end, isOver, stageName);
           return {
             key: person.participantId,
             label: person.userId ? person.userId : person.participantId,
@@ -147,5 +148,5 @@ function Marks({ lanes, begin, linkOf }: MarksProps) {
     { title: 'Who', cell: ({ key, label }) => <a href={linkOf(key)}>{label}</a> },
     { title: 'In the session', isNumber: true, cell: ({ mark }) => watch(mark.at - begin) },
   ];
-  return <Table label="Errors and exchanges" columns={columns} rows={rows} rowKey={({ key, mark }) => `${key} ${mark.at} ${mark.words}`} />;
+  return <Table label="Errors, exchanges and replications" columns={columns} rows={rows} rowKey={({ key, mark }) => `${key} ${mark.at} ${mark.words}`} />;
 }

@@ -2,6 +2,7 @@
 
 import { useState } from 'preact/hooks';
 
+import { nameOf } from '../api/names';
 import type { IngestConfigurationSummary, ParticipantSummary, Stage, StageSession } from '../api/shapes';
 import { LiveTiles } from '../media';
 import { Command, CopyLine } from '../parts/copy';
@@ -14,11 +15,13 @@ import { Table, type Column } from '../parts/table';
 import { TagsEditor } from '../parts/tags';
 import { lasting, Time } from '../parts/time';
 import { tell } from '../parts/toast';
+import { originOf, roleOf } from '../replication/rules';
 import { go, ingestLink, participantLink, sessionLink, tokensLink } from '../router';
 import { client, serverInfo } from '../server';
 import { EncoderHelp } from './encoder-help';
 import { IngestState } from './ingest';
-import { nameOf } from './stages';
+import { replicationColumn } from './replication';
+import { useStageNames } from './stages';
 
 const REFRESH_MS = 4000;
 /** Enough to open the socket; a viewer stays in when the token ends. */
@@ -52,8 +55,7 @@ export function StagePage({ stageArn }: { stageArn: string }) {
             </dl>
             <Command name="GetStage" input={{ arn: stageArn }} />
           </Section>
-          <Live stageArn={stageArn} />
-          <Now stage={stage} />
+          <Present stage={stage} />
           <Sessions stageArn={stageArn} />
           <Encoders stageArn={stageArn} />
           <EncoderHelp stage={stage} />
@@ -141,7 +143,47 @@ function Rename({ stage, onClose, onChange }: { stage: Stage; onClose: () => voi
   );
 }
 
-function Live({ stageArn }: { stageArn: string }) {
+/** Who is there: seen and heard, and in a list. */
+function Present({ stage }: { stage: Stage }) {
+  const sessionId = stage.activeSessionId ?? '';
+  const input = { stageArn: stage.arn, sessionId, filterByState: 'CONNECTED' as const };
+  const people = useLoad(`now ${sessionId}`, async () => (sessionId === '' ? [] : client().all('ListParticipants', input, (page) => page.participants)), REFRESH_MS);
+  const origins = (people.value ?? []).flatMap((person) => {
+    const origin = originOf(person);
+    return origin === undefined ? [] : [{ id: person.participantId, arn: origin.stageArn }];
+  });
+  const stageName = useStageNames(origins.map(({ arn }) => arn));
+  return (
+    <>
+      <Live stageArn={stage.arn} replicas={new Map(origins.map(({ id, arn }) => [id, stageName(arn)]))} />
+      <Section id="now" title="Participants now">
+        {sessionId === '' ? (
+          <Empty title="Nobody is here.">
+            <p>
+              Make a token under <a href={tokensLink(stage.arn)}>Tokens</a> and join with it under <a href="#/publish">Publish</a>; a session begins with the first
+              participant.
+            </p>
+          </Empty>
+        ) : (
+          <>
+            <Await loaded={people}>
+              {(rows) =>
+                rows.length === 0 ? (
+                  <p class="quiet">Everybody has left; the session ends soon.</p>
+                ) : (
+                  <Participants label="Participants now" stageArn={stage.arn} sessionId={sessionId} rows={rows} omit="State" />
+                )
+              }
+            </Await>
+            <Command name="ListParticipants" input={input} />
+          </>
+        )}
+      </Section>
+    </>
+  );
+}
+
+function Live({ stageArn, replicas }: { stageArn: string; replicas: ReadonlyMap<string, string> }) {
   const [isWatching, setWatching] = useState(false);
   const mint = async () => {
     const made = await client().call('CreateParticipantToken', {
@@ -162,13 +204,24 @@ function Live({ stageArn }: { stageArn: string }) {
         </button>
       }
     >
-      {isWatching ? <LiveTiles stageArn={stageArn} mint={mint} /> : <p class="quiet">To watch is to join the stage as a participant “console” that only subscribes.</p>}
+      {isWatching ? <LiveTiles stageArn={stageArn} mint={mint} replicas={replicas} /> : <p class="quiet">To watch is to join the stage as a participant “console” that only subscribes.</p>}
     </Section>
   );
 }
 
-export function participantColumns(stageArn: string, sessionId: string): Column<ParticipantSummary>[] {
-  return [
+interface ParticipantsProps {
+  readonly label: string;
+  readonly stageArn: string;
+  readonly sessionId: string;
+  readonly rows: readonly ParticipantSummary[];
+  /** A column that would say nothing. */
+  readonly omit?: string;
+}
+
+/** Participants of a session. What there is to say of replications has a column where somebody has to do with one. */
+export function Participants({ label, stageArn, sessionId, rows, omit }: ParticipantsProps) {
+  const stageName = useStageNames(rows.flatMap((row) => originOf(row)?.stageArn ?? []));
+  const columns: Column<ParticipantSummary>[] = [
     {
       title: 'Participant',
       cell: ({ participantId, userId }) => <a href={participantLink(stageArn, sessionId, participantId)}>{userId ? userId : participantId}</a>,
@@ -179,50 +232,15 @@ export function participantColumns(stageArn: string, sessionId: string): Column<
       cell: ({ state }) => (state === 'CONNECTED' ? <Badge tone="live">Connected</Badge> : <Badge tone="idle">Disconnected</Badge>),
     },
     { title: 'Published', cell: Published },
+    ...(rows.some((row) => roleOf(row) !== '') ? [replicationColumn(stageName)] : []),
     { title: 'First joined', cell: ({ firstJoinTime }) => <Time iso={firstJoinTime} /> },
   ];
+  return <Table label={label} columns={columns.filter(({ title }) => title !== omit)} rows={rows} rowKey={({ participantId }) => participantId} />;
 }
 
 function Published({ published, ingestConfigurationArn = '' }: ParticipantSummary) {
   if (published !== true) return 'No';
   return ingestConfigurationArn === '' ? 'Yes' : <a href={ingestLink(ingestConfigurationArn)}>By an encoder</a>;
-}
-
-function Now({ stage }: { stage: Stage }) {
-  const sessionId = stage.activeSessionId ?? '';
-  return (
-    <Section id="now" title="Participants now">
-      {sessionId === '' ? (
-        <Empty title="Nobody is here.">
-          <p>
-            Make a token under <a href={tokensLink(stage.arn)}>Tokens</a> and join with it under <a href="#/publish">Publish</a>; a session begins with the first
-            participant.
-          </p>
-        </Empty>
-      ) : (
-        <Participants stageArn={stage.arn} sessionId={sessionId} />
-      )}
-    </Section>
-  );
-}
-
-function Participants({ stageArn, sessionId }: { stageArn: string; sessionId: string }) {
-  const input = { stageArn, sessionId, filterByState: 'CONNECTED' as const };
-  const loaded = useLoad(`now ${sessionId}`, () => client().all('ListParticipants', input, (page) => page.participants), REFRESH_MS);
-  return (
-    <>
-      <Await loaded={loaded}>
-        {(rows) =>
-          rows.length === 0 ? (
-            <p class="quiet">Everybody has left; the session ends soon.</p>
-          ) : (
-            <Table label="Participants now" columns={participantColumns(stageArn, sessionId).filter(({ title }) => title !== 'State')} rows={rows} rowKey={({ participantId }) => participantId} />
-          )
-        }
-      </Await>
-      <Command name="ListParticipants" input={input} />
-    </>
-  );
 }
 
 function Sessions({ stageArn }: { stageArn: string }) {

@@ -4,6 +4,7 @@ import { useState } from 'preact/hooks';
 
 import { ENTRIES_MAX } from '../api/call';
 import { given, orNone } from '../api/given';
+import { nameOf, nameOfArn } from '../api/names';
 import type { StageSummary } from '../api/shapes';
 import { Command } from '../parts/copy';
 import { ActionForm, Dialog } from '../parts/dialog';
@@ -18,19 +19,18 @@ import { client } from '../server';
 
 const REFRESH_MS = 5000;
 
-export function nameOfArn(arn: string): string {
-  return arn.slice(arn.lastIndexOf('/') + 1);
-}
-
-/** What a resource is called: its name, or the end of its ARN. */
-export function nameOf({ name, arn }: { readonly name?: string; readonly arn: string }): string {
-  return name === undefined || name === '' ? nameOfArn(arn) : name;
-}
-
 /** What a stage is called, for the way back to it; the end of its ARN until that is known. */
 export function useStageName(stageArn: string): string {
   const loaded = useLoad(`name ${stageArn}`, async () => (await client().call('GetStage', { arn: stageArn })).stage);
   return nameOf(loaded.value ?? { arn: stageArn });
+}
+
+/** The same for several, in one call. */
+export function useStageNames(arns: readonly string[]): (arn: string) => string {
+  const wanted = [...new Set(arns)].sort();
+  const loaded = useLoad(`names ${wanted.join(' ')}`, async () => (wanted.length === 0 ? [] : client().all('ListStages', {}, (page) => page.stages)));
+  const names = new Map(loaded.value?.map((stage) => [stage.arn, nameOf(stage)]));
+  return (arn) => names.get(arn) ?? nameOfArn(arn);
 }
 
 export function StagesPage() {

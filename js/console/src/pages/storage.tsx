@@ -3,6 +3,7 @@
 import { useState } from 'preact/hooks';
 
 import { given, orNone } from '../api/given';
+import { nameOf } from '../api/names';
 import type { Input, StorageConfiguration } from '../api/shapes';
 import { Command, CopyLine } from '../parts/copy';
 import { ActionForm, Dialog } from '../parts/dialog';
@@ -14,7 +15,6 @@ import { Table, type Column } from '../parts/table';
 import { TagsButton } from '../parts/tags';
 import { tell } from '../parts/toast';
 import { client } from '../server';
-import { nameOf } from './stages';
 
 export function StoragePage() {
   const loaded = useLoad('storage', () => client().all('ListStorageConfigurations', {}, (page) => page.storageConfigurations));

@@ -3,6 +3,7 @@
 import { useState } from 'preact/hooks';
 
 import { given, orNone } from '../api/given';
+import { nameOf, nameOfArn } from '../api/names';
 import type { Capability, Input, ParticipantToken } from '../api/shapes';
 import { Command, CopyLine } from '../parts/copy';
 import { ActionForm } from '../parts/dialog';
@@ -13,7 +14,6 @@ import { Time } from '../parts/time';
 import { go } from '../router';
 import { client, handedToken } from '../server';
 import { TokenReader } from './token-reader';
-import { nameOf, nameOfArn } from './stages';
 
 const MINUTES_DEFAULT = 720;
 const MINUTES_MAX = 20_160;

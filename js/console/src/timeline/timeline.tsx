@@ -6,7 +6,7 @@ import { lasting } from '../parts/time';
 import type { Mark, Span } from './lanes';
 import { pan, placeOf, ticks, watch, zoom, type Range } from './scale';
 
-export type BarKind = 'connected' | 'published' | 'subscribed';
+export type BarKind = 'connected' | 'published' | 'subscribed' | 'replicated';
 
 export interface Lane {
   readonly key: string;
@@ -15,7 +15,7 @@ export interface Lane {
   readonly marks: readonly Mark[];
 }
 
-const KINDS: Readonly<Record<BarKind, string>> = { connected: 'Connected', published: 'Published', subscribed: 'Subscribed' };
+const KINDS: Readonly<Record<BarKind, string>> = { connected: 'Connected', published: 'Published', subscribed: 'Subscribed', replicated: 'Replicated' };
 
 const LABEL_WIDTH = 148;
 const LABEL_CHARS = 17;
@@ -54,6 +54,7 @@ export function Timeline({ label, lanes, whole }: TimelineProps) {
               {KINDS[kind]}
             </li>
           ))}
+          {lanes.some(hasReplica) && <li data-kind="replica">Of a replica</li>}
           <li data-kind="bad">Error</li>
         </ul>
         <div class="actions" role="group" aria-label="Part of the session that is shown">
@@ -82,6 +83,10 @@ export function Timeline({ label, lanes, whole }: TimelineProps) {
       </p>
     </div>
   );
+}
+
+function hasReplica({ bars }: Lane): boolean {
+  return bars.some(({ spans }) => spans.some(({ isReplica }) => isReplica));
 }
 
 function useWidth(frame: { readonly current: HTMLElement | null }): number {
@@ -172,6 +177,7 @@ function LaneRow({ lane, top, height, range, origin, left, plot, width, isWide, 
                 class="bar-span"
                 data-kind={kind}
                 data-open={span.isOpen}
+                data-replica={span.isReplica}
                 x={left + Math.min(x, plot - BAR_WIDTH_MIN)}
                 y={first + row * (BAR_HEIGHT + BAR_GAP)}
                 width={Math.max(end - x, BAR_WIDTH_MIN)}
@@ -212,8 +218,9 @@ function readable(words: string, tell: (detail: string) => void) {
   };
 }
 
-function barWords(label: string, kind: BarKind, { from, to, isOpen }: Span, origin: number): string {
-  const what = label === KINDS[kind] ? label : `${label}, ${KINDS[kind].toLowerCase()}`;
+function barWords(label: string, kind: BarKind, { from, to, isOpen, isReplica }: Span, origin: number): string {
+  const plain = label === KINDS[kind] ? label : `${label}, ${KINDS[kind].toLowerCase()}`;
+  const what = isReplica ? `${plain}${kind === 'subscribed' ? ' to a replica' : ' as a replica'}` : plain;
   const end = isOpen ? 'goes on' : `to ${watch(to - origin)}`;
   return `${what}: from ${watch(from - origin)} ${end} (${lasting(to - from)})`;
 }

@@ -1,5 +1,6 @@
 // Events in words.
 
+import { nameOfArn } from '../api/names';
 import type { ExchangedToken, ParticipantEvent } from '../api/shapes';
 
 const NAMES: Readonly<Record<string, string>> = {
@@ -39,12 +40,23 @@ export function nameOfEvent(event: ParticipantEvent): string {
   return NAMES[event.name] ?? event.name;
 }
 
-/** What happened, with whom, and why. */
-export function reasonOf(event: ParticipantEvent): string {
+/** What a stage is called, by its ARN. */
+export type StageNames = (arn: string) => string;
+
+/** What happened, with whom, where to, and why. */
+export function reasonOf(event: ParticipantEvent, stageName: StageNames = nameOfArn): string {
   const parts = [nameOfEvent(event)];
-  if (event.remoteParticipantId !== undefined && event.remoteParticipantId !== '') parts.push(`(${event.remoteParticipantId})`);
+  const who = event.remoteParticipantId ?? '';
+  if (who !== '') parts.push(event.replica === true ? `(${who}, a replica)` : `(${who})`);
+  if (isOfReplica(event)) parts.push('(as a replica)');
+  if (event.destinationStageArn) parts.push(`(to ${stageName(event.destinationStageArn)})`);
   const why = whyOf(event);
   return why === '' ? parts.join(' ') : `${parts.join(' ')}: ${why}`;
+}
+
+/** Whether the participant itself was a replica; of a subscription the mark is about the other. */
+export function isOfReplica(event: ParticipantEvent): boolean {
+  return event.replica === true && !event.name.startsWith('SUBSCRIBE');
 }
 
 /** The reason alone; empty where there is none to tell. */
