@@ -8,6 +8,7 @@ mod control;
 mod forward;
 mod ingest;
 mod process;
+mod replica;
 mod server;
 mod sfu;
 
@@ -58,6 +59,8 @@ enum Other {
     Sfu(sfu::Sfu),
     /// Measures publishers by RTMP; docs/performance.md, "Ingest".
     Ingest(ingest::Ingest),
+    /// Measures viewers of a replica beside viewers of its source; docs/performance.md, "Through a replica".
+    Replica(replica::Replica),
     /// Runs the floor program, which `sfu` starts.
     #[command(hide = true)]
     Floor {
@@ -91,11 +94,11 @@ fn main() -> anyhow::Result<()> {
         return sfu::run_floor(*address, ready_file);
     }
     process::pin(std::process::id(), arguments.load_core)?;
-    if let Some(Other::Sfu(options)) = &arguments.other {
-        return sfu::run(options);
-    }
-    if let Some(Other::Ingest(options)) = &arguments.other {
-        return ingest::run(options);
+    match &arguments.other {
+        Some(Other::Sfu(options)) => return sfu::run(options),
+        Some(Other::Ingest(options)) => return ingest::run(options),
+        Some(Other::Replica(options)) => return replica::run(options),
+        Some(Other::Floor { .. }) | None => {}
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -30,12 +30,23 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `downstage dev` on one core with one media worker, whose socket is bound to the address.
     pub(crate) fn start(binary: &Path, core: u32, media: IpAddr) -> anyhow::Result<Self> {
+        Self::start_with(binary, core, media, 1)
+    }
+
+    /// The same with so many media workers, all on that core.
+    pub(crate) fn start_with(
+        binary: &Path,
+        core: u32,
+        media: IpAddr,
+        workers: usize,
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let ready = folder.path().join("ready.json");
         let mut command = Command::new(binary);
         command
             .args(["dev", "--http", "127.0.0.1:0", "--media"])
             .arg(SocketAddr::new(media, 0).to_string())
+            .args(["--media-workers", &workers.to_string()])
             .args(["--rtmp", "127.0.0.1:0", "--rtmps", "127.0.0.1:0"])
             .arg("--data")
             .arg(folder.path().join("data"))
@@ -61,8 +72,8 @@ impl Server {
         })
     }
 
-    /// The counters of what media has dropped since the start, those that are not zero, by their reasons.
-    pub(crate) fn drops(&self) -> Option<String> {
+    /// What the server says of itself.
+    fn metrics(&self) -> Option<String> {
         let address = self.http.strip_prefix("http://")?;
         let mut stream = TcpStream::connect(address).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
@@ -73,7 +84,22 @@ impl Server {
             .take(METRICS_BYTES_MAX)
             .read_to_string(&mut text)
             .ok()?;
-        let reasons: Vec<String> = text
+        Some(text)
+    }
+
+    /// A counter without labels, by its name without prefix and suffix.
+    pub(crate) fn counter(&self, name: &str) -> Option<u64> {
+        let name = format!("_{name}_total ");
+        self.metrics()?.lines().find_map(|line| {
+            let (_, count) = line.split_once(&name)?;
+            count.trim().parse().ok()
+        })
+    }
+
+    /// The counters of what media has dropped since the start, those that are not zero, by their reasons.
+    pub(crate) fn drops(&self) -> Option<String> {
+        let reasons: Vec<String> = self
+            .metrics()?
             .lines()
             .filter_map(|line| {
                 let (_, rest) = line

@@ -17,7 +17,7 @@ use crate::clock;
 const HEAD_MAX: usize = 16 * 1024;
 
 /// The bytes of a signed POST. A signature holds for five minutes, longer than any measurement.
-pub(super) fn request(
+pub(crate) fn request(
     address: SocketAddr,
     region: &str,
     path: &str,
@@ -170,8 +170,8 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<
     Ok(if closes { After::Close } else { After::Keep })
 }
 
-/// Sends one request and gives the JSON of its answer.
-pub(super) async fn call(address: SocketAddr, request: &[u8]) -> anyhow::Result<serde_json::Value> {
+/// Sends one request and gives the JSON of its answer; null where that has no body.
+pub(crate) async fn call(address: SocketAddr, request: &[u8]) -> anyhow::Result<serde_json::Value> {
     let mut stream = connect(address).await?;
     stream.write_all(request).await?;
     let mut buffer = Vec::new();
@@ -180,5 +180,8 @@ pub(super) async fn call(address: SocketAddr, request: &[u8]) -> anyhow::Result<
         .windows(4)
         .position(|four| four == b"\r\n\r\n")
         .map_or(&[][..], |end| &buffer[end + 4..]);
+    if body.is_empty() {
+        return Ok(serde_json::Value::Null);
+    }
     Ok(serde_json::from_slice(body)?)
 }

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context as _;
+pub(crate) use load::{call, request};
 use moto::Moto;
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -105,11 +106,11 @@ fn ours(runtime: &Runtime, arguments: &Arguments) -> anyhow::Result<Vec<Row>> {
         calls: CALLS,
     };
     let sign = |region: &str, path: &str, body: &serde_json::Value| {
-        load::request(address, region, path, &body.to_string())
+        request(address, region, path, &body.to_string())
     };
     let home = "us-west-2";
     let create = sign(home, "/CreateStage", &json!({}))?;
-    let made = runtime.block_on(load::call(address, &create))?;
+    let made = runtime.block_on(call(address, &create))?;
     let arn = &made["stage"]["arn"];
     let get = [sign(home, "/GetStage", &json!({ "arn": arn }))?];
     let token = [sign(
@@ -144,10 +145,10 @@ fn theirs(runtime: &Runtime, moto: &Moto) -> anyhow::Result<Vec<Row>> {
         calls: MOTO_CALLS,
     };
     let sign = |path: &str, body: &serde_json::Value| {
-        load::request(address, "us-west-2", path, &body.to_string())
+        request(address, "us-west-2", path, &body.to_string())
     };
     let create = sign("/CreateChannel", &json!({ "name": "bench" }))?;
-    let made = runtime.block_on(load::call(address, &create))?;
+    let made = runtime.block_on(call(address, &create))?;
     let get = [sign(
         "/GetChannel",
         &json!({ "arn": made["channel"]["arn"] }),
