@@ -4,8 +4,9 @@ import pytest
 
 from downstage import Stage, until
 from ffmpeg import Publisher
-from guests import SMALL
+from guests import SMALL, Guest
 from replication import Replication
+from studio import Studio
 from test_client import LAYERS, WIDE, guest, pages  # noqa: F401  `pages` is a fixture
 from test_events_socket import OPEN, events_url, frames
 from watching import pictures, sound, watch
@@ -132,6 +133,36 @@ def test_layers_messages_and_mute_come_with_the_replica(stage, other, pages):  #
     until("nothing is muted", lambda: ben.call(info) == [False, False])
     ben.sees("ana", after=seen)
     assert other.names(ana.id) == APPEARS, "to mute is not to unpublish"
+
+
+def test_what_the_source_exchanges_is_told_there_and_a_disconnect_ends_it_at_once(stage, other, client, pages):  # noqa: F811
+    with Studio(client) as studio:
+        def token(seat, *capabilities, user_id="ana"):
+            return studio.participant(stage, "ana", *capabilities, user_id=user_id, attributes={"seat": seat, "team": "red"})
+
+        ana = Guest(pages(), "ana", token("1"), publish=SMALL)
+        ben = guest(pages(), other, "ben", "SUBSCRIBE")
+        ana.wait_told("stageParticipantPublishStateChanged", "ana", "published")
+        replication = Replication(stage, "ana", other, reconnectWindowSeconds=300, attributes={"team": "guests"})
+        ben.sees("ana")
+        exchange = "({ stage }, token) => stage.exchangeToken(token).then(() => null, String)"
+        assert ana.call(exchange, token("2", user_id="anna")) is None
+        ben.wait_told("stageParticipantMetadataChanged", "anna")
+        attributes = "(guest) => guest.stream('anna', 'video').participantInfo.attributes"
+        assert ben.call(attributes) == {"seat": "2", "team": "guests"}
+        until("the record is written", lambda: other.participant("ana")["userId"] == "anna")
+        # What is taken away ends the publication, and the replica awaits it.
+        assert ana.call(exchange, token("2", "subscribe", user_id="anna")) is None
+        ben.wait_told("stageParticipantLeft", "anna")
+        assert replication.state() == "ACTIVE"
+        assert ana.call(exchange, token("3", user_id="anna")) is None
+        ben.sees("anna")
+        assert ben.call(attributes) == {"seat": "3", "team": "guests"}
+        client.disconnect_participant(stageArn=stage.arn, participantId="ana")
+        until("it is gone there", lambda: len(ben.told("stageParticipantLeft")) == 2)
+        # Who watches is told first.
+        until("the record is written", lambda: replication.state() == "STOPPED")
+        assert not ben.told("error")
 
 
 def test_a_replica_is_no_special_case_to_whep_and_the_documented_socket(server, stage, other, browser):
