@@ -8,7 +8,7 @@
 
 use model::{
     ConnectionId, ErrorCode, IngestConfigurationArn, IngestGrant, IngestPart, ParticipantId,
-    Record, StageArn,
+    Protocol, Record, StageArn,
 };
 
 use crate::chronicle::Entry;
@@ -66,6 +66,22 @@ impl Session {
             Some(publish) => !publish.source.is_visible(),
             None => self.legs.contains(id),
         }
+    }
+
+    /// Whether the newest publish of a participant came through a configuration.
+    pub(crate) fn published_through(
+        &self,
+        id: &ParticipantId,
+        configuration: &IngestConfigurationArn,
+    ) -> bool {
+        self.participants.get(id).is_some_and(|participant| {
+            let ingest = participant.ingest.as_ref();
+            let is_encoder = match participant.protocol {
+                Protocol::Rtmp | Protocol::Rtmps => true,
+                Protocol::Unknown | Protocol::Whip => false,
+            };
+            is_encoder && ingest.is_some_and(|ingest| ingest.configuration == *configuration)
+        })
     }
 
     /// Tells that a configuration has nothing on the stage any more, if that was the last of it. The publish is forgotten already.

@@ -225,6 +225,7 @@ impl Stages {
         let alarm = Alarm::IngestChanged(configuration.clone());
         let patience = turn.settings.ingest_lookup_max;
         turn.timers.set(alarm, now.mono, patience);
+        self.end_replications_through(&configuration, unless.as_ref(), now);
         self.attachments.insert(configuration, unless);
     }
 

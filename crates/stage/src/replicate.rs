@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Now, ParticipantId, StageArn};
+use model::{IngestConfigurationArn, Now, ParticipantId, StageArn};
 
 use crate::participant::is_full;
 use crate::publish::Publish;
@@ -252,6 +252,27 @@ impl Stages {
             }
         }
         self.follow(now);
+    }
+
+    /// Ends the replications of those who have published through an ingest configuration where it is not attached, also of
+    /// those who are away: its key does not bring them back there.
+    pub(crate) fn end_replications_through(
+        &mut self,
+        configuration: &IngestConfigurationArn,
+        unless: Option<&StageArn>,
+        now: Now,
+    ) {
+        let (stages, mut turn) = self.split(now);
+        let elsewhere = stages
+            .values_mut()
+            .filter(|stage| unless != Some(&*stage.arn));
+        for session in elsewhere.filter_map(|stage| stage.session.as_mut()) {
+            for route in session.routes() {
+                if session.published_through(&route.participant, configuration) {
+                    session.end_replication(&route, &mut turn);
+                }
+            }
+        }
     }
 
     /// Ends every replication.

@@ -102,6 +102,59 @@ fn of_a_redundant_ingest_only_what_viewers_see_is_replicated() {
 }
 
 #[test]
+fn rp12_an_encoder_that_is_away_is_given_up_when_its_configuration_is_detached() {
+    let away = || {
+        vec![
+            (open(), ""),
+            (Act::OpenOther("second"), ""),
+            (
+                ingest(1, key("cam")),
+                "session 1 starts; cam JOINED; cam active on first; admitted 1",
+            ),
+            (up(1), "cam PUBLISH_STARTED"),
+            (
+                replicate("first", "second", "cam", 60),
+                "session 2 starts; cam REPLICATION_STARTED second 2; replica cam JOINED; \
+                 replica cam PUBLISH_STARTED",
+            ),
+            (
+                closed(1),
+                "cam PUBLISH_STOPPED; cam inactive on first; cam LEFT; replica cam PUBLISH_STOPPED; \
+                 replica cam LEFT",
+            ),
+        ]
+    };
+    for unless in [None, Some("second")] {
+        let mut rows = away();
+        rows.push((
+            Act::Attached("cam", unless),
+            "cam REPLICATION_STOPPED second 2",
+        ));
+        check(&rows);
+    }
+    // What changes nothing about where it publishes ends nothing, and neither does another configuration.
+    let mut rows = away();
+    rows.extend([
+        (Act::Attached("cam", Some("first")), ""),
+        (detached("other"), ""),
+        // By a token it is back, whatever becomes of its key.
+        (publish(2, who("cam")), "cam JOINED; admitted 1"),
+        (
+            up(2),
+            "cam PUBLISH_STARTED; replica cam JOINED; replica cam PUBLISH_STARTED",
+        ),
+        (detached("cam"), ""),
+        (
+            closed(2),
+            "cam PUBLISH_STOPPED; cam LEFT; replica cam PUBLISH_STOPPED; replica cam LEFT",
+        ),
+        (detached("cam"), ""),
+        (after(60), "cam REPLICATION_STOPPED second 2"),
+    ]);
+    check(&rows);
+}
+
+#[test]
 fn rp11_no_key_of_the_same_id_comes_in_where_the_replica_is() {
     check(&[
         (open(), ""),

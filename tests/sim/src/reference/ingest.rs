@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use model::{
     Capabilities, ClientInfo, ConnectionId, ErrorCode, EventName, Grant, IngestConfigurationArn,
-    IngestGrant, IngestPart, Issuer, Now, ParticipantId, StageArn,
+    IngestGrant, IngestPart, Issuer, Now, ParticipantId, Protocol, StageArn,
 };
 use stage::{Attachment, LeftReason, Refusal};
 
@@ -108,6 +108,20 @@ impl Reference {
         for (session, who) in elsewhere {
             self.evict(session, &who, LeftReason::ParticipantDisconnected, now);
         }
+        // Whoever is away does not come back there by that key.
+        let given_up: Vec<(usize, ParticipantId)> = self
+            .replicated()
+            .filter(|(session, who)| {
+                let person = &self.sessions[*session].people[who];
+                let ingest = person.ingest.as_ref();
+                Some(&self.sessions[*session].stage) != stage
+                    && matches!(person.protocol, Protocol::Rtmp | Protocol::Rtmps)
+                    && ingest.is_some_and(|ingest| ingest.configuration == *configuration)
+            })
+            .collect();
+        self.stop_replications(LeftReason::Unknown, now, |r| {
+            given_up.contains(&(r.source, r.who.clone()))
+        });
         let end = deadline(now, self.settings.ingest_lookup_max);
         self.attachments
             .insert(configuration.clone(), (attachment.cloned(), end));

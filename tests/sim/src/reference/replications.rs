@@ -388,6 +388,12 @@ impl Reference {
         }
     }
 
+    /// Who is replicated, and from which session.
+    pub(super) fn replicated(&self) -> impl Iterator<Item = (usize, ParticipantId)> {
+        let all = self.replications.iter();
+        all.map(|r| (r.source, r.who.clone()))
+    }
+
     /// The sessions that a replication keeps.
     pub(super) fn kept_sessions(&self) -> BTreeSet<usize> {
         let all = self.replications.iter();
