@@ -114,7 +114,7 @@ pub enum ParticipantFilter {
 /// How a participant came to have a record on a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CameBy {
-    /// With a token, at least once.
+    /// With a token or as a replica, at least once.
     Token,
     /// Through an ingest configuration and never otherwise.
     Ingest,

@@ -6,7 +6,8 @@
 //! no event or record of the API has a member for it.
 //!
 //! The participant of an ingest configuration is not banned: it is the configuration's for life, which has to work again
-//! once it is attached again. Only where a token goes by the same id, or has, is the id banned all the same: for tokens.
+//! once it is attached again. Only where a token goes by the same id or a replica has it, or did, is the id banned all the same:
+//! for tokens and for replications.
 
 use auth::participant_id;
 use model::{ParticipantId, StageArn};

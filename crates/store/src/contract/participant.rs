@@ -1,6 +1,8 @@
 //! Participants: filters, order, bans.
 
-use model::{ClientInfo, Ingest, Participant, ParticipantState, Protocol, Record, StageArn};
+use model::{
+    ClientInfo, Ingest, Participant, ParticipantState, Protocol, Record, Replication, StageArn,
+};
 
 use super::{
     NAUGHTY, arn, at, ended, ingest_in, insert, joined, page, participant_of, person, read_all,
@@ -252,6 +254,18 @@ pub(crate) async fn how_a_participant_came_to_a_stage_is_known_over_all_sessions
     store.records_apply(&batch).await.unwrap();
     let mut again = participant_of(&one, 2, "cam", at(4));
     again.ingest = Some(Box::new(ingest("other", true)));
+    again.replication = Some(Replication::Source { is_active: true });
+    write(store, &again).await;
+    assert_eq!(known().await, Some(CameBy::Ingest));
+    // No key of this stage brought it there as a replica, even if one has brought it before.
+    let mut replica = again.clone();
+    replica.replication = Some(Replication::Replica {
+        is_active: true,
+        source_stage: arn("elsewhere"),
+        source_session: session_id(9),
+    });
+    write(store, &replica).await;
+    assert_eq!(known().await, Some(CameBy::Token));
     write(store, &again).await;
     assert_eq!(known().await, Some(CameBy::Ingest));
     let batch = [

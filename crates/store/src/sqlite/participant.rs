@@ -178,7 +178,7 @@ pub(super) async fn get(
     row.map(|row| row.participant(stage, session)).transpose()
 }
 
-/// Whether the participant is in any session of the stage, and whether a token has brought it there.
+/// Whether the participant is in any session of the stage, and whether anything but a stream key has brought it there.
 pub(super) async fn known(
     db: &Db,
     stage: &StageArn,
@@ -187,7 +187,8 @@ pub(super) async fn known(
     // NULL if there is no record.
     let by_token: Option<bool> = for_arn!(
         query_scalar(concat!(
-            "SELECT max(ingest IS NULL) FROM participant JOIN session ON session.key = participant.session \
+            "SELECT max(ingest IS NULL OR replication IS 'REPLICA') \
+             FROM participant JOIN session ON session.key = participant.session \
              WHERE participant.id = ?4 AND session.stage = ",
             stage_key!()
         )),
