@@ -167,7 +167,8 @@ pub enum Input {
         destination: StageArn,
         /// Who.
         participant: ParticipantId,
-        /// How long after the end of its publish it may publish again and appear again.
+        /// How long after the end of its publish it may publish again and appear again. What is longer than
+        /// [`limits::RECONNECT_WINDOW_MAX`] counts as that.
         window: Duration,
         /// What it has there beside the attributes of its token, and in place of those of the same name.
         attributes: BTreeMap<String, String>,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{IngestConfigurationArn, Now, ParticipantId, StageArn};
+use model::{IngestConfigurationArn, Now, ParticipantId, StageArn, limits};
 
 use crate::participant::is_full;
 use crate::publish::Publish;
@@ -88,7 +88,7 @@ impl Stages {
             session.expect_replica(&route.participant, incoming, &mut turn);
             let outgoing = Outgoing {
                 session: session.id(),
-                window,
+                window: window.min(limits::RECONNECT_WINDOW_MAX),
             };
             if let Some(session) = session_of(stages, &source) {
                 session.begin_replication(&route, outgoing, &mut turn);

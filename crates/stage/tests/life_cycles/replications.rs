@@ -319,6 +319,24 @@ fn rp2_who_publishes_again_within_the_window_reappears_in_both_stages() {
 }
 
 #[test]
+fn rp14_the_longest_window_is_five_minutes_whatever_is_asked_for() {
+    for window in [300, 301, u64::MAX] {
+        table(
+            replicated(window),
+            [
+                (
+                    closed(2),
+                    "ana PUBLISH_STOPPED; replica ana PUBLISH_STOPPED; replica ana LEFT; \
+                     roster [] to c1; roster second [] to c3",
+                ),
+                (after(299), ""),
+                (after(1), "ana REPLICATION_STOPPED second 2"),
+            ],
+        );
+    }
+}
+
+#[test]
 fn rp2_media_that_is_not_up_in_the_window_is_too_late() {
     table(
         replicated(60),
