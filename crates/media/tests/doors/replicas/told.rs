@@ -1,5 +1,7 @@
 //! What those on the destination stage are told of a replica.
 
+use tokio_tungstenite::tungstenite::Message;
+
 use super::*;
 
 #[test]
@@ -75,5 +77,41 @@ fn what_the_source_mutes_is_told_there() {
             (&json!("ana"), &json!(true))
         );
         assert_eq!(update["attributes"], json!({ "seat": "guest" }));
+    });
+}
+
+// T30
+#[test]
+fn rp11_the_id_of_a_replica_does_not_get_in_by_any_door() {
+    run(async {
+        let stages = Stages::new(2).await;
+        let world = &stages.world;
+        let _ana = stages.replicated("ana", Role::Publisher).await;
+        let token = stages.token("ana");
+        let mut socket = Socket::open(world, THERE, &token).await.unwrap();
+        let expected =
+            json!({ "type": "JOIN_ERROR", "payload": { "code": 4, "reason": "FAILED" } });
+        assert_eq!(socket.text().await, expected);
+        assert_eq!(socket.next().await, Err((1013, "FAILED".to_owned())));
+        let offered = format!("stage.v1, {token}");
+        let socket = Socket::open_as(world, THERE, &offered, "stage.v1").await;
+        let mut socket = socket.unwrap();
+        socket.send(Message::text(r#"{"type":"join"}"#)).await;
+        let error = socket.text().await;
+        assert_eq!(
+            (&error["category"], &error["code"]),
+            (&json!("JOIN_ERROR"), &json!("FAILED"))
+        );
+        assert_eq!(socket.next().await.expect_err("a close").0, 1013);
+        for (path, role) in [
+            ("/whip/publish/ana", Role::Publisher),
+            ("/whip/subscribe/ben", Role::Subscriber),
+        ] {
+            let offer = Offering::udp(role).await.sdp;
+            let request = Request::new("POST", path).bearer(&token).sdp(&offer);
+            let reply = world.send(request).await.expect(409);
+            assert!(reply.body.contains("REPLICA_PRESENT"), "{}", reply.body);
+        }
+        world.expect_events("ana", &REPLICATED).await;
     });
 }
