@@ -4,8 +4,11 @@ package conformance
 
 import (
 	"context"
+	"os"
+	"os/exec"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,6 +27,7 @@ func TestTheSDKForGoGoesThroughEveryOperation(t *testing.T) {
 	life.storageConfigurations(stage.Arn)
 	life.ingestConfigurations(stage.Arn)
 	life.participants(stage)
+	life.replications(stage)
 	must(life.client.DeleteStage(ctx, &ivs.DeleteStageInput{Arn: stage.Arn}))
 	listed := must(life.client.ListStages(ctx, &ivs.ListStagesInput{}))
 	life.equal(len(listed.Stages), 0)
@@ -220,6 +224,50 @@ func (l life) participants(stage *types.Stage) {
 	})
 	get.ParticipantId = aws.String("nobody")
 	refused[*types.ResourceNotFoundException](l.t, 404)(l.client.GetParticipant(ctx, get))
+}
+
+// publish publishes to a stage until it is killed, by the FFmpeg that the environment names.
+func (l life) publish(stage *types.Stage, token *string) *exec.Cmd {
+	media := "-re -f lavfi -i testsrc2=size=160x120:rate=10 -f lavfi -i sine -t 120 -pix_fmt yuv420p -c:v libx264 " +
+		"-profile:v baseline -preset ultrafast -tune zerolatency -g 10 -b:v 100k -c:a libopus -ar 48000 -ac 2 -f whip -authorization"
+	publisher := exec.Command(os.Getenv("WHIP_FFMPEG"), append(strings.Fields(media), *token, *stage.Endpoints.Whip)...)
+	if err := publisher.Start(); err != nil {
+		l.t.Fatal(err)
+	}
+	return publisher
+}
+
+func (l life) replications(stage *types.Stage) {
+	other := must(l.client.CreateStage(ctx, &ivs.CreateStageInput{Name: aws.String("other")})).Stage.Arn
+	host := must(l.client.CreateParticipantToken(ctx, &ivs.CreateParticipantTokenInput{StageArn: stage.Arn})).ParticipantToken
+	stop := &ivs.StopParticipantReplicationInput{
+		SourceStageArn: stage.Arn, DestinationStageArn: other, ParticipantId: host.ParticipantId,
+	}
+	refused[*types.ResourceNotFoundException](l.t, 404)(l.client.StopParticipantReplication(ctx, stop))
+	start := &ivs.StartParticipantReplicationInput{
+		SourceStageArn: stage.Arn, DestinationStageArn: other, ParticipantId: host.ParticipantId,
+		ReconnectWindowSeconds: aws.Int32(5), Attributes: map[string]string{"seat": "5"},
+	}
+	refused[*types.ResourceNotFoundException](l.t, 404)(l.client.StartParticipantReplication(ctx, start))
+	publisher := l.publish(stage, host.Token)
+	defer publisher.Wait()
+	defer publisher.Process.Kill()
+	until(l.t, "the host publishes and is replicated", func() bool {
+		started, err := l.client.StartParticipantReplication(ctx, start)
+		return err == nil && *started.XFrameOptions == "DENY"
+	})
+	refused[*types.ConflictException](l.t, 409)(l.client.StartParticipantReplication(ctx, start))
+	for _, state := range []types.ReplicationState{types.ReplicationStateActive, types.ReplicationStateStopped} {
+		pages := ivs.NewListParticipantReplicasPaginator(l.client, &ivs.ListParticipantReplicasInput{
+			SourceStageArn: stage.Arn, ParticipantId: host.ParticipantId, MaxResults: aws.Int32(1),
+		})
+		listed := all(pages, func(page *ivs.ListParticipantReplicasOutput) []types.ParticipantReplica { return page.Replicas })
+		l.equal(len(listed), 1)
+		l.equal(listed[0].DestinationStageArn, other)
+		l.equal(listed[0].ReplicationState, state)
+		l.equal(*must(l.client.StopParticipantReplication(ctx, stop)).XFrameOptions, "DENY")
+	}
+	must(l.client.DeleteStage(ctx, &ivs.DeleteStageInput{Arn: other}))
 }
 
 // session gives the id of the session that is going on.

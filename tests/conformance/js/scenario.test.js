@@ -2,6 +2,7 @@
 // the last. Endpoint, region and keys are those that a server's banner exports; nobody else calls that server.
 
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import { after, test } from 'node:test'
@@ -199,6 +200,40 @@ async function participants(stage) {
   await fails('ResourceNotFoundException', 404, 'GetStageSession', { stageArn, sessionId: 'st-0123456789abc' })
 }
 
+/** Publishes to a stage until it is killed, by the FFmpeg that the environment names. */
+function publish(stage, token) {
+  const media = '-re -f lavfi -i testsrc2=size=160x120:rate=10 -f lavfi -i sine -t 120 -pix_fmt yuv420p -c:v libx264 '
+    + '-profile:v baseline -preset ultrafast -tune zerolatency -g 10 -b:v 100k -c:a libopus -ar 48000 -ac 2 -f whip -authorization'
+  return spawn(process.env.WHIP_FFMPEG, [...media.split(' '), token, stage.endpoints.whip], { stdio: 'ignore' })
+}
+
+async function replications(stage) {
+  const sourceStageArn = stage.arn
+  const { stage: { arn: destinationStageArn } } = await call('CreateStage', { name: 'other' })
+  const { participantToken: { participantId, token } } = await call('CreateParticipantToken', { stageArn: sourceStageArn })
+  const key = { sourceStageArn, destinationStageArn, participantId }
+  for (const operation of ['StartParticipantReplication', 'StopParticipantReplication']) {
+    await fails('ResourceNotFoundException', 404, operation, key)
+  }
+  const publisher = publish(stage, token)
+  try {
+    const start = () => call('StartParticipantReplication', { ...key, reconnectWindowSeconds: 5, attributes: { seat: '5' } })
+    const started = await until('the host publishes and is replicated', () => start().catch((error) => {
+      assert.ok(error instanceof ivs.ResourceNotFoundException || error instanceof ivs.ConflictException, String(error))
+    }))
+    assert.equal(started.xFrameOptions, 'DENY')
+    await fails('ConflictException', 409, 'StartParticipantReplication', key)
+    for (const state of ['ACTIVE', 'STOPPED']) {
+      const listed = await all('ListParticipantReplicas', 'replicas', 1, { sourceStageArn, participantId })
+      assert.deepEqual(listed.map((each) => [each.destinationStageArn, each.replicationState]), [[destinationStageArn, state]])
+      assert.equal((await call('StopParticipantReplication', key)).xFrameOptions, 'DENY')
+    }
+  } finally {
+    publisher.kill()
+  }
+  await call('DeleteStage', { arn: destinationStageArn })
+}
+
 test('the SDK for JavaScript goes through every operation', async () => {
   const stage = await stages()
   await tags(stage.arn)
@@ -207,6 +242,7 @@ test('the SDK for JavaScript goes through every operation', async () => {
   await storageConfigurations(stage.arn)
   await ingestConfigurations(stage.arn)
   await participants(stage)
+  await replications(stage)
   await call('DeleteStage', { arn: stage.arn })
   assert.deepEqual((await call('ListStages')).stages, [])
 })

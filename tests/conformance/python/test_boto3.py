@@ -6,6 +6,7 @@ import calls
 from downstage import until
 from keys import public_key
 from presence import Presence
+from webrtc import Loop
 
 BUCKET = "recordings"
 
@@ -161,6 +162,36 @@ def participants(client, stage: dict) -> None:
     fails(client.exceptions.ResourceNotFoundException, 404, client.get_stage_session, **elsewhere)
 
 
+def replications(client, whip: str, stage: str) -> None:
+    other = client.create_stage(name="other")["stage"]["arn"]
+    host = client.create_participant_token(stageArn=stage, userId="host", attributes={"seat": "4"})["participantToken"]
+    key = {"sourceStageArn": stage, "destinationStageArn": other, "participantId": host["participantId"]}
+    for operation in (client.start_participant_replication, client.stop_participant_replication):
+        fails(client.exceptions.ResourceNotFoundException, 404, operation, **key)
+    with Loop() as loop:
+        loop.publish(whip, host["token"])
+
+        def start() -> bool:
+            try:
+                reply = client.start_participant_replication(**key, reconnectWindowSeconds=5, attributes={"seat": "5"})
+            except (client.exceptions.ResourceNotFoundException, client.exceptions.ConflictException):
+                return False
+            return reply["xContentTypeOptions"] == "nosniff"
+
+        until("the host publishes and is replicated", start)
+        fails(client.exceptions.ConflictException, 409, client.start_participant_replication, **key)
+        of_host = {"sourceStageArn": stage, "participantId": host["participantId"]}
+        for state in ("ACTIVE", "STOPPED"):
+            (replica,) = paginated(client, "list_participant_replicas", "replicas", 1, **of_host)
+            assert (replica["destinationStageArn"], replica["replicationState"]) == (other, state)
+            there = {"stageArn": other, "sessionId": replica["destinationSessionId"]}
+            shown = client.get_participant(**there, participantId=host["participantId"])["participant"]
+            assert (shown["replicationType"], shown["replicationState"], shown["attributes"]) == ("REPLICA", state, {"seat": "5"})
+            assert shown["sourceSessionId"] == replica["sourceSessionId"]
+            assert client.stop_participant_replication(**key)["xContentTypeOptions"] == "nosniff"
+    client.delete_stage(arn=other)
+
+
 def test_boto3_goes_through_every_operation(own_server):
     server = own_server()
     server.bucket(BUCKET)
@@ -172,6 +203,7 @@ def test_boto3_goes_through_every_operation(own_server):
     storage_configurations(client, stage["arn"])
     ingest_configurations(client, stage["arn"])
     participants(client, stage)
+    replications(client, f"{server.http}/whip", stage["arn"])
     client.revoke_connection_token(tokenId="never-issued")
     client.delete_stage(arn=stage["arn"])
     assert client.list_stages()["stages"] == []

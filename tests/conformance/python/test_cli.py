@@ -7,6 +7,7 @@ from cli import Cli
 from downstage import until
 from keys import public_key
 from presence import Presence
+from webrtc import Loop
 
 BUCKET = "recordings"
 
@@ -124,6 +125,33 @@ def participants(aws, stage: dict) -> None:
     aws.fails("ResourceNotFoundException", "get-stage-session", *on, "--session-id", "st-0123456789abc")
 
 
+def replications(aws, whip: str, stage: str) -> None:
+    other = aws("create-stage", "--name", "other")["stage"]["arn"]
+    host = aws("create-participant-token", "--stage-arn", stage)["participantToken"]
+    of_host = ("--source-stage-arn", stage, "--participant-id", host["participantId"])
+    key = (*of_host, "--destination-stage-arn", other)
+    for command in ("start-participant-replication", "stop-participant-replication"):
+        aws.fails("ResourceNotFoundException", command, *key)
+    with Loop() as loop:
+        loop.publish(whip, host["token"])
+
+        def publishes() -> bool:
+            session = aws("get-stage", "--arn", stage)["stage"]["activeSessionId"]
+            there = ("--stage-arn", stage, "--session-id", session, "--participant-id", host["participantId"])
+            return "PUBLISH_STARTED" in [event["name"] for event in aws("list-participant-events", *there)["events"]]
+
+        until("the host publishes", publishes)
+        started = aws("start-participant-replication", *key, "--reconnect-window-seconds", "5", "--attributes", "seat=5")
+        assert started["contentSecurityPolicy"] == "default-src 'self'; upgrade-insecure-requests;"
+        aws.fails("ConflictException", "start-participant-replication", *key)
+        for state in ("ACTIVE", "STOPPED"):
+            # The CLI loops over the pages of this list by itself.
+            (replica,) = aws("list-participant-replicas", *of_host, "--page-size", "1")["replicas"]
+            assert (replica["destinationStageArn"], replica["replicationState"]) == (other, state)
+            assert aws("stop-participant-replication", *key)["xFrameOptions"] == "DENY"
+    aws("delete-stage", "--arn", other)
+
+
 @pytest.mark.timeout(300)
 def test_the_cli_goes_through_every_operation(own_server):
     server = own_server()
@@ -136,6 +164,7 @@ def test_the_cli_goes_through_every_operation(own_server):
     storage_configurations(aws, stage["arn"])
     ingest_configurations(aws, stage["arn"])
     participants(aws, stage)
+    replications(aws, f"{server.http}/whip", stage["arn"])
     aws("delete-stage", "--arn", stage["arn"])
     assert aws("list-stages")["stages"] == []
     calls.check(server, "cli")

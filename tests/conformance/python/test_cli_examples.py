@@ -43,13 +43,6 @@ CORRECTIONS = {
 ABSENT = {
     # A new stage has no session.
     **dict.fromkeys(("create-stage-1", "create-stage-2", "create-stage-3"), {"stage.activeSessionId"}),
-    # Nothing is replicated in this build.
-    **dict.fromkeys(("get-participant-2", "get-participant-3"), {"participant.replicationState"}),
-    "list-participant-events-2": {"events[].destinationStageArn", "events[].destinationSessionId"},
-    **dict.fromkeys(
-        ("list-participants-2", "list-participants-3"),
-        {f"participants[].{member}" for member in ("replicationState", "sourceStageArn", "sourceSessionId")},
-    ),
 }
 
 ARN = re.compile(r"arn:aws:ivs:[a-z0-9-]+:\d+:([a-z-]+)/\w+")
@@ -127,12 +120,45 @@ class World:
         self.ended = Stage(self.client, name="ended")
         token = self.ended.token()
         self.participant = token["participantId"]
-        with Publisher(f"{server.http}/whip", token["token"], seconds=60):
+        self.other = Stage(self.client, name="other")
+        with self._publisher(token):
             self.ended.wait_for(self.participant, "JOINED", "PUBLISH_STARTED")
+            self._replicate(self.ended, self.participant)
         self.session = self.ended.session()
         there = {"stageArn": self.ended.arn, "sessionId": self.session}
         until("the session ends", lambda: "endTime" in self.client.get_stage_session(**there)["stageSession"])
         self.live = Stage(self.client, name="live")
+        # Who publishes on it, by its id, once somebody has to.
+        self.host: str | None = None
+
+    def _publisher(self, token: dict) -> Publisher:
+        return Publisher(f"{self.server.http}/whip", token["token"], size="160x120", rate=10, video_kbps=100, seconds=300)
+
+    def _replicate(self, stage: Stage, participant: str) -> None:
+        key = {"sourceStageArn": stage.arn, "destinationStageArn": self.other.arn, "participantId": participant}
+        self.client.start_participant_replication(**key)
+
+    def publish(self) -> str:
+        """The id of a participant that publishes on the live stage, and is not replicated from there."""
+        if self.host is None:
+            token = self.live.token("PUBLISH")
+            self.host = token["participantId"]
+            self.program = self._publisher(token)
+            self.live.wait_for(self.host, "JOINED", "PUBLISH_STARTED")
+        listed = self.client.list_participant_replicas(sourceStageArn=self.live.arn, participantId=self.host)["replicas"]
+        for replica in listed:
+            key = {name: replica[name] for name in ("sourceStageArn", "destinationStageArn", "participantId")}
+            self.client.stop_participant_replication(**key)
+        return self.host
+
+    def of_two_stages(self, example: Example) -> str:
+        """The command of an example about a source and a destination."""
+        host = self.publish()
+        if example.operation.startswith("Stop"):
+            self._replicate(self.live, host)
+        command = re.sub(r"(--source-stage-arn) \S+", rf"\1 {self.live.arn}", example.command)
+        command = re.sub(r"(--destination-stage-arn) \S+", rf"\1 {self.other.arn}", command)
+        return re.sub(r"(--participant-id) \S+", rf"\1 {host}", command)
 
     def enliven(self) -> None:
         """Joins the live stage, for as long as its sockets may be silent."""
@@ -169,6 +195,8 @@ class World:
 
     def command(self, example: Example) -> str:
         """The command of an example, about resources that there are."""
+        if "--destination-stage-arn" in example.command:
+            return self.of_two_stages(example)
         if example.operation in ("GetStage", "ListStages"):
             self.enliven()
         command = ARN.sub(lambda arn: self.arn(arn[1], example.operation), example.command)
@@ -182,6 +210,8 @@ def world(tmp_path_factory):
     server.bucket(BUCKET)
     world = World(server.start())
     yield world
+    if world.host:
+        world.program.end()
     assert server.stop() == 0
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from contract import AVAILABLE, OPERATIONS, SHAPES, UNAVAILABLE, check_reply, members
 from downstage import Server, until
+from ffmpeg import Publisher
 from keys import public_key
 from presence import Presence
 from signed import Caller, Reply, exported
@@ -47,6 +48,7 @@ class World:
             self.resources[f"{kind}Arn"] = self._create(operation)
         self.stage = self.resources["StageArn"]
         self.session, self.participant = join(self.api, self.stage)
+        self.host = Host(self)
 
     def _create(self, operation: str) -> str:
         return created(self.api.call(operation, **self.minimal(OPERATIONS[operation]["input"])))
@@ -95,6 +97,8 @@ class World:
         for create, kind in CREATED.items():
             if operation == f"Delete{kind}":
                 arguments["arn"] = self._create(create)
+        if operation in ("StartParticipantReplication", "StopParticipantReplication"):
+            arguments |= self.host.replication(is_active=operation.startswith("Stop"))
         if operation == "TagResource":
             keys = list(self.api.ok("ListTagsForResource", resourceArn=self.stage)["tags"])
             self.api.ok("UntagResource", resourceArn=self.stage, tagKeys=keys or ["none"])
@@ -115,6 +119,35 @@ class World:
         for shape, arn in self.resources.items():
             state[arn] = self.api.ok(f"Get{shape.removesuffix('Arn')}", arn=arn), self.api.ok("ListTagsForResource", resourceArn=arn)
         return state
+
+
+class Host:
+    """A participant that publishes on a stage of its own, and a stage to which it is replicated."""
+
+    def __init__(self, world: World):
+        self.api = world.api
+        self.stage, self.other = world._create("CreateStage"), world._create("CreateStage")
+        token = self.api.ok("CreateParticipantToken", stageArn=self.stage)["participantToken"]
+        self.participant = token["participantId"]
+        whip = self.api.ok("GetStage", arn=self.stage)["stage"]["endpoints"]["whip"]
+        self.program = Publisher(whip, token["token"], size="160x120", rate=5, video_kbps=60, seconds=3_600)
+        until("the host publishes", self._publishes)
+
+    def _publishes(self) -> bool:
+        session = self.api.ok("GetStage", arn=self.stage)["stage"].get("activeSessionId")
+        who = {"stageArn": self.stage, "sessionId": session, "participantId": self.participant}
+        return bool(session) and "PUBLISH_STARTED" in [each["name"] for each in self.api.listed("ListParticipantEvents", **who)]
+
+    def replication(self, is_active: bool) -> dict:
+        """What names the host's only replication, which is made active, or is stopped."""
+        of_host = {"sourceStageArn": self.stage, "participantId": self.participant}
+        for replica in self.api.listed("ListParticipantReplicas", **of_host):
+            there = {"destinationStageArn": replica["destinationStageArn"]}
+            self.api.ok("StopParticipantReplication", **of_host, **there)
+        arguments = {**of_host, "destinationStageArn": self.other}
+        if is_active:
+            self.api.ok("StartParticipantReplication", **arguments)
+        return arguments
 
 
 def created(reply: Reply) -> str:
@@ -142,7 +175,9 @@ def world(tmp_path_factory):
     server.bucket(BUCKET)
     server.start()
     try:
-        yield World(server)
+        world = World(server)
+        yield world
+        world.host.program.end()
         assert server.stop() == 0
     finally:
         if server.process.poll() is None:

@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 import calls
+from ffmpeg import FFMPEG
 
 SCENARIOS = Path(__file__).parents[1]
 BUCKET = "recordings"
 # Never a toolchain that the one here would download.
+# What publishes for a scenario.
+PUBLISHER = {"WHIP_FFMPEG": FFMPEG}
 LOCAL_GO = {"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly"}
 
 
@@ -30,7 +33,7 @@ def run(folder: str, *command: str, environment: dict[str, str]) -> None:
 
 
 def test_the_sdk_for_javascript_goes_through_every_operation(sdk_server):
-    run("js", "node", "--test", "scenario.test.js", environment=sdk_server.cli_environment())
+    run("js", "node", "--test", "scenario.test.js", environment={**sdk_server.cli_environment(), **PUBLISHER})
     calls.check(sdk_server, "js")
 
 
@@ -46,6 +49,6 @@ def has_go() -> bool:
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(not has_go(), reason="no Go toolchain, or one that is older than go.mod asks for")
 def test_the_sdk_for_go_goes_through_every_operation(sdk_server):
-    environment = {**sdk_server.cli_environment(), **LOCAL_GO}
+    environment = {**sdk_server.cli_environment(), **LOCAL_GO, **PUBLISHER}
     run("go", "go", "test", "-count=1", "./...", environment=environment)
     calls.check(sdk_server, "go")

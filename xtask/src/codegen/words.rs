@@ -95,7 +95,7 @@ const OPERATIONS: [(&str, &str); 40] = [
     ),
     (
         "ListParticipantReplicas",
-        "Lists the stages to which a participant is or was replicated.",
+        "Lists the stages to which a participant is or was replicated from the newest session of its own stage.",
     ),
     (
         "ListParticipants",
@@ -122,10 +122,10 @@ const OPERATIONS: [(&str, &str); 40] = [
     ),
     (
         "StartParticipantReplication",
-        "Lets a publishing participant appear on another stage as well.",
+        "Lets a publishing participant appear on another stage of the same account and region as well; the access key must be allowed to do so on both.",
     ),
     ("StopComposition", "Ends a composition."),
-    ("StopParticipantReplication", "Ends a replication."),
+    ("StopParticipantReplication", "Ends a replication; one that is over already stays so."),
     (
         "TagResource",
         "Adds tags to a resource, or overwrites those of the same keys.",

@@ -13,6 +13,7 @@ mod configurations;
 mod ingest;
 mod keys;
 mod participants;
+mod replications;
 mod stages;
 
 use std::fmt::Debug;
@@ -32,6 +33,7 @@ async fn the_rust_sdk_goes_through_every_operation() {
     configurations::store(&client, &stage).await;
     ingest::live(&client, &stage).await;
     participants::live(&server, &client, &stage).await;
+    replications::refused(&server, &client, &stage).await;
     let revoke = client.revoke_connection_token().token_id("never-issued");
     revoke.send().await.unwrap();
     stages::end(&client, &stage).await;
