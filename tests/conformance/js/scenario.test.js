@@ -229,7 +229,7 @@ async function replications(stage) {
       assert.equal((await call('StopParticipantReplication', key)).xFrameOptions, 'DENY')
     }
   } finally {
-    publisher.kill()
+    publisher.kill('SIGKILL')
   }
   await call('DeleteStage', { arn: destinationStageArn })
 }

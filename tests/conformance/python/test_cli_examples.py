@@ -35,6 +35,8 @@ CORRECTIONS = {
     "list-ingest-configurations-1": [
         ("participnatId", "participantId"), ('"INACTIVE"\n', '"INACTIVE",\n'), ('"userId": "",\n', '"userId": ""\n'),
     ],
+    # The page breaks a string.
+    **dict.fromkeys(("start-participant-replication-1", "stop-participant-replication-1"), [(", \\\n        ", ",")]),
     # The outer object ends too early.
     "update-stage-1": [('60}} "hls', '60}, "hls')],
     "update-stage-2": [('false} "hls', 'false, "hls')],

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+import urllib.error
 from datetime import timedelta
 from pathlib import Path
 
@@ -359,6 +360,32 @@ def test_t12_stages_of_another_region_are_not_there(server, client, stages):
     abroad.delete_stage(arn=own.arn)
 
 
+def test_an_id_is_on_a_stage_as_itself_or_as_a_replica(server, client, stages):
+    red, blue = stages(), stages()
+    with Studio(client) as studio, Loop() as loop:
+        loop.publish(f"{server.http}/whip", studio.participant(red, "ana"))
+        red.wait_for("ana", *LIVE)
+        with join(blue, studio.participant(blue, "ana")) as ana:
+            message = refused(409, "ConflictException", client.start_participant_replication, **between(red, blue, "ana"))
+            assert "same id" in message
+            ana.say("leave")
+            assert ana.find("left")["reason"] == "user-initiated"
+        blue.wait_for("ana", "JOINED", "LEFT")
+        start(red, blue, "ana")
+        with WebSocket(events_url(blue), "stage.v1", studio.participant(blue, "ana")) as socket:
+            socket.say("join")
+            assert socket.hear()["type"] == "error"
+        for whip in (loop.publish, loop.watch):
+            with pytest.raises(urllib.error.HTTPError) as error:
+                whip(f"{server.http}/whip" + ("/subscribe/other" if whip == loop.watch else ""), studio.participant(blue, "ana"))
+            assert error.value.code == 409
+        assert blue.names("ana") == ["JOINED", "LEFT", *LIVE]
+        stop(red, blue, "ana")
+        with join(blue, studio.participant(blue, "ana")):
+            blue.wait_for("ana", "JOINED", "LEFT", *LIVE, *OVER, "JOINED")
+            assert says(blue, "ana") == {"replicationType": "NONE"}
+
+
 def test_an_encoder_is_replicated_as_any_publisher(server, stages):
     red, blue = stages(), stages()
     camera = Ingest(red, "RTMP", userId="camera", attributes={"role": "camera"})
@@ -403,14 +430,16 @@ def test_what_was_replicated_at_a_crash_is_over_at_the_next_start(own_server):
     assert server.stop() == 0
 
 
-def test_the_cli_starts_lists_and_stops(server, client, stages):
-    red, blue = stages(), stages()
+def test_the_cli_starts_lists_and_stops(server):
+    environment = server.cli_environment()
+    client = server.client(region=environment["AWS_REGION"])
+    red, blue = Stage(client), Stage(client)
     host = red.token("PUBLISH")
     ana = host["participantId"]
 
     def aws(command: str, *arguments: str) -> subprocess.CompletedProcess:
         line = [AWS, "ivs-realtime", command, *arguments, "--output", "json"]
-        return subprocess.run(line, env=server.cli_environment(), capture_output=True, text=True, timeout=60)
+        return subprocess.run(line, env=environment, capture_output=True, text=True, timeout=60)
 
     key = ("--source-stage-arn", red.arn, "--participant-id", ana)
     both = (*key, "--destination-stage-arn", blue.arn)
@@ -426,3 +455,5 @@ def test_the_cli_starts_lists_and_stops(server, client, stages):
             listed = json.loads(aws("list-participant-replicas", *key).stdout)["replicas"]
             assert [(each["destinationStageArn"], each["replicationState"]) for each in listed] == [(blue.arn, state)]
             assert aws("stop-participant-replication", *both).returncode == 0
+    for stage in (red, blue):
+        client.delete_stage(arn=stage.arn)

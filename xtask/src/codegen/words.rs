@@ -125,7 +125,10 @@ const OPERATIONS: [(&str, &str); 40] = [
         "Lets a publishing participant appear on another stage of the same account and region as well; the access key must be allowed to do so on both.",
     ),
     ("StopComposition", "Ends a composition."),
-    ("StopParticipantReplication", "Ends a replication; one that is over already stays so."),
+    (
+        "StopParticipantReplication",
+        "Ends a replication; one that is over already stays so.",
+    ),
     (
         "TagResource",
         "Adds tags to a resource, or overwrites those of the same keys.",

@@ -71,7 +71,7 @@ impl Op for ListParticipantReplicas {
             },
         };
         let output = ListParticipantReplicasOutput {
-            replicas: found.items.into_iter().map(shape::replica).collect(),
+            replicas: found.items.iter().map(shape::replica).collect(),
             next_token: list.next_token(&settings.cursor_key, found.next),
         };
         Ok(output.to_json())
@@ -219,7 +219,7 @@ mod tests {
         assert_eq!(answer.status, 200);
         // The next session has a list of its own.
         host.leave(&world).await;
-        world.advance(Duration::from_secs(600));
+        world.advance(Duration::from_mins(10));
         world.wake().await;
         let all = json!({ "sourceStageArn": host.stage, "participantId": host.id });
         let over = world

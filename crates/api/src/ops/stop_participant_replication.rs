@@ -142,7 +142,7 @@ mod tests {
         }
         // The session is over, and what was is known all the same.
         host.leave(&world).await;
-        world.advance(Duration::from_secs(600));
+        world.advance(Duration::from_mins(10));
         world.wake().await;
         assert_eq!(stop(&body).await.0, 200);
         assert_eq!(stop(&host.replication(&other)).await, never);

@@ -4,7 +4,7 @@ use model::Replica;
 use wire::types::{ParticipantReplica, ReplicationState};
 
 /// `ParticipantReplica`.
-pub(crate) fn replica(replica: Replica) -> ParticipantReplica {
+pub(crate) fn replica(replica: &Replica) -> ParticipantReplica {
     ParticipantReplica {
         source_stage_arn: replica.source_stage.to_string(),
         source_session_id: replica.source_session.to_string(),

@@ -3,6 +3,7 @@
 use model::{ConnectionId, Grant};
 use stage::CloseCause;
 
+use super::encoders::Encoder;
 use super::*;
 
 /// A participant of a stage of ANA's.
@@ -172,8 +173,7 @@ async fn both_sides_show_a_replication_while_it_lasts_and_after() {
         members(&host.on(&world, &host.stage).await, REPLICATION),
         none
     );
-    let mut body = host.replication(&to);
-    body["attributes"] = json!({ "role": "guest", "seat": "2" });
+    let body = host.replication(&to);
     let answer = world.call(ANA, "StartParticipantReplication", body).await;
     assert_eq!((answer.status, answer.bytes.len()), (200, 0));
     for name in SECURITY_HEADERS {
@@ -238,7 +238,17 @@ async fn both_sides_show_a_replication_while_it_lasts_and_after() {
         let answer = world.call(ANA, "StopParticipantReplication", body).await;
         assert_eq!((answer.status, answer.bytes.len()), (200, 0));
     }
-    // Attributes are the destination's own.
+}
+
+#[tokio::test]
+async fn attributes_of_a_replication_are_the_destinations_own() {
+    let world = World::new().await;
+    let host = Host::publishing(&world, 1).await;
+    let to = world.stage(ANA).await;
+    let mut body = host.replication(&to);
+    body["attributes"] = json!({ "role": "guest", "seat": "2" });
+    let answer = world.call(ANA, "StartParticipantReplication", body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
     let own = json!({ "role": "host", "team": "red" });
     let other = json!({ "role": "guest", "team": "red", "seat": "2" });
     assert_eq!(host.on(&world, &host.stage).await["attributes"], own);
@@ -431,6 +441,80 @@ async fn who_is_disconnected_at_the_destination_is_banned_there_and_goes_on_at_t
 }
 
 #[tokio::test]
+async fn the_replica_of_an_encoder_is_put_out_and_banned_without_its_configuration() {
+    let world = World::new().await;
+    let (from, to) = (world.stage(ANA).await, world.stage(ANA).await);
+    let made = ingest(&world, json!({ "stageArn": to })).await;
+    // The encoder has been on the destination itself, in the session that will have its replica.
+    let mut connections = 1..;
+    let mut publish = async |world: &World| {
+        let connection = connections.next().unwrap();
+        let encoder = Encoder::of(world, made["arn"].as_str().unwrap()).await;
+        let reply = encoder.publish(world, connection).await;
+        assert!(matches!(reply, Reply::Admitted { .. }), "{reply:?}");
+        let connection = ConnectionId(connection);
+        world.tell(Input::Connected { connection }).await;
+        connection
+    };
+    let connection = publish(&world).await;
+    let cause = CloseCause::Client;
+    world.tell(Input::Closed { connection, cause }).await;
+    let body = json!({ "arn": made["arn"], "stageArn": from });
+    let moved = world.call(ANA, "UpdateIngestConfiguration", body).await;
+    assert_eq!(moved.status, 200, "{moved:?}");
+    publish(&world).await;
+    let body = json!({
+        "sourceStageArn": from, "destinationStageArn": to, "participantId": made["participantId"],
+    });
+    let started = world
+        .call(ANA, "StartParticipantReplication", body.clone())
+        .await;
+    assert_eq!(started.status, 200, "{started:?}");
+    let out = json!({ "stageArn": to, "participantId": made["participantId"] });
+    let answer = world.call(ANA, "DisconnectParticipant", out).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let again = world.call(ANA, "StartParticipantReplication", body).await;
+    assert_eq!(again.verdict(), (409, "ConflictException"), "{again:?}");
+    let body = json!({ "arn": made["arn"] });
+    let read = world.call(ANA, "GetIngestConfiguration", body).await.json();
+    let read = &read["ingestConfiguration"];
+    assert_eq!(
+        (&read["stageArn"], &read["state"]),
+        (&json!(from), &json!("ACTIVE"))
+    );
+}
+
+#[tokio::test]
+async fn t14_attributes_of_a_replication_are_stored_and_returned_verbatim() {
+    let world = World::new().await;
+    let host = Host::publishing(&world, 1).await;
+    for text in [
+        "' OR 1=1; --",
+        "\"; DROP TABLE replica; --",
+        "?1 :x",
+        "\u{202e}",
+        "",
+        "null",
+    ] {
+        let to = world.stage(ANA).await;
+        let mut body = host.replication(&to);
+        body["attributes"] = json!({ "role": text, format!("k{text}"): text });
+        let answer = world
+            .call(ANA, "StartParticipantReplication", body.clone())
+            .await;
+        assert_eq!(answer.status, 200, "{text:?} {answer:?}");
+        let mut expected = body["attributes"].clone();
+        expected["team"] = json!("red");
+        assert_eq!(
+            host.on(&world, &to).await["attributes"],
+            expected,
+            "{text:?}"
+        );
+        world.call(ANA, "StopParticipantReplication", body).await;
+    }
+}
+
+#[tokio::test]
 async fn t12_a_replication_between_stages_that_are_not_both_yours_reads_like_one_with_none() {
     let world = World::new().await;
     let host = Host::publishing(&world, 1).await;
@@ -486,12 +570,13 @@ async fn t16_starts_stops_and_deletes_at_once_leave_each_side_as_the_other() {
             let (world, host, to) = (&world, &host, &stages[at % 2]);
             async move {
                 let body = host.replication(to);
+                // The second stage stays.
+                let is_deleted = at.is_multiple_of(2);
                 let (operation, body) = match (at + round) % 9 {
                     0..4 => ("StartParticipantReplication", body),
                     4..7 => ("StopParticipantReplication", body),
-                    7 => ("ListParticipantReplicas", body),
-                    // The first stage only: the other one stays.
-                    _ => ("DeleteStage", json!({ "arn": stages_first(to, at) })),
+                    7 if is_deleted => ("DeleteStage", json!({ "arn": to })),
+                    _ => ("ListParticipantReplicas", body),
                 };
                 (operation, world.call(ANA, operation, body).await)
             }
@@ -529,15 +614,6 @@ async fn t16_starts_stops_and_deletes_at_once_leave_each_side_as_the_other() {
         let count = |name: &str| told.iter().filter(|event| event["name"] == name).count();
         let (started, stopped) = (count("REPLICATION_STARTED"), count("REPLICATION_STOPPED"));
         assert_eq!(started - stopped, active);
-    }
-}
-
-/// Every other call deletes nothing that is there.
-fn stages_first(to: &str, at: usize) -> String {
-    if at % 2 == 0 {
-        to.to_owned()
-    } else {
-        format!("{}/ZZZZZZZZZZZZ", to.rsplit_once('/').unwrap().0)
     }
 }
 
