@@ -225,7 +225,8 @@ impl Stages {
         let alarm = Alarm::IngestChanged(configuration.clone());
         let patience = turn.settings.ingest_lookup_max;
         turn.timers.set(alarm, now.mono, patience);
-        self.end_replications_through(&configuration, unless.as_ref(), now);
+        let stage = unless.as_ref().map(|attachment| &attachment.stage);
+        self.end_replications_through(&configuration, stage, now);
         self.attachments.insert(configuration, unless);
     }
 

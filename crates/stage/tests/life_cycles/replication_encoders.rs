@@ -1,8 +1,8 @@
 //! Replications of those who publish by RTMP: they are ordinary publishers, and a redundant ingest is one participant.
 
 use crate::steps::{
-    Act, after, check, closed, detached, ingest, join, key, open, publish, record_on, replicate,
-    subscribe, up, who,
+    Act, after, attached, attached_as_two, check, closed, detached, ingest, join, key, open,
+    publish, record_on, replicate, subscribe, up, who,
 };
 
 #[test]
@@ -124,18 +124,16 @@ fn rp12_an_encoder_that_is_away_is_given_up_when_its_configuration_is_detached()
             ),
         ]
     };
-    for unless in [None, Some("second")] {
+    for detach in [detached("cam"), attached("cam", "second")] {
         let mut rows = away();
-        rows.push((
-            Act::Attached("cam", unless),
-            "cam REPLICATION_STOPPED second 2",
-        ));
+        rows.push((detach, "cam REPLICATION_STOPPED second 2"));
         check(&rows);
     }
     // What changes nothing about where it publishes ends nothing, and neither does another configuration.
     let mut rows = away();
     rows.extend([
-        (Act::Attached("cam", Some("first")), ""),
+        (attached("cam", "first"), ""),
+        (attached_as_two("cam", "first"), ""),
         (detached("other"), ""),
         // By a token it is back, whatever becomes of its key.
         (publish(2, who("cam")), "cam JOINED; admitted 1"),

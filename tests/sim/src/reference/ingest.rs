@@ -109,6 +109,7 @@ impl Reference {
             self.evict(session, &who, LeftReason::ParticipantDisconnected, now);
         }
         // Whoever is away does not come back there by that key.
+        let stage = attachment.map(|attachment| &attachment.stage);
         let given_up: Vec<(usize, ParticipantId)> = self
             .replicated()
             .filter(|(session, who)| {
