@@ -269,6 +269,16 @@ pub(crate) fn detached(configuration: &'static str) -> Act {
     Act::Attached(configuration, None)
 }
 
+fn attach(name: &str, stage: Option<(&str, bool)>) -> Input {
+    Input::IngestDetached {
+        configuration: configuration(name),
+        unless: stage.map(|(name, redundant)| Attachment {
+            stage: arn(name),
+            redundant,
+        }),
+    }
+}
+
 pub(crate) fn up(connection: u64) -> Act {
     Act::Up(connection)
 }
@@ -473,13 +483,7 @@ impl Run {
                 publisher: participant_id(publisher),
             },
             Act::Ingest(connection, key, fault) => key.input(connection, fault),
-            Act::Attached(name, stage) => Input::IngestDetached {
-                configuration: configuration(name),
-                unless: stage.map(|(name, redundant)| Attachment {
-                    stage: arn(name),
-                    redundant,
-                }),
-            },
+            Act::Attached(name, stage) => attach(name, stage),
             Act::Up(connection) => Input::Connected {
                 connection: ConnectionId(connection),
             },
