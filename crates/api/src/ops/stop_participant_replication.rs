@@ -67,9 +67,10 @@ impl Op for StopParticipantReplication {
 mod tests {
     use std::time::Duration;
 
+    use model::{ParticipantId, Record, SessionId, StageArn};
     use serde_json::{Value, json};
 
-    use crate::tests::{ANA, ANA_ABROAD, BEN, Host, World, golden};
+    use crate::tests::{ANA, ANA_ABROAD, BEN, Host, SESSION, World, golden};
 
     #[tokio::test]
     async fn golden_stop_participant_replication() {
@@ -146,5 +147,46 @@ mod tests {
         world.wake().await;
         assert_eq!(stop(&body).await.0, 200);
         assert_eq!(stop(&host.replication(&other)).await, never);
+    }
+
+    #[tokio::test]
+    async fn what_ran_before_a_crash_is_stopped_without_complaint_in_the_next_session_too() {
+        let world = World::new().await;
+        let host = Host::publishing(&world, 1).await;
+        let (to, never) = (world.stage(ANA).await, world.stage(ANA).await);
+        let source = StageArn::parse(&host.stage).unwrap();
+        let before = SessionId::parse(SESSION).unwrap();
+        // The stages know of the session that goes on and of nothing before it.
+        let start = model::Session {
+            stage: source.clone(),
+            id: before.clone(),
+            start: world.now().wall,
+            end: None,
+        };
+        let replica = model::Replica {
+            source_stage: source.clone(),
+            source_session: before.clone(),
+            participant: ParticipantId::parse("ben").unwrap(),
+            destination_stage: StageArn::parse(&to).unwrap(),
+            destination_session: before.clone(),
+            is_active: false,
+        };
+        let end = Record::SessionEnded {
+            stage: source,
+            session: before,
+            end: world.now().wall,
+        };
+        let left = [Record::SessionStarted(start), Record::Replica(replica), end];
+        world.store.records_apply(&left).await.unwrap();
+        for (to, who, status) in [
+            (&to, "ben", 200),
+            (&to, &host.id, 404),
+            (&never, "ben", 404),
+        ] {
+            let mut body = host.replication(to);
+            body["participantId"] = json!(who);
+            let answer = world.call(ANA, "StopParticipantReplication", body).await;
+            assert_eq!(answer.status, status, "{who} to {to}");
+        }
     }
 }
