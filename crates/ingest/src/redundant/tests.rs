@@ -44,6 +44,7 @@ fn admit(reply: oneshot::Sender<Reply>) {
     let admitted = Reply::Admitted {
         session,
         publisher: None,
+        source: None,
     };
     reply.send(admitted).unwrap();
 }

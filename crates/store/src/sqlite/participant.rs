@@ -52,7 +52,6 @@ pub(super) const AWAY: &str = concat!(
 
 /// A participant's columns.
 #[derive(FromRow)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a column")]
 pub(super) struct Row {
     id: String,
     user_id: String,
