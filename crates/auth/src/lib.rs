@@ -1,5 +1,5 @@
 //! Who is calling, and what they may do: SigV4 verification, access policies, participant and connection tokens with the keys
-//! that sign them, credentials of relays, and seals for what clients carry back to us. Pure functions over bytes and `Now`.
+//! that sign them, credentials of relays, seals for what clients carry back to us, and allowances for who may ask how often. Pure functions over bytes and `Now`.
 //!
 //! What is absent: the lists of access keys, imported keys and revoked tokens (the caller looks one up), bans and stages
 //! (`stage`), HTTP replies (`api`).
@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
 
+pub mod allowance;
 pub mod bearer;
 mod claims;
 pub mod connection_token;

@@ -4,9 +4,11 @@
 //! from making the store look up names all day. They are generous: a studio's encoders share one address.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use auth::allowance::{Bucket, subject};
 
 use crate::settings::Limits;
 
@@ -45,9 +47,7 @@ struct State {
 #[derive(Debug)]
 struct Subject {
     connections: usize,
-    /// Attempts that are left, as of `refilled`.
-    attempts: f64,
-    refilled: Instant,
+    attempts: Bucket,
 }
 
 /// A connection that is counted until this is dropped.
@@ -81,15 +81,14 @@ impl Addresses {
                 return Err(Crowd::All);
             }
             if state.subjects.len() >= ADDRESSES_MAX && !state.subjects.contains_key(&subject) {
-                state.sweep(self, now);
+                state.sweep(now);
                 if state.subjects.len() >= ADDRESSES_MAX {
                     return Err(Crowd::All);
                 }
             }
-            let known = state.subjects.entry(subject).or_insert(Subject {
+            let known = state.subjects.entry(subject).or_insert_with(|| Subject {
                 connections: 0,
-                attempts: self.attempts_burst,
-                refilled: now,
+                attempts: Bucket::new(self.attempts_per_second, self.attempts_burst, now),
             });
             if known.connections >= self.per_address_max {
                 return Err(Crowd::OfAddress);
@@ -112,17 +111,9 @@ impl Addresses {
 impl Place {
     /// Whether one more stream key may be tried; if so it is counted.
     pub(crate) fn may_try(&self, now: Instant) -> bool {
-        let addresses = &self.addresses;
-        addresses.with(|state| {
-            let Some(known) = state.subjects.get_mut(&self.subject) else {
-                return false;
-            };
-            known.refill(addresses, now);
-            let is_left = known.attempts >= 1.0;
-            if is_left {
-                known.attempts -= 1.0;
-            }
-            is_left
+        self.addresses.with(|state| {
+            let known = state.subjects.get_mut(&self.subject);
+            known.is_some_and(|known| known.attempts.take(now))
         })
     }
 }
@@ -139,32 +130,12 @@ impl Drop for Place {
 }
 
 impl State {
-    fn sweep(&mut self, addresses: &Addresses, now: Instant) {
+    fn sweep(&mut self, now: Instant) {
         if self.swept.is_none_or(|at| now >= at + SWEEP_INTERVAL) {
             self.swept = Some(now);
-            self.subjects.retain(|_, known| {
-                known.refill(addresses, now);
-                known.connections > 0 || known.attempts < addresses.attempts_burst
-            });
+            self.subjects
+                .retain(|_, known| known.connections > 0 || !known.attempts.is_full(now));
         }
-    }
-}
-
-impl Subject {
-    fn refill(&mut self, addresses: &Addresses, now: Instant) {
-        let passed = now.saturating_duration_since(self.refilled).as_secs_f64();
-        self.attempts = passed
-            .mul_add(addresses.attempts_per_second, self.attempts)
-            .min(addresses.attempts_burst);
-        self.refilled = self.refilled.max(now);
-    }
-}
-
-/// Who is counted: an IPv4 address, or the /64 of an IPv6 one, which is what one customer gets (RFC 6177).
-fn subject(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => IpAddr::V4(v4),
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
     }
 }
 
@@ -217,14 +188,6 @@ mod tests {
         assert!(other.may_try(now));
         let later = now + Duration::from_secs(1);
         assert_eq!((0..9).filter(|_| place.may_try(later)).count(), 2);
-    }
-
-    #[test]
-    fn an_ipv6_customer_is_one_subject_and_a_mapped_address_is_its_ipv4_one() {
-        let of = |text: &str| subject(text.parse().unwrap());
-        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:2"));
-        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
-        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
     }
 
     #[test]

@@ -8,6 +8,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use auth::allowance;
+
 /// Wrong keys that one address may present at once.
 const FAILURES_MAX: u32 = 10;
 /// How long one of them counts. Sixty guesses a minute find no key.
@@ -41,13 +43,9 @@ impl Attempts {
     }
 }
 
-/// Who is counted: an IPv4 address, or the /64 of an IPv6 one, which is what one customer gets (RFC 6177); everybody else
-/// together when there are too many.
+/// Who is counted; everybody else together when there are too many.
 fn subject(address: IpAddr, known: &BTreeMap<IpAddr, Instant>) -> IpAddr {
-    let subject = match address.to_canonical() {
-        IpAddr::V4(v4) => IpAddr::V4(v4),
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
-    };
+    let subject = allowance::subject(address);
     if known.len() < ADDRESSES_MAX || known.contains_key(&subject) {
         subject
     } else {

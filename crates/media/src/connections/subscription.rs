@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::{Connections, Peer, Phase, SessionKey};
 use crate::news::News;
-use crate::rate::Bucket;
+use auth::allowance::Bucket;
 
 /// Requests about the events and the layer of one subscription that may go on, per second. A player chooses a layer when its
 /// window changes.

@@ -12,7 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout, timeout_at}
 use super::message::{self, Goodbye, Request};
 use crate::connections::Told;
 use crate::plane::Plane;
-use crate::rate::Bucket;
+use auth::allowance::Bucket;
 
 /// Messages of a client per second, pings included, that it may keep up.
 const MESSAGES_PER_SECOND: f64 = 10.0;

@@ -8,6 +8,7 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use auth::allowance;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -15,7 +16,6 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::framing::{self, Decoder};
 use super::udp::canonical;
 use super::{FIRST_CONNECTION, LISTENER};
-use crate::rate;
 
 /// Connections to one worker.
 const CONNECTIONS_MAX: usize = 4_096;
@@ -166,7 +166,7 @@ impl Tcp {
         registry: &Registry,
         now: Instant,
     ) {
-        let subject = rate::subject(remote.ip());
+        let subject = allowance::subject(remote.ip());
         let from_there = self.per_address.get(&subject).copied().unwrap_or(0);
         if self.connections.len() >= CONNECTIONS_MAX || from_there >= CONNECTIONS_PER_ADDRESS_MAX {
             tracing::debug!("a TCP connection is over the cap");
@@ -255,7 +255,7 @@ impl Tcp {
             self.by_remote.remove(&connection.remote);
             self.closed.push(connection.remote);
         }
-        let subject = rate::subject(connection.remote.ip());
+        let subject = allowance::subject(connection.remote.ip());
         if let Some(count) = self.per_address.get_mut(&subject) {
             *count -= 1;
             if *count == 0 {

@@ -10,7 +10,7 @@ use stage::{Input, Reply};
 use super::message::Secret;
 use crate::plane::Plane;
 use crate::problem::Problem;
-use crate::rate::Bucket;
+use auth::allowance::Bucket;
 
 /// Exchanges per second that a session may keep up. Each has a signature to verify and some records to write.
 const PER_SECOND: f64 = 1.0;

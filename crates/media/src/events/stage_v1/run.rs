@@ -27,7 +27,7 @@ use crate::events::message::Goodbye;
 use crate::events::socket::Joined;
 use crate::mailbox::{Mailbox, SocketNews};
 use crate::plane::Plane;
-use crate::rate::Bucket;
+use auth::allowance::Bucket;
 
 /// Messages of a client per second, pings included, that it may keep up.
 const MESSAGES_PER_SECOND: f64 = 10.0;

@@ -21,7 +21,7 @@ use crate::events::stage_v1::line::Line;
 use crate::events::stage_v1::log;
 use crate::events::stage_v1::message::{Category, Code, Fault, FromClient, Join, Secret, ToClient};
 use crate::plane::Plane;
-use crate::rate::Bucket;
+use auth::allowance::Bucket;
 
 /// Channels at once.
 const CHANNELS_MAX: usize = 16;
