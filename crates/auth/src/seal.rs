@@ -14,15 +14,20 @@ pub const KEY_LEN: usize = mac::KEY_LEN;
 /// Longest text that is looked at: the API's limit of a `nextToken`.
 const TEXT_LEN_MAX: usize = 1_024;
 
+/// First byte of what is sealed. Its six upper bits spell an `A`, so that no text starts with `-`: the AWS CLI takes
+/// the argument after `--next-token` for another option if it does.
+const FORMAT: u8 = 0;
+
 /// The text does not come from here, or was made for something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the token is not valid for this request")]
 pub struct BrokenSeal;
 
 /// Seals `plain` for `context` (each part is bound with its length). The text is at most 1024 of `[a-zA-Z0-9_-]` for
-/// up to 700 bytes of it.
+/// up to 700 bytes of it, and starts with a letter.
 pub fn seal(key: &[u8; KEY_LEN], context: &[&[u8]], plain: &[u8]) -> String {
-    let mut bytes = mac_of(key, context, plain).to_vec();
+    let mut bytes = vec![FORMAT];
+    bytes.extend_from_slice(&mac_of(key, context, plain));
     bytes.extend_from_slice(plain);
     URL_SAFE_NO_PAD.encode(bytes)
 }
@@ -34,7 +39,8 @@ pub fn open(key: &[u8; KEY_LEN], context: &[&[u8]], text: &str) -> Result<Vec<u8
     }
     let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| BrokenSeal)?;
     let (mac, plain) = bytes
-        .split_first_chunk::<{ mac::MAC_LEN }>()
+        .strip_prefix(&[FORMAT])
+        .and_then(|sealed| sealed.split_first_chunk::<{ mac::MAC_LEN }>())
         .ok_or(BrokenSeal)?;
     if mac_of(key, context, plain).ct_eq(mac).into() {
         Ok(plain.to_vec())
@@ -66,6 +72,17 @@ mod tests {
             let alphabet = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
             assert!(text.bytes().all(alphabet), "{text}");
             assert_eq!(open(&KEY, &CONTEXT, &text).as_deref(), Ok(content));
+        }
+    }
+
+    #[test]
+    fn a_sealed_content_is_never_taken_for_an_option_of_a_command() {
+        for after in 0..1_000_u32 {
+            let text = seal(&KEY, &CONTEXT, &after.to_be_bytes());
+            assert!(
+                text.starts_with(|first: char| first.is_ascii_alphanumeric()),
+                "{text}"
+            );
         }
     }
 
