@@ -90,7 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                         let ledger = &self.shared.ledger;
                         ledger.remember(Some(&configuration), &reason, address, at);
                     }
-                    return self.wire.close(Some(&reason.status())).await;
+                    return self.close(&reason).await;
                 }
             }
         }
@@ -265,7 +265,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     /// Writes down why it is over, tells the encoder, and closes.
-    async fn refuse(self, refused: Refused) {
+    async fn refuse(&mut self, refused: Refused) {
         let Refused {
             configuration,
             reason,
@@ -285,7 +285,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 );
             }
         }
-        self.wire.close(Some(&reason.status())).await;
+        self.close(&reason).await;
+    }
+
+    /// Tells the encoder why it is over. Its connection counts until it has gone.
+    async fn close(&mut self, reason: &Reason) {
+        let mut draining = self.visitor.draining.clone();
+        let hurry = drain_begins(&mut draining);
+        self.wire.close(&reason.status(), hurry).await;
     }
 }
 

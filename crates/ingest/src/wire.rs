@@ -9,12 +9,20 @@ use bytes::{Buf as _, Bytes};
 use rtmp::server::{Event, Session};
 use rtmp::{Fault, Status};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
+
+#[cfg(test)]
+mod tests;
 
 /// What is read at once: a tenth of a second of an ordinary stream.
 const READ_BYTES: usize = 16 * 1024;
-/// How long a peer may take to hear why it is closed, and to close its side.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// How long a peer may take to hear why it is closed, and to close its side. An encoder listens when it has something to write,
+/// and one that is busy with a picture has nothing for seconds.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// The same where the doors close, where it has not asked to publish and is told nothing, and for taking what it is told.
+const SHORT_FAREWELL: Duration = Duration::from_secs(1);
+/// Bytes that are read and thrown away meanwhile: three times what a stream of the highest bit rate has in that time.
+const FAREWELL_BYTES_MAX: usize = 16 << 20;
 
 /// One connection of an encoder.
 pub(crate) struct Wire<S> {
@@ -141,28 +149,48 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         Poll::Pending
     }
 
-    /// Tells the publisher why it is over, if it has asked to publish, and closes. What still comes is read and thrown away for a
-    /// while: closing over unread bytes would take the answer back.
-    pub(crate) async fn close(mut self, status: Option<&Status>) {
-        if let Some(status) = status {
-            self.session.end(status);
+    /// Tells the publisher why it is over, if it has asked to publish, and closes: first the side of the server. What still comes
+    /// is read and thrown away until the peer has closed its side: whoever writes to a closed socket hears that and no reason, and
+    /// closing over unread bytes would take the reason back. `hurry` ends the patience soon. The socket is to be dropped after it.
+    pub(crate) async fn close(&mut self, status: &Status, hurry: impl Future<Output = ()> + Send) {
+        let patience = if self.session.end(status) {
+            FAREWELL
+        } else {
+            SHORT_FAREWELL
+        };
+        let told = timeout(SHORT_FAREWELL, self.tell()).await;
+        if !matches!(told, Ok(Ok(()))) {
+            return;
         }
-        let _ = timeout(FAREWELL, self.part()).await;
+        let hurry = async {
+            hurry.await;
+            sleep(SHORT_FAREWELL).await;
+        };
+        tokio::select! {
+            () = hurry => {}
+            _ = timeout(patience, self.hear_out()) => {}
+        }
     }
 
-    async fn part(&mut self) -> io::Result<()> {
+    async fn tell(&mut self) -> io::Result<()> {
         std::future::poll_fn(|context| self.poll_write(context)).await?;
-        std::future::poll_fn(|context| Pin::new(&mut self.socket).poll_shutdown(context)).await?;
-        loop {
+        std::future::poll_fn(|context| Pin::new(&mut self.socket).poll_shutdown(context)).await
+    }
+
+    async fn hear_out(&mut self) -> io::Result<()> {
+        let mut left = FAREWELL_BYTES_MAX;
+        while left > 0 {
             let read = std::future::poll_fn(|context| {
                 let mut buffer = ReadBuf::new(&mut self.buffer);
                 Pin::new(&mut self.socket)
                     .poll_read(context, &mut buffer)
                     .map_ok(|()| buffer.filled().len())
             });
-            if read.await? == 0 {
-                return Ok(());
+            match read.await? {
+                0 => break,
+                count => left = left.saturating_sub(count),
             }
         }
+        Ok(())
     }
 }

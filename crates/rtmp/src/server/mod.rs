@@ -204,15 +204,17 @@ impl Session {
     }
 
     /// Tells the publisher why its stream ends; the connection is to be closed after what is to be transmitted. What still comes is
-    /// not looked at.
-    pub fn end(&mut self, status: &Status) {
-        if let Some(stream) = self.publishing.stream() {
+    /// not looked at. Says whether there is a publisher that is told.
+    pub fn end(&mut self, status: &Status) -> bool {
+        let stream = self.publishing.stream();
+        if let Some(stream) = stream {
             let status = command::status(stream, status);
             self.link.send(invoke::STATUS_STREAM, &status);
         }
         self.publishing = Publishing::Past;
         self.events.clear();
         self.phase = Phase::Over;
+        stream.is_some()
     }
 
     /// Whether an accepted stream is running.
