@@ -13,6 +13,8 @@ QUEUE = "200ms"
 BURST = "3kb"
 # As home routers and carriers have it: a short probe of the bandwidth passes whole, as if the link were wide.
 BUCKET = "16kb"
+# How many namespaces there may be at a time, of all test runs on this machine.
+NAMESPACES = 250
 # <sched.h>
 CLONE_NEWNET = 0x40000000
 
@@ -36,15 +38,11 @@ def _run(*command: str) -> None:
 class Namespace:
     """One namespace, joined to this one by a pair of interfaces: `near` is this side's address."""
 
-    def __init__(self):
-        number = os.getpid() % 250
-        self.name = f"downstage{os.getpid()}"
-        self.inside, self.outside = f"dsi{os.getpid()}", f"dso{os.getpid()}"
-        self.near, self.far = f"10.213.{number}.1", f"10.213.{number}.2"
-
     def __enter__(self) -> "Namespace":
+        number = self._reserve()
+        self.inside, self.outside = f"dsi{number}", f"dso{number}"
+        self.near, self.far = f"10.213.{number}.1", f"10.213.{number}.2"
         try:
-            _run("ip", "netns", "add", self.name)
             _run("ip", "link", "add", self.outside, "type", "veth", "peer", "name", self.inside, "netns", self.name)
             _run("ip", "address", "add", f"{self.near}/30", "dev", self.outside)
             _run("ip", "link", "set", self.outside, "up")
@@ -55,6 +53,14 @@ class Namespace:
             self.__exit__()
             raise
         return self
+
+    def _reserve(self) -> int:
+        """Makes a namespace under the first name that no other has; its number is nobody else's either."""
+        for number in range(NAMESPACES):
+            self.name = f"downstage{number}"
+            if subprocess.run(["ip", "netns", "add", self.name], capture_output=True).returncode == 0:
+                return number
+        raise AssertionError(f"there are {NAMESPACES} namespaces")
 
     def __exit__(self, *_) -> None:
         # Its interface goes with it, and the other end of the pair with that.
