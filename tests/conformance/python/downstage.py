@@ -14,6 +14,8 @@ from botocore.config import Config
 
 REGION = "us-west-2"
 ACCESS_KEY, SECRET_KEY = "test", "test"
+# The server closes a connection on which nothing is asked for ten seconds. Who asks in that moment gets no answer.
+IDLE_S = 5.0
 
 
 def until(what, check, seconds=20.0):
@@ -105,11 +107,23 @@ class Server:
         return self.process.wait(20)
 
     def client(self, access_key=ACCESS_KEY, secret_key=SECRET_KEY, region=REGION):
-        return boto3.client(
+        client = boto3.client(
             "ivs-realtime", endpoint_url=self.http, region_name=region,
             aws_access_key_id=access_key, aws_secret_access_key=secret_key,
             config=Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=10),
         )
+        asked = time.monotonic()
+
+        def before(**_) -> None:
+            """Without its attempts botocore does not make up for a connection that ends as it is used."""
+            nonlocal asked
+            now = time.monotonic()
+            if now - asked > IDLE_S:
+                client.close()
+            asked = now
+
+        client.meta.events.register("before-send", before)
+        return client
 
     def cli_environment(self) -> dict[str, str]:
         """What a shell has after the banner's `export` line was pasted into it, and nothing of this machine's own."""

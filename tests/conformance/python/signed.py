@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import time
 import urllib.request
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
@@ -12,7 +13,7 @@ from botocore.awsrequest import AWSRequest, HeadersDict
 from botocore.credentials import Credentials
 
 from contract import OPERATIONS, members
-from downstage import ACCESS_KEY, REGION, SECRET_KEY
+from downstage import ACCESS_KEY, IDLE_S, REGION, SECRET_KEY
 
 
 @dataclass
@@ -48,6 +49,7 @@ class Caller:
         self.region = region
         self._signer = SigV4Auth(Credentials(access_key, secret_key), "ivs", region)
         self._socket: socket.socket | None = None
+        self._asked = 0.0
 
     def call(self, operation: str, **arguments) -> Reply:
         """Sends an input as the model binds it to path, query and body, whatever its members are."""
@@ -82,10 +84,13 @@ class Caller:
             raise
 
     def _exchange(self, operation: str, method: str, request: bytes) -> Reply:
+        if time.monotonic() - self._asked > IDLE_S:
+            self.close()
         if self._socket is None:
             host = urlsplit(self.url)
             self._socket = socket.create_connection((host.hostname, host.port), timeout=30)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._asked = time.monotonic()
         self._socket.sendall(request)
         response = http.client.HTTPResponse(self._socket, method=method)
         response.begin()
