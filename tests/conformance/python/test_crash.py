@@ -19,7 +19,7 @@ def test_what_was_live_at_a_crash_is_closed_at_the_next_start(own_server, browse
     stage = Stage(server.client(), name="survivor", tags={"k": "v"})
     publisher, viewer = stage.token("PUBLISH"), stage.token("SUBSCRIBE")
     page = browser.page(server.http)
-    with Publisher(f"{server.http}/whip", publisher["token"]):
+    with Publisher(f"{server.http}/whip", publisher["token"]) as ffmpeg:
         stage.wait_for(publisher["participantId"], "JOINED", "PUBLISH_STARTED")
         result = page.evaluate(
             "([url, token]) => subscribe('viewer', url, token)",
@@ -29,6 +29,8 @@ def test_what_was_live_at_a_crash_is_closed_at_the_next_start(own_server, browse
         stage.wait_for(viewer["participantId"], "JOINED", "SUBSCRIBE_STARTED")
         session = stage.session()
         server.kill()
+        # Where there is no server any more it does not end by itself.
+        ffmpeg.kill()
     page.context.close()
     server.start()
     stage.client = server.client()
@@ -95,9 +97,10 @@ def test_a_drain_tells_everybody_and_writes_the_events(own_server):
     server = own_server().start()
     stage = Stage(server.client())
     publisher = stage.token("PUBLISH")
-    with Publisher(f"{server.http}/whip", publisher["token"]):
+    with Publisher(f"{server.http}/whip", publisher["token"]) as ffmpeg:
         stage.wait_for(publisher["participantId"], "JOINED", "PUBLISH_STARTED")
         assert server.stop() == 0
+        ffmpeg.kill()
     server.start()
     stage.client = server.client()
     assert stage.names(publisher["participantId"]) == ["JOINED", "PUBLISH_STARTED", "PUBLISH_STOPPED", "LEFT"]

@@ -178,11 +178,13 @@ def test_ice_restarts_without_losing_the_session(server, stage, browser):
 )
 def test_a_publisher_over_a_limit_is_ended_with_its_reason(server, stage, error, options):
     publisher = stage.token("PUBLISH")
-    with Publisher(whip(server), publisher["token"], **options):
+    with Publisher(whip(server), publisher["token"], **options) as ffmpeg:
         stage.wait_for(
             publisher["participantId"], "JOINED", "PUBLISH_STARTED", f"PUBLISH_ERROR({error})", "PUBLISH_STOPPED", "LEFT",
             seconds=40,
         )
+        # What the server has closed it does not end by itself.
+        ffmpeg.kill()
 
 
 def test_a_portrait_picture_of_720p_is_within_the_limit(server, stage, browser):
