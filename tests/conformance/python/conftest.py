@@ -7,11 +7,14 @@ import pytest
 from browser import Browser
 from downstage import Server, Stage
 
+# Long enough for a test on a busy machine to come back to a session that nobody is in, and no longer than a test can wait for its end.
+SESSION_GRACE = "5s"
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """A server that a module's tests share. It must outlive them: a crash fails the last test."""
-    server = Server(tmp_path_factory.mktemp("server"), "--session-grace", "2s").start()
+    server = Server(tmp_path_factory.mktemp("server"), "--session-grace", SESSION_GRACE).start()
     yield server
     assert server.process.poll() is None, f"the server ended: {server.log.read_text()[-4000:]}"
     assert server.stop() == 0

@@ -205,7 +205,10 @@ def test_t40_a_wrong_fingerprint_never_connects(control, loop):
 
     def bend(sdp: str) -> str:
         lines = sdp.split("\r\n")
-        return "\r\n".join(f"{line[:-5]}00:00" if line.startswith("a=fingerprint:") else line for line in lines)
+        return "\r\n".join(other(line) if line.startswith("a=fingerprint:") else line for line in lines)
+
+    def other(line: str) -> str:
+        return line[:-1] + ("0" if line[-1] != "0" else "1")
 
     loop.publish(f"{control.server.http}/whip", publisher["token"], bend)
     control.watched("a wrong fingerprint", lambda: None)
@@ -306,7 +309,7 @@ def test_t46_a_viewer_whose_address_changes_plays_on(server, control, loop):
         for _ in range(2):
             pictures = peer.pictures
             control.watched("a viewer whose address changes", way.move)
-            until("it plays on", lambda: peer.pictures > pictures + 20, 30)
+            until("it plays on", lambda: peer.pictures > pictures + 20)
     assert control.stage.names(viewer["participantId"])[:3] == ["JOINED", "SUBSCRIBE_STARTED"]
 
 

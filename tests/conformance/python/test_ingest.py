@@ -80,7 +80,9 @@ def test_guests_see_an_encoder_beside_each_other_and_a_whip_publisher(server, st
         page.context.close()
 
 
-def test_an_encoder_that_comes_back_is_the_same_participant_in_the_same_session(server, stage, browser):
+def test_an_encoder_that_comes_back_is_the_same_participant_in_the_same_session(own_server, browser):
+    server = own_server("--session-grace", "60s").start()
+    stage = Stage(server.client())
     ingest = Ingest(stage)
     viewer = stage.token("SUBSCRIBE")
     page = browser.page(server.http)

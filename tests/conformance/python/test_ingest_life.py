@@ -29,7 +29,7 @@ def test_who_is_disconnected_is_detached_and_may_come_back_when_attached_again(s
         stage.client.disconnect_participant(stageArn=stage.arn, participantId=ingest.participant, reason="enough")
         ingest.wait_ended()
         assert ingest.get()["stageArn"] == ""
-        assert ffmpeg.wait(10) != 0
+        assert ffmpeg.wait() != 0
     log = tmp_path / "detached.log"
     with Ffmpeg(ingest.url(), log=log, **TINY) as ffmpeg:
         assert ffmpeg.wait() != 0
@@ -37,7 +37,8 @@ def test_who_is_disconnected_is_detached_and_may_come_back_when_attached_again(s
     attached = stage.client.update_ingest_configuration(arn=ingest.arn, stageArn=stage.arn)["ingestConfiguration"]
     assert (attached["streamKey"], attached["participantId"]) == (ingest.key, ingest.participant)
     with Ffmpeg(ingest.url(), **TINY):
-        until("it publishes again", lambda: stage.names(ingest.participant)[4:] == ["JOINED", "PUBLISH_STARTED"])
+        # In the session of before, or in another one if that has ended meanwhile.
+        until("it publishes again", lambda: stage.names(ingest.participant)[-2:] == ["JOINED", "PUBLISH_STARTED"])
 
 
 def test_a_configuration_that_is_active_is_changed_by_nobody_and_deleted_by_force(stage, client):
@@ -53,7 +54,7 @@ def test_a_configuration_that_is_active_is_changed_by_nobody_and_deleted_by_forc
         assert ffmpeg.process.poll() is None and ingest.get()["state"] == "ACTIVE"
         client.delete_ingest_configuration(arn=ingest.arn, force=True)
         stage.wait_for(ingest.participant, "JOINED", "PUBLISH_STARTED", "PUBLISH_STOPPED", "LEFT")
-        assert ffmpeg.wait(10) != 0
+        assert ffmpeg.wait() != 0
     assert code_of(client.get_ingest_configuration, arn=ingest.arn) == ("ResourceNotFoundException", 404)
     client.delete_stage(arn=other.arn)
 
@@ -75,7 +76,7 @@ def test_a_deleted_stage_cuts_its_encoders_off(client, tmp_path):
     with Ffmpeg(ingest.url(), **TINY) as ffmpeg:
         ingest.wait_begun()
         client.delete_stage(arn=stage.arn)
-        assert ffmpeg.wait(10) != 0
+        assert ffmpeg.wait() != 0
     ingest.wait_state("INACTIVE")
     assert ingest.get()["stageArn"] == ""
     client.delete_ingest_configuration(arn=ingest.arn)
@@ -89,7 +90,7 @@ def test_after_a_crash_the_configuration_is_inactive_and_the_encoder_comes_back(
         ingest.wait_begun()
         session = stage.session()
         server.kill()
-        assert ffmpeg.wait(10) != 0
+        assert ffmpeg.wait() != 0
     server.start(again=True)
     stage.client = ingest.client = server.client()
     assert ingest.get()["state"] == "INACTIVE"
