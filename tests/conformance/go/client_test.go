@@ -77,13 +77,13 @@ func each[T, U any](items []T, what func(T) U) []U {
 // until asks until the answer is yes: what sockets do is written a moment after it is done.
 func until(t *testing.T, what string, ask func() bool) {
 	t.Helper()
-	for range 400 {
+	for range 1_200 {
 		if ask() {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	t.Fatalf("not within 20 s: %s", what)
+	t.Fatalf("not within a minute: %s", what)
 }
 
 // material is the PEM text of a P-384 key.

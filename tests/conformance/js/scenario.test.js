@@ -38,12 +38,12 @@ async function fails(exception, status, operation, input) {
 
 /** Asks until the answer is there: what sockets do is written a moment after it is done. */
 async function until(what, ask) {
-  for (let tries = 0; tries < 400; tries += 1) {
+  for (let tries = 0; tries < 1_200; tries += 1) {
     const found = await ask()
     if (found) return found
     await wait(50)
   }
-  throw new Error(`not within 20 s: ${what}`)
+  throw new Error(`not within a minute: ${what}`)
 }
 
 /** Joins a stage without media; resolves with the socket when the stage's first snapshot has come. */

@@ -14,7 +14,7 @@ COUNTER = re.compile(r'^downstage_api_calls_total\{operation="(\w+)",outcome="(\
 
 def counted(server) -> str:
     """The lines that the server's counters amount to."""
-    with urllib.request.urlopen(f"{server.http}/metrics", timeout=5) as response:
+    with urllib.request.urlopen(f"{server.http}/metrics", timeout=20) as response:
         metrics = response.read().decode()
     outcomes: dict[str, list[str]] = {}
     for operation, outcome in COUNTER.findall(metrics):

@@ -4,6 +4,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+# What the pages show comes when the server, the browser and an encoder have had their turns on a machine that may be busy.
+expect.set_options(timeout=40_000)
+
 ROOT = Path(__file__).parents[3]
 AXE = ROOT / "js/console/node_modules/axe-core/axe.min.js"
 # Where the console of `dev` signs.
@@ -65,7 +68,7 @@ class Console:
         self.page.goto(f"{self.origin}/{route}")
         main = self.page.locator("main")
         (main.get_by_role("heading", level=1, name=heading) if heading else main.get_by_role("heading", level=1)).first.wait_for()
-        expect(main.get_by_text("Loading…")).to_have_count(0, timeout=20_000)
+        expect(main.get_by_text("Loading…")).to_have_count(0)
 
     def overflowing(self) -> list[str]:
         return self.page.evaluate(OVERFLOWING)

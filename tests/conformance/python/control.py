@@ -26,7 +26,7 @@ class Control:
 
     def _by_whip(self, stage):
         token = stage.token("PUBLISH")
-        arguments = {"size": "320x180", "rate": 20, "video_kbps": 200, "role": "active", "seconds": 300}
+        arguments = {"size": "320x180", "rate": 20, "video_kbps": 200, "role": "active", "seconds": 3_600}
         return Publisher(f"{self.server.http}/whip", token["token"], **arguments), token["participantId"]
 
     def newest(self) -> dict | None:
@@ -45,7 +45,7 @@ class Control:
             begin = time.monotonic()
             self.stage.client.get_stage(arn=self.stage.arn)
             times.append(time.monotonic() - begin)
-        until("two samples more", lambda: self.page.evaluate("() => peers.control.samples.length") >= before + 3, 10)
+        until("two samples more", lambda: self.page.evaluate("() => peers.control.samples.length") >= before + 3)
         samples = self.page.evaluate("(from) => peers.control.samples.slice(from - 1)", before)
         received = self.page.evaluate("() => received('control')")
         frames = [later["framesDecoded"] - one["framesDecoded"] for one, later in zip(samples, samples[1:]) if later["at"] - one["at"] > 0.9]

@@ -18,7 +18,7 @@ ACCESS_KEY, SECRET_KEY = "test", "test"
 IDLE_S = 5.0
 
 
-def until(what, check, seconds=20.0):
+def until(what, check, seconds=40.0):
     """Asks `check` until it gives something true, and returns that; fails by naming `what`."""
     deadline = time.monotonic() + seconds
     while True:
@@ -73,7 +73,7 @@ class Server:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **self.environment}
             )
-        until("the server is ready", self._ready, 30)
+        until("the server is ready", self._ready, 60)
         facts = json.loads(self.ready_file.read_text())
         self.http = facts["http"]
         self.media = facts["media"]
@@ -97,20 +97,20 @@ class Server:
         """As a power cut would."""
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(30)
 
     def stop(self) -> int:
         """Asks for a drain and waits for it."""
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def client(self, access_key=ACCESS_KEY, secret_key=SECRET_KEY, region=REGION):
         client = boto3.client(
             "ivs-realtime", endpoint_url=self.http, region_name=region,
             aws_access_key_id=access_key, aws_secret_access_key=secret_key,
-            config=Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=10),
+            config=Config(retries={"max_attempts": 0}, connect_timeout=10, read_timeout=30),
         )
         asked = time.monotonic()
 
@@ -179,7 +179,7 @@ class Stage:
             for event in self.events(participant_id, session)
         ]
 
-    def wait_for(self, participant_id: str, *names: str, seconds=20.0) -> list[str]:
+    def wait_for(self, participant_id: str, *names: str, seconds=40.0) -> list[str]:
         """Waits until the participant's list of events is exactly this."""
         seen: list[str] = []
 
@@ -199,7 +199,7 @@ class Stage:
 
 def metric(server: Server, name: str, **labels: str) -> float:
     """The sum of a metric's samples that carry the labels."""
-    with urllib.request.urlopen(f"{server.http}/metrics", timeout=5) as response:
+    with urllib.request.urlopen(f"{server.http}/metrics", timeout=20) as response:
         text = response.read().decode()
     samples = re.findall(rf"^{name}(?:\{{(.*)\}})? (\S+)$", text, re.MULTILINE)
     assert samples, f"/metrics has no {name}"

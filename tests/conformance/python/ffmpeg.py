@@ -24,7 +24,7 @@ class Program:
     def __exit__(self, *_) -> None:
         self.end()
 
-    def wait(self, seconds=30) -> int:
+    def wait(self, seconds=60) -> int:
         return self.process.wait(seconds)
 
     def end(self) -> None:
@@ -32,21 +32,21 @@ class Program:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(10)
+                self.process.wait(30)
             except subprocess.TimeoutExpired:
                 self.process.kill()
-                self.process.wait(5)
+                self.process.wait(30)
 
     def kill(self) -> None:
         """Ends it without a word to anybody."""
         self.process.kill()
-        self.process.wait(5)
+        self.process.wait(30)
 
 
 class Publisher(Program):
     """`ffmpeg -f whip` with a test picture and a tone; with several tokens, as many publishers of the same media."""
 
-    def __init__(self, whip_url: str, token: str | list[str], *, size="640x360", rate=30, video_kbps=800, seconds=60, role="passive",
+    def __init__(self, whip_url: str, token: str | list[str], *, size="640x360", rate=30, video_kbps=800, seconds=600, role="passive",
                  video=(), log=None):
         if isinstance(token, str):
             flags = ["-whip_flags", "dtls_active"] if role == "active" else []

@@ -45,7 +45,7 @@ class Guest:
         """What it was told, of these events or of all."""
         return [each for each in self.call("(guest) => guest.told") if not events or each[0] in events]
 
-    def wait_told(self, *wanted, seconds=20.0) -> None:
+    def wait_told(self, *wanted, seconds=40.0) -> None:
         """Waits until it was told this: an event with what came with it."""
         try:
             until(f"{self.name} is told", lambda: list(wanted) in self.told(wanted[0]), seconds)

@@ -45,7 +45,7 @@ class Ingest:
 
 def counters(server, prefix="downstage_ingest_") -> dict[str, float]:
     """The samples of metrics whose names begin with this, by name and labels."""
-    with urllib.request.urlopen(f"{server.http}/metrics", timeout=5) as response:
+    with urllib.request.urlopen(f"{server.http}/metrics", timeout=20) as response:
         text = response.read().decode()
     return {name: float(value) for name, value in re.findall(rf"^({prefix}\S+) (\S+)$", text, re.MULTILINE)}
 
@@ -53,5 +53,5 @@ def counters(server, prefix="downstage_ingest_") -> dict[str, float]:
 def administration(server) -> dict:
     """What a `dev` server tells its operator of ingest."""
     request = urllib.request.Request(f"{server.http}/_downstage/ingest", headers={"Authorization": "Bearer test"})
-    with urllib.request.urlopen(request, timeout=5) as response:
+    with urllib.request.urlopen(request, timeout=20) as response:
         return json.load(response)

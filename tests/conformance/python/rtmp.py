@@ -41,7 +41,7 @@ class Ffmpeg(Program):
     as can be if it is not `live`."""
 
     def __init__(self, url: str | list[str], *, binary=FFMPEG_9, picture: str | None = PICTURE, sound: str | None = TONE, size="640x360",
-                 rate=30, hertz=48_000, video=None, audio=None, source=None, seconds=90, certificate=None, output=(), kind="flv",
+                 rate=30, hertz=48_000, video=None, audio=None, source=None, seconds=600, certificate=None, output=(), kind="flv",
                  live=True, log=None, stdout=subprocess.DEVNULL):
         urls = [url] if isinstance(url, str) else url
         pace = ["-re"] if live else []

@@ -134,7 +134,7 @@ class World:
         self.host: str | None = None
 
     def _publisher(self, token: dict) -> Publisher:
-        return Publisher(f"{self.server.http}/whip", token["token"], size="160x120", rate=10, video_kbps=100, seconds=300)
+        return Publisher(f"{self.server.http}/whip", token["token"], size="160x120", rate=10, video_kbps=100, seconds=3_600)
 
     def _replicate(self, stage: Stage, participant: str) -> None:
         key = {"sourceStageArn": stage.arn, "destinationStageArn": self.other.arn, "participantId": participant}
@@ -220,7 +220,7 @@ def world(tmp_path_factory):
 @pytest.fixture(scope="module")
 def unavailable(world) -> set[str]:
     """What the server's own description says is not in its build."""
-    with urllib.request.urlopen(f"{world.server.http}/_downstage/openapi.json", timeout=5) as response:
+    with urllib.request.urlopen(f"{world.server.http}/_downstage/openapi.json", timeout=20) as response:
         paths = json.load(response)["paths"]
     operations = [operation for path in paths.values() for operation in path.values()]
     return {each["operationId"] for each in operations if not each.get("x-downstage-available", True)}

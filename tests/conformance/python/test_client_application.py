@@ -52,14 +52,14 @@ def press(page, name):
 
 
 def wait_log(page, line):
-    until(f"the log says {line!r}", lambda: line in page.evaluate("() => log") or None, 30)
+    until(f"the log says {line!r}", lambda: line in page.evaluate("() => log") or None)
 
 
 def plays(page, name):
     """Waits until the pictures of somebody's tile go on."""
     time = f"() => document.querySelector('#{name} video')?.currentTime ?? 0"
     begin = page.evaluate(time)
-    until(f"{name} plays", lambda: page.evaluate(time) > begin + 0.5, 30)
+    until(f"{name} plays", lambda: page.evaluate(time) > begin + 0.5)
 
 
 def test_a_meeting_runs_unchanged(server, site, stage, browser):
@@ -91,7 +91,7 @@ def test_a_meeting_runs_unchanged(server, site, stage, browser):
 
     press(first, "Share the screen")
     plays(second, "screen")
-    until("a round trip", lambda: first.evaluate("() => roundTrip()") is not None, 30)
+    until("a round trip", lambda: first.evaluate("() => roundTrip()") is not None)
     assert first.evaluate("() => version") == ["string", "function"]
 
     press(first, "Leave")

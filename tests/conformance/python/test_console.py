@@ -79,7 +79,7 @@ def filled(server, client):
 
 def plays(tile) -> None:
     """Waits until somebody's picture goes on."""
-    until("the picture plays", lambda: tile.locator("video").evaluate("(video) => video.currentTime") > 0.5, 30)
+    until("the picture plays", lambda: tile.locator("video").evaluate("(video) => video.currentTime") > 0.5)
 
 
 def looked_at(console, name, width, theme, shots) -> list[str]:

@@ -101,7 +101,7 @@ def pictures(page, count, name="viewer") -> dict:
         video, audio = (found.get(kind, {}) for kind in ("video", "audio"))
         return video if video.get("framesDecoded", 0) >= count and audio.get("totalAudioEnergy", 0) > 0 else None
 
-    return until(f"{count} decoded pictures and sound", look, 30)
+    return until(f"{count} decoded pictures and sound", look)
 
 
 def choose_each(page) -> dict[str, float]:
@@ -123,14 +123,14 @@ def test_three_layers_of_firefox_reach_chromium_and_one_that_stops_is_left(place
         wait_for_layers(camera)
         watch(page, place.local, viewer["token"], pid, sampled=True)
         assert page.evaluate("() => listen('viewer', ['layers'])") == 200
-        wait_for_width(page, WIDTHS["f"], 30)
+        wait_for_width(page, WIDTHS["f"])
         assert codec(page) == "video/VP8"
         took = choose_each(page)
         camera.evaluate("() => activate('camera', 'f', false)")
-        down = wait_for_width(page, WIDTHS["h"], 10)
+        down = wait_for_width(page, WIDTHS["h"])
         wait_until_told(page, "h", "unavailable")
         camera.evaluate("() => activate('camera', 'f', true)")
-        up = wait_for_width(page, WIDTHS["f"], 30)
+        up = wait_for_width(page, WIDTHS["f"])
         last = samples(page)[-1]
         print(f"\nby choice (s): {took}; left after {down:.2f} s, taken again after {up:.2f} s; freezes {last['freezeCount']}; sent {sent(camera)}")
         assert stage.participant(pid)["browserName"] == "Firefox"
@@ -150,7 +150,7 @@ def test_firefox_plays_the_layers_of_chromium_that_it_chooses(place, stage, brow
         wait_for_layers(camera)
         watch(page, place.near, viewer["token"], pid, sampled=True)
         assert page.evaluate("() => listen('viewer', ['layers'])") == 200
-        wait_for_width(page, WIDTHS["f"], 30)
+        wait_for_width(page, WIDTHS["f"])
         assert codec(page) == mime
         took = choose_each(page)
         last = samples(page)[-1]

@@ -30,7 +30,7 @@ CLOSED = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError, ssl.SSL
 def control(server, browser):
     def publish(stage):
         ingest = Ingest(stage)
-        return Ffmpeg(ingest.url(), size="320x180", rate=20, video=h264(200, 20), seconds=300), ingest.participant
+        return Ffmpeg(ingest.url(), size="320x180", rate=20, video=h264(200, 20), seconds=3_600), ingest.participant
 
     control = Control(server, browser, publish)
     yield control
@@ -139,7 +139,7 @@ def test_t49_one_address_has_only_so_many_connections(server, control, ingest):
         held = descriptors(server) - before
     print(f"; {held} are held of 600, {refused} refused outright", end="")
     assert held < 150, "the cap for one address"
-    until("all are closed", lambda: descriptors(server) <= before + 5, 20)
+    until("all are closed", lambda: descriptors(server) <= before + 5)
     with Wire(ingest.url()) as wire:
         wire.handshake().connect()
 
@@ -199,7 +199,7 @@ def test_t50_t51_t53_what_no_encoder_sends_is_closed_and_costs_nothing(server, c
                 peak = max(peak, memory(server))
 
     control.watched("what no encoder sends", attack)
-    until("all are closed", lambda: descriptors(server) <= counts + 5, 30)
+    until("all are closed", lambda: descriptors(server) <= counts + 5)
     print(f"; memory {before >> 20} MiB, at most {peak >> 20}, now {memory(server) >> 20}", end="")
     assert peak - before < MEMORY_BYTES
 

@@ -22,7 +22,7 @@ class Layers(Program):
         command = [
             FFMPEG_9, "-hide_banner", "-loglevel", "info", "-nostdin",
             "-re", "-f", "lavfi", "-i", PICTURE.format(size=f"{sizes[0][0]}x{sizes[0][1]}", rate=rate),
-            "-re", "-f", "lavfi", "-i", TONE.format(hertz=48_000), "-t", "60", "-filter_complex", f"[0:v]split={count}{names};{scaled}",
+            "-re", "-f", "lavfi", "-i", TONE.format(hertz=48_000), "-t", "600", "-filter_complex", f"[0:v]split={count}{names};{scaled}",
         ]
         for index in range(count):
             command += ["-map", f"[v{index}]"]
@@ -57,7 +57,7 @@ def test_tracks_are_layers_for_whep_and_for_the_client_library(server, stage, br
         sound(page)
         guest = Guest(guests, "guest", stage.token("SUBSCRIBE", userId="guest")["token"])
         listed = "(guest) => guest.stream('camera', 'video')?.getLayers().map(({ label, width }) => [label, width])"
-        until("the library lists them", lambda: guest.call(listed) == [list(pair) for pair in zip(LABELS[len(sizes)], (w for w, _ in order))], 30)
+        until("the library lists them", lambda: guest.call(listed) == [list(pair) for pair in zip(LABELS[len(sizes)], (w for w, _ in order))])
         guest.change(prefer="low")
         guest.sees("camera", width=order[0][0])
         page.context.close()

@@ -94,7 +94,7 @@ def test_redundant_sound_goes_to_viewers_that_take_it_if_the_publisher_prefers_i
         return audio if audio.get("packetsReceived", 0) >= 150 and audio["totalAudioEnergy"] > 0.001 else None
 
     for name in ("redundant", "plain"):
-        audio = until(f"{name} sound", lambda: heard(name), 30)
+        audio = until(f"{name} sound", lambda: heard(name))
         assert audio["packetsLost"] == 0
         bytes_each[name] = audio["bytesReceived"] / audio["packetsReceived"]
         # Where nothing is lost, each repeated block is one too many: the decoder counts it as a packet that it throws away.
@@ -125,11 +125,11 @@ def test_redundant_sound_makes_up_for_loss_on_the_way_to_a_viewer(server, stage,
             token = stage.token("SUBSCRIBE")["token"]
             watch(page, server, token, publisher["participantId"], name, ("audio",), sound=sound, media=media)
         # What is concealed at the beginning, before the buffer has its length, is no loss.
-        before = {name: until("sound", lambda: heard(name, 150), 30) for name in ways}
+        before = {name: until("sound", lambda: heard(name, 150)) for name in ways}
         for way, _ in ways.values():
             way.loss = 0.1
         for name in ways:
-            after = until("sound", lambda: heard(name, before[name]["packetsReceived"] + 400), 30)
+            after = until("sound", lambda: heard(name, before[name]["packetsReceived"] + 400))
             more = {key: after[key] - before[name][key] for key in ("concealedSamples", "totalSamplesReceived")}
             concealed[name] = more["concealedSamples"] / more["totalSamplesReceived"]
     print(f"\nconcealed at 10 % of loss: {concealed}")
@@ -181,7 +181,6 @@ def test_a_publisher_over_a_limit_is_ended_with_its_reason(server, stage, error,
     with Publisher(whip(server), publisher["token"], **options) as ffmpeg:
         stage.wait_for(
             publisher["participantId"], "JOINED", "PUBLISH_STARTED", f"PUBLISH_ERROR({error})", "PUBLISH_STOPPED", "LEFT",
-            seconds=40,
         )
         # What the server has closed it does not end by itself.
         ffmpeg.kill()

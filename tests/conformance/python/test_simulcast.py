@@ -38,7 +38,7 @@ def sent(page) -> dict[str, int]:
 
 def wait_for_layers(page) -> None:
     """A browser begins with its lower layers, and finds out what its own link bears before it adds the others."""
-    until("all three layers are sent", lambda: len([each for each in sent(page).values() if each > 5]) == 3, 30)
+    until("all three layers are sent", lambda: len([each for each in sent(page).values() if each > 5]) == 3, 60)
 
 
 def watch(page, url, token, publisher, media=None) -> None:
@@ -53,7 +53,7 @@ def samples(page) -> list[dict]:
     return page.evaluate("() => peers.viewer.samples")
 
 
-def wait_for_width(page, width, seconds=20) -> float:
+def wait_for_width(page, width, seconds=40) -> float:
     """Waits until pictures of that width play; gives the seconds that it took."""
     begin = time.monotonic()
     until(f"pictures {width} wide, after {[each['width'] for each in samples(page)]}", lambda: samples(page)[-1]["width"] == width if samples(page) else False, seconds)
@@ -131,7 +131,7 @@ def test_a_layer_that_stops_is_left_for_the_next_best_and_taken_again(server, st
     assert page.evaluate("() => choose('viewer', { encodingId: 'f' })") in (200, 201, 204)
     wait_until_told(page, "f", "selected")
     camera.evaluate("() => activate('camera', 'f', false)")
-    down = wait_for_width(page, WIDTHS["h"], 10)
+    down = wait_for_width(page, WIDTHS["h"])
     wait_until_told(page, "h", "unavailable")
     camera.evaluate("() => activate('camera', 'f', true)")
     up = wait_for_width(page, WIDTHS["f"])
@@ -170,7 +170,7 @@ def test_layers_follow_a_link_that_narrows_and_widens(own_server, browser, tmp_p
             narrow = settle(page)
             during = samples(page)[count:]
             behind.limit(3_000)
-            up = wait_for_width(page, WIDTHS["f"], 20)
+            up = wait_for_width(page, WIDTHS["f"])
             again = settle(page)
         finally:
             chromium.close()
@@ -210,12 +210,12 @@ def test_a_bucket_of_tokens_is_not_taken_for_the_rate(own_server, browser, tmp_p
         try:
             page = browser.page(f"http://{behind.near}:{port}", chromium)
             watch(page, f"http://{behind.near}:{port}", viewer["token"], publisher["participantId"])
-            until("the first ten seconds", lambda: len(samples(page)) >= 10, 20)
+            until("the first ten seconds", lambda: len(samples(page)) >= 10)
             first = settle(page)
-            until("half a minute more", lambda: samples(page)[-1]["at"] >= first["at"] + 30, 40)
+            until("half a minute more", lambda: samples(page)[-1]["at"] >= first["at"] + 30, 60)
             narrow = settle(page)
             behind.limit(3_000, network.BUCKET)
-            up = wait_for_width(page, WIDTHS["f"], 20)
+            up = wait_for_width(page, WIDTHS["f"])
             again = settle(page)
         finally:
             chromium.close()
@@ -251,7 +251,7 @@ def test_loss_is_mended_and_a_blackout_survived(server, stage, browser):
         begin = time.monotonic()
         until("pictures again", lambda: samples(page)[-1]["framesDecoded"] > dark["framesDecoded"] + 15)
         light = time.monotonic() - begin
-        top = wait_for_width(page, WIDTHS["f"], 20)
+        top = wait_for_width(page, WIDTHS["f"])
         again = settle(page)
         print(
             f"\n3 % lost: {freezes(clean, lossy)}, {video['packetsLost']} packets lost, {video['retransmittedPacketsReceived']} sent again, "
@@ -268,13 +268,13 @@ def test_loss_is_mended_and_a_blackout_survived(server, stage, browser):
 def settle(page) -> dict:
     """Five seconds more, counted by samples; gives the last, and all widths until then."""
     count = len(samples(page)) + 5
-    until("samples", lambda: len(samples(page)) >= count, 10)
+    until("samples", lambda: len(samples(page)) >= count)
     return {**samples(page)[-1], "order": widths(page)}
 
 
 def wait_for_narrower(page) -> float:
     begin = time.monotonic()
-    until("a lower layer", lambda: samples(page)[-1]["width"] < WIDTHS["f"], 15)
+    until("a lower layer", lambda: samples(page)[-1]["width"] < WIDTHS["f"])
     return time.monotonic() - begin
 
 

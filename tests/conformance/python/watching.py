@@ -19,7 +19,7 @@ def pictures(page, count, name="viewer"):
         video = page.evaluate("(name) => received(name)", name).get("video", {})
         return video if video.get("framesDecoded", 0) >= count else None
 
-    return until(f"{count} decoded pictures", look, 30)
+    return until(f"{count} decoded pictures", look)
 
 
 def sound(page, name="viewer"):
@@ -29,4 +29,4 @@ def sound(page, name="viewer"):
         audio = page.evaluate("(name) => received(name)", name).get("audio", {})
         return audio if audio.get("totalAudioEnergy", 0) > 0.001 else None
 
-    return until("sound with energy", look, 30)
+    return until("sound with energy", look)

@@ -59,11 +59,11 @@ fn assert_refused<O: Debug, E: Debug>(
 
 /// Asks again until it gives something; what media and sockets do is written a moment after it is done.
 async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    for _ in 0..400 {
+    for _ in 0..1_200 {
         if let Some(found) = ask().await {
             return found;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("not within 20 s: {what}");
+    panic!("not within a minute: {what}");
 }
