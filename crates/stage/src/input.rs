@@ -79,9 +79,9 @@ pub enum Input {
         /// Whom.
         participant: ParticipantId,
     },
-    /// The API has attached an ingest configuration to a stage, detached or deleted it, or changed of how many streams it is: its
-    /// publishes of another kind or on any other stage are closed, and so is all else of their participants. Nothing keeps them from
-    /// coming back once it is attached again.
+    /// The API has attached an ingest configuration to a stage, detached or deleted it, or changed of which streams it is: its
+    /// publishes that are none of these or on any other stage are closed, and so is all else of their participants. Nothing keeps
+    /// them from coming back once it is attached again.
     IngestDetached {
         /// Which.
         configuration: IngestConfigurationArn,
@@ -193,19 +193,25 @@ pub enum Input {
     Shutdown,
 }
 
-/// Where an ingest configuration publishes, and with how many streams.
+/// Where an ingest configuration publishes, and with which streams.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attachment {
     /// The stage.
     pub stage: StageArn,
-    /// Whether it is of two streams and what peers see of them, and not of one.
-    pub redundant: bool,
+    /// The participants of its two streams, which peers see as one; empty where it is of one stream. Two streams that are given up
+    /// and made anew are others.
+    pub legs: Vec<ParticipantId>,
 }
 
 impl Attachment {
-    /// Whether something that is this of its configuration has a place on that stage.
-    pub fn takes(&self, stage: &StageArn, part: IngestPart) -> bool {
-        self.stage == *stage && self.redundant == (part != IngestPart::Whole)
+    /// Whether a participant that is this of its configuration has a place on that stage.
+    pub fn takes(&self, stage: &StageArn, part: IngestPart, participant: &ParticipantId) -> bool {
+        let is_of_it = match part {
+            IngestPart::Whole => self.legs.is_empty(),
+            IngestPart::Virtual => !self.legs.is_empty(),
+            IngestPart::Leg => self.legs.contains(participant),
+        };
+        self.stage == *stage && is_of_it
     }
 }
 

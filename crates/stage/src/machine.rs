@@ -188,7 +188,10 @@ impl Stages {
             return Err(Refusal::ShuttingDown);
         }
         let attachment = self.attachments.get(&grant.configuration);
-        if attachment.is_some_and(|now| !takes(now.as_ref(), &grant.stage, grant.part)) {
+        let has_no_place = |now: &Option<Attachment>| {
+            !takes(now.as_ref(), &grant.stage, grant.part, &grant.participant)
+        };
+        if attachment.is_some_and(has_no_place) {
             return Err(Refusal::IngestDetached);
         }
         let (stages, mut turn) = self.split(now);
@@ -207,7 +210,10 @@ impl Stages {
     ) {
         let places = self.connections.ingests(&configuration);
         let elsewhere: Vec<Place> = places
-            .filter(|place| !takes(unless.as_ref(), &place.stage, place.role.part()))
+            .filter(|place| {
+                let part = place.role.part();
+                !takes(unless.as_ref(), &place.stage, part, &place.participant)
+            })
             .cloned()
             .collect();
         let (stages, mut turn) = self.split(now);
@@ -467,6 +473,11 @@ impl Stages {
 }
 
 /// Whether a configuration that is attached so has a place for that part of it on the stage.
-fn takes(attachment: Option<&Attachment>, stage: &StageArn, part: IngestPart) -> bool {
-    attachment.is_some_and(|attachment| attachment.takes(stage, part))
+fn takes(
+    attachment: Option<&Attachment>,
+    stage: &StageArn,
+    part: IngestPart,
+    participant: &ParticipantId,
+) -> bool {
+    attachment.is_some_and(|attachment| attachment.takes(stage, part, participant))
 }

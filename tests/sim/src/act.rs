@@ -74,8 +74,9 @@ pub enum Act {
     Knock(Token, Door),
     /// An encoder comes.
     Ingest(Key),
-    /// The API has attached a configuration to a stage, of two streams or of one, or to none.
-    Attach(u8, Option<(u8, bool)>),
+    /// The API has attached a configuration to a stage, or to none. A bit for each of its legs that there is; none is a configuration
+    /// of one stream.
+    Attach(u8, Option<(u8, u8)>),
     /// The media of a connection is up: of one that is open, counted round, or of any that there ever was.
     Up {
         /// Which.

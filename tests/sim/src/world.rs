@@ -117,11 +117,11 @@ impl World {
                 self.knocking = false;
             }
             Act::Attach(configuration, stage) => {
-                let configuration = configuration_arn(configuration);
-                let unless = stage.map(|(stage, redundant)| Attachment {
+                let unless = stage.map(|(stage, legs)| Attachment {
                     stage: stage_arn(stage),
-                    redundant,
+                    legs: legs_of(configuration, legs),
                 });
+                let configuration = configuration_arn(configuration);
                 self.tell(&Input::IngestDetached {
                     configuration,
                     unless,
@@ -604,6 +604,13 @@ fn configuration_arn(configuration: u8) -> IngestConfigurationArn {
     let home = "arn:aws:ivs:us-west-2:123456789012:ingest-configuration";
     let text = format!("{home}/configuration{configuration}");
     IngestConfigurationArn::parse(&text).expect("it has the shape")
+}
+
+/// The participants of those legs of a configuration whose bits are set.
+fn legs_of(configuration: u8, legs: u8) -> Vec<ParticipantId> {
+    let whole = FIRST_OF_CONFIGURATIONS[usize::from(configuration)];
+    let there = (0..2).filter(|leg| legs >> leg & 1 == 1);
+    there.map(|leg| participant_id(whole + 1 + leg)).collect()
 }
 
 /// Whether it is the participant of one of two redundant streams, when it is an encoder's.

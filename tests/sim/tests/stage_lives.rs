@@ -120,6 +120,11 @@ fn key(stage: BoxedStrategy<u8>) -> impl Strategy<Value = Key> {
         )
 }
 
+/// One stream, two, or two of which a door knows one.
+fn legs() -> impl Strategy<Value = u8> {
+    prop_oneof![3 => Just(0_u8), 2 => Just(3_u8), 1 => 1..3_u8]
+}
+
 fn cause() -> impl Strategy<Value = CloseCause> {
     prop_oneof![
         2 => Just(CloseCause::Client),
@@ -137,7 +142,7 @@ fn act(stage: fn() -> BoxedStrategy<u8>) -> BoxedStrategy<Act> {
         40 => (token(stage()), door()).prop_map(|(token, door)| Act::Knock(token, door)),
         40 => (any::<u16>(), open()).prop_map(|(pick, open)| Act::Up { pick, open }),
         14 => key(stage()).prop_map(Act::Ingest),
-        2 => (0..2_u8, prop::option::weighted(0.7, (0..2_u8, any::<bool>())))
+        2 => (0..2_u8, prop::option::weighted(0.7, (0..2_u8, legs())))
             .prop_map(|(configuration, stage)| Act::Attach(configuration, stage)),
         5 => (any::<u16>(), open(), any::<(bool, bool)>()).prop_map(|(pick, open, (audio, video))| Act::Mute {
             pick,

@@ -59,11 +59,12 @@ impl Op for UpdateIngestConfiguration {
             let _turn = alone.lock().await;
             let changed = store.ingest_configuration_update(&arn, &change).await;
             let changed = is_there(changed, absent)?;
-            let redundant = !changed.credentials.is_empty();
+            let streams = changed.credentials.iter();
+            let legs = streams.map(|one| one.participant.clone()).collect();
             let attached = changed.stage.clone();
             line.tell(Input::IngestDetached {
                 configuration: arn,
-                unless: attached.map(|stage| Attachment { stage, redundant }),
+                unless: attached.map(|stage| Attachment { stage, legs }),
             })
             .await?;
             Ok(changed)

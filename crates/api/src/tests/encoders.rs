@@ -362,6 +362,29 @@ async fn t16_an_encoder_that_was_looked_up_before_its_configuration_became_two_s
 }
 
 #[tokio::test]
+async fn t53_an_encoder_that_was_looked_up_before_its_two_streams_were_given_up_is_none_of_the_next_two()
+ {
+    let world = World::new().await;
+    let stage = world.stage(ANA).await;
+    let made = ingest(
+        &world,
+        json!({ "stageArn": stage, "redundantIngest": true }),
+    )
+    .await;
+    let arn = made["arn"].as_str().unwrap();
+    let early = Encoder::of(&world, arn).await;
+    for redundant in [false, true] {
+        let body = json!({ "arn": arn, "redundantIngest": redundant });
+        let updated = world.call(ANA, "UpdateIngestConfiguration", body).await;
+        assert_eq!(updated.status, 200);
+    }
+    let reply = early.publish_first(&world, 1).await;
+    assert_eq!(reply, Reply::Refused(Refusal::IngestDetached));
+    let late = Encoder::of(&world, arn).await;
+    assert!(is_admitted(&late.publish_first(&world, 2).await));
+}
+
+#[tokio::test]
 async fn t16_whatever_happens_at_once_a_publish_is_where_its_configuration_is() {
     let world = World::new().await;
     let stages = [world.stage(ANA).await, world.stage(ANA).await];

@@ -316,7 +316,7 @@ fn t16_a_configuration_that_becomes_two_streams_or_one_loses_what_it_was_and_doo
             "session 1 starts; cam JOINED; cam active on first; admitted 1",
         ),
         (
-            attached_as_two("cam", "first"),
+            attached_as_two("cam", "first", &["one", "two"]),
             "cam inactive on first; cam LEFT; close c1 participant-disconnected",
         ),
         (ingest(2, key("cam")), "refused IngestDetached"),
@@ -326,7 +326,7 @@ fn t16_a_configuration_that_becomes_two_streams_or_one_loses_what_it_was_and_doo
         ),
         (ingest(4, key("cam").both()), "cam JOINED; admitted 1"),
         // Told again, it changes nothing.
-        (attached_as_two("cam", "first"), ""),
+        (attached_as_two("cam", "first", &["one", "two"]), ""),
         (
             attached("cam", "first"),
             "one LEFT; cam inactive on first; cam LEFT; \
@@ -337,6 +337,32 @@ fn t16_a_configuration_that_becomes_two_streams_or_one_loses_what_it_was_and_doo
         (
             ingest(7, key("cam")),
             "cam JOINED; cam active on first; admitted 1",
+        ),
+    ]);
+}
+
+#[test]
+fn t53_two_streams_that_were_given_up_and_made_anew_leave_none_of_the_old_ones_in() {
+    check(&[
+        (open(), ""),
+        (attached_as_two("cam", "first", &["one", "two"]), ""),
+        (
+            ingest(1, key("cam").leg("one")),
+            "session 1 starts; one JOINED; cam active on first; admitted 1",
+        ),
+        (closed(1), "cam inactive on first; one LEFT"),
+        (attached("cam", "first"), ""),
+        (attached_as_two("cam", "first", &["three", "four"]), ""),
+        // A door that has read the configuration before all that.
+        (ingest(2, key("cam").leg("one")), "refused IngestDetached"),
+        (
+            ingest(3, key("cam").leg("three")),
+            "three JOINED; cam active on first; admitted 1",
+        ),
+        (ingest(4, key("cam").both()), "cam JOINED; admitted 1"),
+        (
+            attached_as_two("cam", "first", &["five", "six"]),
+            "three LEFT; close c3 participant-disconnected",
         ),
     ]);
 }

@@ -133,7 +133,7 @@ fn rp12_an_encoder_that_is_away_is_given_up_when_its_configuration_is_detached()
     let mut rows = away();
     rows.extend([
         (attached("cam", "first"), ""),
-        (attached_as_two("cam", "first"), ""),
+        (attached_as_two("cam", "first", &["one", "two"]), ""),
         (detached("other"), ""),
         // By a token it is back, whatever becomes of its key.
         (publish(2, who("cam")), "cam JOINED; admitted 1"),

@@ -26,6 +26,9 @@ use stage::{
 /// Seconds since the Unix epoch at which every table begins.
 const START_SECOND: i64 = 1_800_000_000;
 
+/// The participants of two streams; none where there is one.
+pub(crate) type Legs = &'static [&'static str];
+
 /// What happens in a row.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
@@ -42,7 +45,7 @@ pub(crate) enum Act {
     /// An encoder comes, with what the door finds wrong.
     Ingest(u64, Key, Option<ErrorCode>),
     /// The API has attached the configuration to a stage, of two streams or of one, or to none.
-    Attached(&'static str, Option<(&'static str, bool)>),
+    Attached(&'static str, Option<(&'static str, Legs)>),
     Up(u64),
     /// The socket says that audio and video are muted.
     Mute(u64, bool, bool),
@@ -258,23 +261,23 @@ pub(crate) fn faulty_ingest(connection: u64, key: Key, fault: ErrorCode) -> Act 
 }
 
 pub(crate) fn attached(configuration: &'static str, stage: &'static str) -> Act {
-    Act::Attached(configuration, Some((stage, false)))
+    Act::Attached(configuration, Some((stage, &[])))
 }
 
-pub(crate) fn attached_as_two(configuration: &'static str, stage: &'static str) -> Act {
-    Act::Attached(configuration, Some((stage, true)))
+pub(crate) fn attached_as_two(configuration: &'static str, stage: &'static str, legs: Legs) -> Act {
+    Act::Attached(configuration, Some((stage, legs)))
 }
 
 pub(crate) fn detached(configuration: &'static str) -> Act {
     Act::Attached(configuration, None)
 }
 
-fn attach(name: &str, stage: Option<(&str, bool)>) -> Input {
+fn attach(name: &str, stage: Option<(&str, Legs)>) -> Input {
     Input::IngestDetached {
         configuration: configuration(name),
-        unless: stage.map(|(name, redundant)| Attachment {
+        unless: stage.map(|(name, legs)| Attachment {
             stage: arn(name),
-            redundant,
+            legs: legs.iter().map(|leg| participant_id(leg)).collect(),
         }),
     }
 }

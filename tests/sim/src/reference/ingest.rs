@@ -155,8 +155,13 @@ impl Reference {
 /// Whether a configuration that is attached so has a place for a stream with that key.
 fn has_place(key: &IngestGrant, attachment: Option<&Attachment>) -> bool {
     attachment.is_some_and(|now| {
-        let is_one = key.part == IngestPart::Whole;
-        now.stage == key.stage && now.redundant != is_one
+        let is_two = !now.legs.is_empty();
+        let is_of_it = match key.part {
+            IngestPart::Whole => !is_two,
+            IngestPart::Virtual => is_two,
+            IngestPart::Leg => now.legs.contains(&key.participant),
+        };
+        now.stage == key.stage && is_of_it
     })
 }
 
