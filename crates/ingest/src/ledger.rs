@@ -77,6 +77,10 @@ struct State {
     streams_total: [u64; 2],
 }
 
+/// A stream's name in the ledger; no other one ever has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StreamId(u64);
+
 /// A stream that is in the ledger until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -168,6 +172,15 @@ impl Ledger {
         });
     }
 
+    /// Viewers do not see that stream of a redundant pair any more.
+    pub(crate) fn hidden(&self, stream: StreamId) {
+        self.with(|state| {
+            if let Some((_, stream)) = state.live.get_mut(&stream.0) {
+                stream.is_active_leg = false;
+            }
+        });
+    }
+
     /// Everything, for operators.
     pub(crate) fn report(&self) -> IngestReport {
         self.with(|state| {
@@ -225,6 +238,26 @@ impl Ledger {
 }
 
 impl Entry {
+    /// Its name in the ledger.
+    pub(crate) fn id(&self) -> StreamId {
+        StreamId(self.id)
+    }
+
+    /// Viewers see this stream of a redundant pair, and none of the others of its configuration.
+    pub(crate) fn shown(&self) {
+        self.ledger.with(|state| {
+            let Some((configuration, _)) = state.live.get(&self.id) else {
+                return;
+            };
+            let configuration = configuration.clone();
+            for (id, (of, stream)) in &mut state.live {
+                if *of == configuration {
+                    stream.is_active_leg = *id == self.id;
+                }
+            }
+        });
+    }
+
     /// Brings what is known of the stream up to date.
     pub(crate) fn update(&self, change: impl FnOnce(&mut IngestStream)) {
         self.ledger.with(|state| {
@@ -254,7 +287,7 @@ fn named([plain, tls]: [u64; 2]) -> [(&'static str, u64); 2] {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::key::tests::{configuration, participant};
 
@@ -263,7 +296,7 @@ mod tests {
         IngestConfigurationArn::parse(&text).unwrap()
     }
 
-    fn stream() -> IngestStream {
+    pub(crate) fn stream() -> IngestStream {
         IngestStream {
             participant: participant('a'),
             protocol: IngestProtocol::Rtmps,

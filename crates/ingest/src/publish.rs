@@ -173,7 +173,7 @@ impl Publish {
         while let Some(unit) = self.media.poll() {
             match &mut self.sink {
                 Sink::Whole(forward) => forward.unit(&unit, now)?,
-                Sink::Leg { seat, .. } => seat.unit(&unit, now)?,
+                Sink::Leg { seat, .. } => seat.unit(&unit, &self.entry, now)?,
             }
         }
         Ok(())
@@ -193,10 +193,6 @@ impl Publish {
             .aac_concealed
             .fetch_add(concealed.saturating_sub(self.concealed), Ordering::Relaxed);
         self.concealed = concealed;
-        let is_active = match &self.sink {
-            Sink::Whole(_) => true,
-            Sink::Leg { seat, .. } => seat.is_active(),
-        };
         let (video, audio) = (figures.video, figures.audio);
         self.entry.update(|stream: &mut IngestStream| {
             stream.width = video.width;
@@ -209,7 +205,6 @@ impl Publish {
             stream.audio_bitrate_bps = audio.bitrate_bps;
             stream.audio_sample_rate = audio.sample_rate;
             stream.audio_channels = audio.channels;
-            stream.is_active_leg = is_active;
         });
     }
 

@@ -11,7 +11,7 @@ use sfu::InletDescription;
 use stage::{CloseCause, Input};
 
 use crate::forward::Forward;
-use crate::ledger::Ledger;
+use crate::ledger::{Entry, Ledger, StreamId};
 use crate::media::{Unit, Violation};
 use crate::outlet::{Outlet, OutletFault, Outlets};
 use crate::pair::{Choice, Side, Verdict};
@@ -45,6 +45,8 @@ struct State {
     forward: Forward,
     /// The stream that was active last.
     shown: Option<Side>,
+    /// The stream that is active, as the ledger calls it.
+    active: Option<StreamId>,
     /// Layers of what viewers see, once it has begun.
     layers: usize,
     first: Leg,
@@ -117,6 +119,7 @@ impl Pairs {
                 choice: Choice::default(),
                 forward: Forward::new(outlet, Arc::clone(ledger)),
                 shown: None,
+                active: None,
                 layers: 0,
                 first: Leg::default(),
                 second: Leg::default(),
@@ -146,13 +149,23 @@ impl Pair {
             seat: Some(number),
             ..Leg::default()
         };
-        state.choice.left(side);
+        self.leave(&mut state, side);
         drop(state);
         Some(Seat {
             pair: Arc::clone(self),
             side,
             number,
         })
+    }
+
+    /// The stream of that side is not there any more.
+    fn leave(&self, state: &mut State, side: Side) {
+        if state.choice.active() == Some(side)
+            && let Some(active) = state.active.take()
+        {
+            self.ledger.hidden(active);
+        }
+        state.choice.left(side);
     }
 }
 
@@ -227,13 +240,15 @@ impl Seat {
         Ok(())
     }
 
-    /// Something of the stream has come; viewers get it if it is the active one.
-    pub(crate) fn unit(&self, unit: &Unit, now: Instant) -> Result<(), OutletFault> {
+    /// Something of the stream has come; viewers get it if it is the active one, which the ledger knows of at once.
+    pub(crate) fn unit(&self, unit: &Unit, entry: &Entry, now: Instant) -> Result<(), OutletFault> {
         let Some(mut state) = self.lock() else {
             return Ok(());
         };
         let verdict = state.unit(self.side, unit, now)?;
         if verdict == Verdict::Begin {
+            entry.shown();
+            state.active = Some(entry.id());
             if state.shown.is_some_and(|side| side != self.side) {
                 let failovers = &self.pair.ledger.flow.failovers;
                 failovers.fetch_add(1, Ordering::Relaxed);
@@ -242,12 +257,6 @@ impl Seat {
             state.shown = Some(self.side);
         }
         Ok(())
-    }
-
-    /// Whether viewers see this stream.
-    pub(crate) fn is_active(&self) -> bool {
-        let state = self.lock();
-        state.is_some_and(|state| state.choice.active() == Some(self.side))
     }
 
     /// What viewers see.
@@ -260,7 +269,7 @@ impl Seat {
         let Some(mut state) = self.lock() else {
             return;
         };
-        state.choice.left(self.side);
+        self.pair.leave(&mut state, self.side);
         *state.leg(self.side) = Leg::default();
         if state.first.seat.is_none() && state.second.seat.is_none() {
             state.has_ended = true;

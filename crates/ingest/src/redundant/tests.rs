@@ -4,13 +4,14 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use model::{ConnectionId, IngestConfiguration, Protocol, SessionId};
+use model::{ConnectionId, IngestConfiguration, IngestStream, Protocol, SessionId};
 use sfu::{InletVideo, LayerLabel, Relayed};
 use stage::{LeftReason, Reply};
 use tokio::sync::{mpsc, oneshot};
 
 use super::*;
 use crate::key::tests::pair;
+use crate::ledger::tests::stream;
 
 type Asks = mpsc::Receiver<(Input, oneshot::Sender<Reply>)>;
 
@@ -103,6 +104,19 @@ fn description() -> InletDescription {
     }
 }
 
+fn hidden() -> IngestStream {
+    IngestStream {
+        is_active_leg: false,
+        ..stream()
+    }
+}
+
+/// Of which streams the ledger says that viewers see them.
+fn active(ledger: &Ledger) -> Vec<bool> {
+    let streams = ledger.report().configurations.remove(0).streams;
+    streams.iter().map(|stream| stream.is_active_leg).collect()
+}
+
 fn key_frame(at_ms: u64) -> Unit {
     Unit::Picture {
         layer: 0,
@@ -156,21 +170,25 @@ async fn a_stream_that_ends_late_leaves_its_successor_alone() {
     let (old, ()) = tokio::join!(join(), stage);
     let (old, new) = (old.ok().unwrap(), join().await.ok().unwrap());
     let start = Instant::now();
+    let [of_old, of_new] = [(); 2].map(|()| ledger.admitted(&shown('b').configuration, hidden()));
 
     old.begin(description()).ok().unwrap();
-    old.unit(&key_frame(0), start).unwrap();
+    old.unit(&key_frame(0), &of_old, start).unwrap();
     assert_eq!(outlets.sent.load(Ordering::Relaxed), 0);
     new.begin(description()).ok().unwrap();
-    new.unit(&key_frame(0), start).unwrap();
+    new.unit(&key_frame(0), &of_new, start).unwrap();
     let sent = outlets.sent.load(Ordering::Relaxed);
-    assert!(sent > 0 && new.is_active() && !old.is_active());
+    assert!(sent > 0);
+    assert_eq!(active(&ledger), [false, true]);
 
     old.end(CloseCause::Client);
     drop(old);
     assert_eq!(outlets.ended.load(Ordering::Relaxed), 0);
-    new.unit(&key_frame(40), start).unwrap();
+    assert_eq!(active(&ledger), [false, true]);
+    new.unit(&key_frame(40), &of_new, start).unwrap();
     assert!(outlets.sent.load(Ordering::Relaxed) > sent);
     new.end(CloseCause::Client);
+    assert_eq!(active(&ledger), [false, false]);
     drop(new);
     assert_eq!(outlets.ended.load(Ordering::Relaxed), 1);
 }

@@ -1,12 +1,14 @@
 //! Redundant ingest.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use model::EventName;
+use model::{EventName, ParticipantId};
 use rtmp::client::Event;
+use tokio::time::timeout;
 
 use crate::encoder::Encoder;
-use crate::scene::{KEY, OTHER_KEY, Scene, participant, redundant, until};
+use crate::scene::{KEY, OTHER_KEY, PATIENCE, Scene, participant, redundant, until};
 
 #[tokio::test]
 async fn two_streams_are_one_publisher_that_outlives_either_of_them() {
@@ -63,4 +65,47 @@ async fn both_streams_may_come_at_the_same_moment() {
     assert_eq!((one, two), (Some(Event::Published), Some(Event::Published)));
     let joined = scene.events(&participant('a'));
     assert_eq!(joined, [(EventName::Joined, None)]);
+}
+
+/// The streams that are said to be the one that viewers see.
+fn active(scene: &Scene) -> Vec<ParticipantId> {
+    let report = scene.ingest.report();
+    let streams = report
+        .configurations
+        .into_iter()
+        .flat_map(|one| one.streams);
+    let active = streams.filter(|stream| stream.is_active_leg);
+    active.map(|stream| stream.participant).collect()
+}
+
+#[tokio::test]
+async fn one_stream_is_the_active_one_and_the_other_from_when_it_goes_on() {
+    let scene = Scene::new();
+    scene.configure(Some(redundant()));
+    let mut first = Encoder::published(scene.rtmp, KEY).await;
+    first.begin().await;
+    first.group().await;
+    scene
+        .until_event(&participant('b'), EventName::PublishStarted)
+        .await;
+    until(|| active(&scene) == [participant('b')]).await;
+    let mut second = Encoder::published(scene.rtmp, OTHER_KEY).await;
+    second.begin().await;
+    // The first says nothing more.
+    let mut beat = tokio::time::interval(Duration::from_millis(126));
+    let going_on = async {
+        while scene.ingest.counters().failovers == 0 {
+            assert_eq!(active(&scene).len(), 1);
+            second.group().await;
+            beat.tick().await;
+        }
+    };
+    timeout(PATIENCE, going_on).await.expect("it goes on");
+    assert_eq!(active(&scene), [participant('c')]);
+    // What it says then is not seen.
+    first.group().await;
+    assert_eq!(active(&scene), [participant('c')]);
+    second.end().await;
+    scene.until_event(&participant('c'), EventName::Left).await;
+    assert_eq!(active(&scene), []);
 }
