@@ -32,8 +32,11 @@ impl std::fmt::Debug for Presented {
 impl Presented {
     /// Finds the key in what an encoder sends: the name of its stream, or the path behind the app, where encoders put it
     /// that are given one URL and no key.
+    ///
+    /// White space around it is passed over: it comes with what is pasted, and nobody sees it.
     pub(crate) fn find(publish: &rtmp::server::Publish) -> Option<Self> {
-        let parse = |name: &StreamName| Self::parse(name.key().trim_matches('/'));
+        let is_around = |letter: char| letter == '/' || letter.is_whitespace();
+        let parse = |name: &StreamName| Self::parse(name.key().trim_matches(is_around));
         parse(&publish.name).or_else(|| parse(&publish.app_rest))
     }
 
@@ -220,10 +223,15 @@ pub(crate) mod tests {
     fn a_key_is_found_in_the_name_of_the_stream_or_behind_the_app() {
         let with_query = format!("{KEY}?clientConfigId=7");
         let with_slash = format!("/{KEY}/");
+        let pasted = format!(" {KEY}\r\n");
+        let pasted_with_query = format!("{KEY}\n?clientConfigId=7");
         for (name, rest) in [
             (KEY, ""),
             (&with_query, ""),
             (&with_slash, ""),
+            (&pasted, ""),
+            (&pasted_with_query, ""),
+            ("", &pasted),
             ("", KEY),
             ("live", &with_query),
             ("", &with_slash),
