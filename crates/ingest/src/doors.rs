@@ -21,7 +21,7 @@ use crate::reason::Reason;
 use crate::redundant::Pairs;
 use crate::settings::Settings;
 use crate::stages::Authorities;
-use crate::tls::{IdentityError, IdentitySource, Tls};
+use crate::tls::{IdentityError, IdentitySource, Tls, handshake_fault};
 
 /// Pause after a failed accept: it fails for want of file descriptors, and they come back when connections end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -248,22 +248,17 @@ impl Door {
             }
             // Who connects and goes without a word is a probe.
             Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return,
-            Ok(Err(_)) => Reason::tls(
-                "the TLS handshake has failed: the client does not speak TLS 1.2 or newer, or does not trust the certificate",
-            ),
+            Ok(Err(error)) => Reason::tls(handshake_fault(&error)),
             Err(_) => Reason::tls(format!(
                 "the TLS handshake has not ended within {} s",
                 limit.as_secs_f64()
             )),
         };
-        tracing::info!(
-            code = reason.code,
-            what = reason.what,
-            "an encoder is refused"
-        );
-        let at = (self.shared.clock)().wall;
+        let (address, at) = (visitor.address, (self.shared.clock)().wall);
         let ledger = &self.shared.ledger;
-        ledger.refused(None, &reason, visitor.address, at);
+        ledger.refused(None, &reason, address, at);
+        let (code, what) = (reason.code, &reason.what);
+        tracing::info!(%address, code, what, "an encoder is refused");
     }
 
     fn reap(&self, ended: Result<(), JoinError>) {

@@ -3,17 +3,18 @@
 mod validity;
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::{AlertDescription, InvalidMessage, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
 /// How often the files are read again. They are small.
@@ -60,7 +61,7 @@ pub enum IdentityError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// There is no certificate in the chain.
     #[error("no certificate in PEM form is there")]
@@ -74,6 +75,30 @@ pub enum IdentityError {
     /// The key belongs to another certificate.
     #[error("the private key is not that of the certificate")]
     Mismatch,
+}
+
+/// Why a handshake has failed, in words for who has set up the encoder.
+pub(crate) fn handshake_fault(error: &io::Error) -> &'static str {
+    let source = error.get_ref().and_then(|source| source.downcast_ref());
+    match source {
+        Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+            "what came is not TLS: this port takes RTMPS, and plain RTMP has a port of its own"
+        }
+        Some(rustls::Error::PeerIncompatible(_)) => {
+            "the client does not speak TLS 1.2 or newer, or no cipher that is known here"
+        }
+        Some(rustls::Error::AlertReceived(
+            AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::DecryptError,
+        )) => {
+            "the client does not trust the certificate: it has ended, is for another name, or of nobody whom the client knows"
+        }
+        _ => "the TLS handshake has failed",
+    }
 }
 
 impl IdentitySource {
@@ -127,7 +152,7 @@ fn read(path: &Path) -> Result<Vec<u8>, IdentityError> {
     };
     let length = std::fs::metadata(path).map_err(fault)?.len();
     if length > FILE_BYTES_MAX {
-        return Err(fault(std::io::Error::other("the file is too large")));
+        return Err(fault(io::Error::other("the file is too large")));
     }
     std::fs::read(path).map_err(fault)
 }

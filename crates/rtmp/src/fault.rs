@@ -10,6 +10,14 @@ pub enum Fault {
     /// The first byte asks for RTMPE.
     #[error("handshake: encrypted RTMP (RTMPE, version {0}) is not spoken here; use RTMPS")]
     Encrypted(u8),
+    /// The first byte is that of a TLS record.
+    #[error(
+        "handshake: the encoder speaks TLS, and this port takes plain RTMP; RTMPS has a port of its own"
+    )]
+    Tls,
+    /// The first byte is that of an HTTP method.
+    #[error("handshake: the client speaks HTTP (a browser, or RTMPT), and this port takes RTMP")]
+    Http,
     /// A server that does not sign what it has to.
     #[error("handshake: the server's signature is wrong")]
     Signature,
@@ -100,7 +108,9 @@ impl Fault {
     /// A word from a fixed set, for counters.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Version(_) | Self::Encrypted(_) | Self::Signature => "handshake",
+            Self::Version(_) | Self::Encrypted(_) | Self::Tls | Self::Http | Self::Signature => {
+                "handshake"
+            }
             Self::ChunkSize(_) | Self::NoEarlierChunk(_) | Self::MessageCut(_) => "chunk",
             Self::ChunkStreams { .. }
             | Self::MessageSize { .. }

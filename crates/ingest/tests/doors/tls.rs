@@ -46,6 +46,39 @@ async fn t54_what_is_not_tls_is_closed_at_once_on_the_tls_port() {
         assert!(began.elapsed() < Duration::from_secs(3));
     }
     until(|| scene.refusals("TLS_FAILED") == 2).await;
+    for refusal in scene.ingest.report().refusals {
+        assert!(refusal.what.contains("is not TLS"), "{}", refusal.what);
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_trust_the_certificate_is_told_apart_from_who_speaks_no_such_tls() {
+    let scene = Scene::new();
+    let stranger = identity("localhost");
+    for (name, certificate) in [
+        ("localhost", &stranger.certificate),
+        ("elsewhere.example", &scene.identity.certificate),
+    ] {
+        assert!(tls(scene.rtmps, name, certificate).await.is_err());
+    }
+    until(|| scene.refusals("TLS_FAILED") == 2).await;
+    // A hello of TLS 1.0, with one cipher and no extensions.
+    let hello = [
+        &[22, 3, 1, 0, 47, 1, 0, 0, 43, 3, 1][..],
+        &[0; 32],
+        &[0, 0, 4, 0, 47, 0, 255, 1, 0],
+    ];
+    let mut stream = TcpStream::connect(scene.rtmps).await.unwrap();
+    stream.write_all(&hello.concat()).await.unwrap();
+    until(|| scene.refusals("TLS_FAILED") == 3).await;
+    let report = scene.ingest.report();
+    let said: Vec<bool> = report
+        .refusals
+        .iter()
+        .map(|refusal| refusal.what.contains("does not trust the certificate"))
+        .collect();
+    assert_eq!(said, [false, true, true], "{report:?}");
+    assert!(report.refusals[0].what.contains("TLS 1.2"));
 }
 
 #[tokio::test]

@@ -8,6 +8,9 @@ use super::{BLOCK, Block, VERSION, first_block};
 /// Said in S1 of a signed handshake; the version of a server that signs.
 const SIGNED_VERSION: [u8; 4] = [4, 5, 0, 1];
 
+/// Type of the record that a TLS client begins with (RFC 8446, section 5.1).
+const TLS_HANDSHAKE: u8 = 22;
+
 /// Waits for C0, C1 and C2, and answers S0, S1 and S2 when C1 is whole.
 pub(crate) struct Server {
     random: Box<[u8; HANDSHAKE_RANDOM_BYTES]>,
@@ -40,6 +43,8 @@ impl Server {
                 VERSION => {}
                 // RTMPE, RTMPE with XTEA, and with Blowfish.
                 6 | 8 | 9 => return Err(Fault::Encrypted(*version)),
+                TLS_HANDSHAKE => return Err(Fault::Tls),
+                b'A'..=b'Z' => return Err(Fault::Http),
                 other => return Err(Fault::Version(other)),
             }
             let Ok(block) = block.try_into() else {

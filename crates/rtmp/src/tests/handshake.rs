@@ -12,11 +12,19 @@ fn r3_t49_encrypted_rtmp_and_unknown_versions_are_refused_at_their_first_byte() 
             Err(Fault::Encrypted(version))
         );
     }
-    for version in [0, 1, 2, 4, 22, b'G', 255] {
+    for version in [0, 1, 2, 4, 255] {
         assert_eq!(
             Served::new().receive(&[version]),
             Err(Fault::Version(version))
         );
+    }
+}
+
+#[test]
+fn t54_who_has_taken_the_port_for_that_of_another_protocol_is_told_so() {
+    assert_eq!(Served::new().receive(&[22, 3, 1]), Err(Fault::Tls));
+    for method in ["GET / HTTP/1.1", "POST /open/1 HTTP/1.1"] {
+        assert_eq!(Served::new().receive(method.as_bytes()), Err(Fault::Http));
     }
 }
 
