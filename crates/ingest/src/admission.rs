@@ -109,7 +109,8 @@ impl Shared {
         self.authorities.admit(input).await.map_err(named)?;
         let sink = self.sink(outlet, opened.pair).await.map_err(named)?;
         tracing::info!(
-            %stage, participant = participant.as_str(), protocol = visitor.protocol.as_str(),
+            %stage, participant = participant.as_str(), configuration = %found.arn,
+            protocol = visitor.protocol.as_str(), address = %visitor.address,
             encoder = wish.encoder, "an encoder publishes"
         );
         let blank = IngestStream {

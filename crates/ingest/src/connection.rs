@@ -273,17 +273,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let (address, at) = (self.visitor.address, (self.shared.clock)().wall);
         let ledger = &self.shared.ledger;
         ledger.refused(configuration.as_ref(), &reason, address, at);
+        let (code, what) = (reason.code, &reason.what);
         match &configuration {
             Some(configuration) => {
-                tracing::info!(%configuration, code = reason.code, what = reason.what, "an encoder is refused");
+                tracing::info!(%configuration, %address, code, what, "an encoder is refused");
             }
-            None => {
-                tracing::info!(
-                    code = reason.code,
-                    what = reason.what,
-                    "an encoder is refused"
-                );
-            }
+            None => tracing::info!(%address, code, what, "an encoder is refused"),
         }
         self.close(&reason).await;
     }
