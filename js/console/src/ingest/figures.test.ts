@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { adviceOf, factsOf, sampleOf, summaryOf, videoOf } from './figures';
+import { adviceOf, factsOf, liveFirst, sampleOf, summaryOf, videoOf } from './figures';
 import type { IngestStream } from './report';
 
 const STREAM: IngestStream = {
@@ -13,6 +13,11 @@ const STREAM: IngestStream = {
   video: { codec: 'avc1.64001f', width: 1280, height: 720, layers: 1, framesPerSecond: 29.97, keyFrameIntervalMs: 2000, bitrateBps: 2_500_000 },
   audio: { sampleRateHz: 44_100, channels: 2, bitrateBps: 128_000 },
 };
+
+test('who publishes stands first, and all else as it was', () => {
+  const made = ['INACTIVE', 'ACTIVE', 'INACTIVE', 'ACTIVE'].map((state, at) => ({ state, at }));
+  expect(liveFirst(made).map(({ at }) => at)).toEqual([1, 3, 0, 2]);
+});
 
 test('a stream is told in one line, and in full', () => {
   expect(summaryOf(STREAM)).toBe('1280×720 · 30 fps · 2.5 Mbit/s');

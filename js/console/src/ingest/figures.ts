@@ -4,6 +4,12 @@ import { bitrate, framesPerSecond, milliseconds, size } from '../media/format';
 import type { Sample } from '../media/history';
 import type { IngestStream } from './report';
 
+/** The configurations by which somebody publishes before all others, each in the order that the API gave them. */
+export function liveFirst<One extends { readonly state: string }>(configurations: readonly One[]): readonly One[] {
+  const isLive = ({ state }: One) => state === 'ACTIVE';
+  return [...configurations.filter(isLive), ...configurations.filter((one) => !isLive(one))];
+}
+
 /** One line: `1280×720 · 30 fps · 2.5 Mbit/s`. */
 export function summaryOf({ video }: IngestStream): string {
   const parts = [

@@ -40,6 +40,11 @@ test('of a reason that this page does not know the server has the word', () => {
   expect(detailOf({ code: 'BITRATE_EXCEEDED', message: '9.1 Mbit/s over 2 s' })).toBe('9.1 Mbit/s over 2 s.');
 });
 
+test('words that hold for a whole kind of refusal do not deny what the encoder has right', () => {
+  expect(wordsOf({ code: 'INVALID_VIDEO_CODEC', message: 'the video is H.264 High 4:4:4 Predictive' }).what).toContain('or of a kind');
+  expect(wordsOf({ code: 'INVALID_AUDIO_CODEC', message: 'the audio has 6 channels' }).what).toContain('one or two channels');
+});
+
 test('the newest error among the events is the last refusal', () => {
   const at = (second: number) => `2026-03-01T12:00:0${second}Z`;
   const events = [

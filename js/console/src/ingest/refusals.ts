@@ -45,18 +45,18 @@ const WORDS: Readonly<Record<string, Words>> = {
   },
   INVALID_AUDIO_CODEC: {
     title: 'Audio codec',
-    what: 'The sound is not AAC-LC.',
-    then: 'Choose AAC (not HE-AAC) with 44.1 or 48 kHz, mono or stereo, in the encoder.',
+    what: 'The sound is not AAC-LC with one or two channels.',
+    then: 'Choose AAC (not HE-AAC), mono or stereo, with 44.1 or 48 kHz in the encoder.',
   },
   INVALID_VIDEO_CODEC: {
     title: 'Video codec',
-    what: 'The picture is not H.264.',
-    then: 'Choose H.264 (AVC) in the encoder, not HEVC or AV1.',
+    what: 'The picture is not H.264, or of a kind that browsers do not decode.',
+    then: 'Choose H.264 (AVC) in the encoder, not HEVC or AV1, with profile baseline, main or high and 4:2:0 colour. FFmpeg: -c:v libx264 -pix_fmt yuv420p.',
   },
   INVALID_INPUT: {
-    title: 'Sound or picture missing',
-    what: 'Sound or picture is missing, or cannot be read.',
-    then: 'Both have to come within ten seconds. Without a microphone send silence: in OBS any audio source, by FFmpeg -f lavfi -i anullsrc.',
+    title: 'Sound or picture',
+    what: 'Sound or picture is missing, cannot be read, or comes too fast.',
+    then: 'Both have to come within ten seconds, and at the pace at which they play. Without a microphone send silence: in OBS any audio source, by FFmpeg -f lavfi -i anullsrc.',
   },
   STREAM_DURATION_EXCEEDED: {
     title: '24 hours are over',

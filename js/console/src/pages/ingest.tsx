@@ -6,8 +6,8 @@ import { useState } from 'preact/hooks';
 import { given, orNone } from '../api/given';
 import { nameOf, nameOfArn } from '../api/names';
 import type { IngestConfigurationSummary, IngestProtocol, Input, StageSummary } from '../api/shapes';
-import { summaryOf } from '../ingest/figures';
-import { wordsOf } from '../ingest/refusals';
+import { liveFirst, summaryOf } from '../ingest/figures';
+import { detailOf, wordsOf } from '../ingest/refusals';
 import { statusOf, streamsOf, type IngestReport, type Refusal } from '../ingest/report';
 import { useReport } from '../ingest/use-report';
 import { AdminKeyForm } from '../parts/admin-key';
@@ -97,7 +97,7 @@ export function IngestPage() {
             </Empty>
           ) : (
             <div class="panel">
-              <Table label="Ingest configurations" columns={columns} rows={configurations} rowKey={({ arn }) => arn} />
+              <Table label="Ingest configurations" columns={columns} rows={liveFirst(configurations)} rowKey={({ arn }) => arn} />
             </div>
           )
         }
@@ -154,13 +154,23 @@ function LastRefusal({ refusal }: { refusal: Refusal | undefined }) {
   );
 }
 
+function Why(refusal: Refusal) {
+  const detail = detailOf(refusal);
+  return (
+    <div>
+      <div>{wordsOf(refusal).what}</div>
+      {detail !== '' && <small>{detail}</small>}
+    </div>
+  );
+}
+
 /** Those who came with a key that is none. */
 function Strangers({ refusals }: { refusals: readonly Refusal[] }) {
   if (refusals.length === 0) return null;
   const columns: Column<Refusal>[] = [
     { title: 'When', cell: ({ at }) => <Time iso={at} /> },
     { title: 'From', cell: ({ address = '' }) => <code class="name">{address}</code> },
-    { title: 'Why', cell: (refusal) => wordsOf(refusal).what },
+    { title: 'Why', cell: Why },
     { title: 'What to do', cell: (refusal) => wordsOf(refusal).then || NONE },
   ];
   return (
