@@ -1,12 +1,16 @@
 """The running binary, as its users have it: a process, its ports and its control API."""
 
+import itertools
 import json
 import os
+import random
 import re
 import signal
+import socket
 import subprocess
 import time
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 
 import boto3
@@ -30,15 +34,32 @@ def until(what, check, seconds=40.0):
         time.sleep(0.05)
 
 
+def lasting_ports(count: int) -> range:
+    """Free ports in a row below those that the system gives to who asks for any, so that nobody has them while their server is away."""
+    first_given = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for first in random.sample(range(first_given // 2, first_given - count), 100):
+        ports = range(first, first + count)
+        with ExitStack() as stack:
+            try:
+                for port, kind in itertools.product(ports, (socket.SOCK_STREAM, socket.SOCK_DGRAM)):
+                    stack.enter_context(socket.socket(type=kind)).bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return ports
+    raise AssertionError("no ports are free")
+
+
 class Server:
     """One `downstage` process on free ports with its own data directory: `dev`, or `serve` on addresses that others reach."""
 
     def __init__(
-        self, folder: Path, *flags: str, environment: dict[str, str] | None = None, mode="dev", address="127.0.0.1"
+        self, folder: Path, *flags: str, environment: dict[str, str] | None = None, mode="dev", address="127.0.0.1", lasting=False
     ):
+        """`lasting`: its ports are still free when it is to start on them again."""
         self.folder = folder
         self.mode = mode
         self.address = address
+        self.lasting = lasting
         self.data = folder / "data"
         self.ready_file = folder / "ready.json"
         self.log = folder / "server.log"
@@ -63,11 +84,10 @@ class Server:
     def start(self, again=False) -> "Server":
         """`again`: on the ports that it had before, where its clients look for it."""
         self.ready_file.unlink(missing_ok=True)
-        http = self.http.removeprefix("http://") if again else f"{self.address}:0"
+        assert self.lasting or not again, "somebody else may have its ports"
         command = [
-            os.environ["DOWNSTAGE_BIN"], self.mode,
-            "--http", http, "--media", self.media[0] if again else f"{self.address}:0",
-            "--data", str(self.data), "--ready-file", str(self.ready_file), *self._ingest(again), *self.flags,
+            os.environ["DOWNSTAGE_BIN"], self.mode, *self._addresses(again),
+            "--data", str(self.data), "--ready-file", str(self.ready_file), *self.flags,
         ]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -80,13 +100,17 @@ class Server:
         self.rtmp, self.rtmps = facts.get("rtmp"), facts.get("rtmps")
         return self
 
-    def _ingest(self, again: bool) -> list[str]:
-        """Free ports for RTMP and RTMPS, or those of before, where the flags say nothing of them."""
-        if self.mode != "dev":
-            return []
-        ports = {"--rtmp": self.rtmp, "--rtmps": self.rtmps}
-        flags = [[name, (again and port) or f"{self.address}:0"] for name, port in ports.items() if name not in self.flags]
-        return [word for flag in flags for word in flag]
+    def _addresses(self, again: bool) -> list[str]:
+        """Free ports, or those of before, where the flags say nothing of them. `serve` has no RTMP unless they do."""
+        if again:
+            found = [self.http.removeprefix("http://"), self.rtmp, self.rtmps, self.media[0]]
+        else:
+            # Media has one for each worker, of which there are no more than processors.
+            ports = lasting_ports(3 + (os.cpu_count() or 1)) if self.lasting else itertools.repeat(0)
+            found = [f"{self.address}:{port}" for port, _ in zip(ports, range(4))]
+        names = ["--http", "--rtmp", "--rtmps", "--media"]
+        unsaid = [name not in self.flags and (self.mode == "dev" or name in ("--http", "--media")) for name in names]
+        return [word for name, address, wanted in zip(names, found, unsaid) if wanted for word in (name, address)]
 
     def _ready(self) -> bool:
         assert self.process is not None

@@ -27,7 +27,7 @@ def frames(seen, name="ana") -> int:
 
 
 def test_guests_come_back_to_a_server_that_starts_anew(own_server, browser):
-    server = own_server().start()
+    server = own_server(lasting=True).start()
     stage = Stage(server.client())
     pages = [blank(browser, server) for _ in range(2)]
     ana = guest(pages[0], stage, "ana", publish=SMALL)

@@ -83,7 +83,7 @@ def test_a_deleted_stage_cuts_its_encoders_off(client, tmp_path):
 
 
 def test_after_a_crash_the_configuration_is_inactive_and_the_encoder_comes_back(own_server, browser):
-    server = own_server("--session-grace", "30s").start()
+    server = own_server("--session-grace", "30s", lasting=True).start()
     stage = Stage(server.client())
     ingest = Ingest(stage)
     with Ffmpeg(ingest.url(), **TINY) as ffmpeg:
