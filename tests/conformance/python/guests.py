@@ -68,7 +68,8 @@ class Guest:
         def look():
             found = self.received()
             enough = all(count(found, name, kind) >= count(after, name, kind) + more for name in names for kind in ("video", "audio"))
-            return found if enough and all(width in (None, found[name]["video"]["frameWidth"]) for name in names) else None
+            # The width is told a moment after the first picture is.
+            return found if enough and all(width in (None, found[name]["video"].get("frameWidth")) for name in names) else None
 
         try:
             return until("pictures", look, seconds)

@@ -53,7 +53,7 @@ def test_tracks_are_layers_for_whep_and_for_the_client_library(server, stage, br
         assert [(each["width"], each["height"]) for each in layers] == order
         for layer, (width, _) in zip(LABELS[len(sizes)], order):
             assert page.evaluate("(layer) => choose('viewer', { encodingId: layer })", layer) in (200, 201, 204)
-            until(f"the width of {layer}", lambda: page.evaluate("() => received('viewer')")["video"].get("frameWidth") == width)
+            until(f"the width of {layer}", lambda: page.evaluate("() => received('viewer')").get("video", {}).get("frameWidth") == width)
         sound(page)
         guest = Guest(guests, "guest", stage.token("SUBSCRIBE", userId="guest")["token"])
         listed = "(guest) => guest.stream('camera', 'video')?.getLayers().map(({ label, width }) => [label, width])"
