@@ -10,6 +10,7 @@ import rtmp
 from downstage import Stage, until
 from ingest import Ingest
 from rtmp import FFMPEG_5, Ffmpeg
+from spare import Spare
 from watching import watch
 from webrtc import Loop
 
@@ -65,7 +66,7 @@ def test_a_flash_and_a_beep_leave_the_server_together(flashing, name):
         return wire if len(wire) >= 6 and all(abs(each) < WIRE_BOUND_S for each in wire[-6:]) else None
 
     try:
-        wire = until("flashes in step with their beeps", in_step)
+        wire = until("flashes in step with their beeps", in_step, 100)
     except AssertionError:
         raise AssertionError(f"beeps come {text(clock.offsets())} after their flashes") from None
     print(f"\n{name}: the beep is {text(wire)} after the flash, by the server's clock", end="")
@@ -88,7 +89,7 @@ def test_a_flash_and_a_beep_are_seen_and_heard_together(server, stage, browser):
             return seen if len(seen) >= 8 and abs(flash.median(seen[-4:])) < SHOWN_BOUND_S else None
 
         try:
-            seen = until("flashes that are shown in step with their beeps", settled, 40)
+            seen = until("flashes that are shown in step with their beeps", settled, 100)
         except AssertionError:
             raise AssertionError(f"beeps are heard {[round(each * 1e3) for each in shown()]} ms after their flashes") from None
         print(f"\nin Chromium the beep is {text(seen[-4:])} after the flash; from the first on {[round(each * 1e3) for each in seen]}", end="")
@@ -109,7 +110,7 @@ def test_who_joins_in_the_middle_of_a_long_group_of_pictures_sees_at_once(server
         token = stage.token("SUBSCRIBE")["token"]
         # The first key frame came just before the publish began; half way to the next is what hurts most.
         until("the middle", lambda: time.monotonic() - begin > gop_s * 0.5)
-        asked = time.monotonic()
+        asked, spare = time.monotonic(), Spare()
         watch(page, server, token, ingest.participant)
         page.evaluate("() => watchGaps('viewer')")
         until("the first picture", lambda: page.evaluate("() => received('viewer')").get("video", {}).get("framesDecoded", 0) > 0)
@@ -120,8 +121,8 @@ def test_who_joins_in_the_middle_of_a_long_group_of_pictures_sees_at_once(server
         gaps = page.evaluate("() => gaps")
         print(f"\nfirst picture after {first * 1e3:.0f} ms; longest gap {gaps['longest']:.0f} ms, {video['freezeCount']} freezes, "
               f"{video['framesDecoded']} decoded, {video['framesDropped']} dropped, {video['keyFramesDecoded']} key frames", end="")
-        assert first < 2.5
+        assert spare.keeps("the first picture", first, 2.5)
         assert video["keyFramesDecoded"] >= 2
-        assert gaps["longest"] < 700
+        assert spare.keeps("the longest gap", gaps["longest"], 700)
         assert video["pliCount"] <= 1, "nothing is broken that needs a key frame"
         page.context.close()
