@@ -150,7 +150,8 @@ def replications(aws, whip: str, stage: str) -> None:
     aws("delete-stage", "--arn", other)
 
 
-@pytest.mark.timeout(400)
+# Each of its commands starts a process that loads the whole CLI.
+@pytest.mark.timeout(1_200)
 def test_the_cli_goes_through_every_operation(own_server):
     server = own_server()
     server.bucket(BUCKET)
