@@ -89,11 +89,12 @@ def _basic(form: int, cid: int) -> bytes:
 
 
 class Wire:
-    """A connection to the door whose address is given as encoders are given it: `rtmp://host:port/app/`."""
+    """A connection to the door whose address is given as encoders are given it: `rtmp://host:port/app/`. `source` is the address from which
+    it comes, where that matters."""
 
-    def __init__(self, url: str, certificate=None, timeout=15.0):
+    def __init__(self, url: str, certificate=None, timeout=15.0, source=""):
         self.url = urlsplit(url)
-        self.socket = socket.create_connection((self.url.hostname, self.url.port), timeout=timeout)
+        self.socket = socket.create_connection((self.url.hostname, self.url.port), timeout=timeout, source_address=(source, 0))
         if self.url.scheme == "rtmps":
             context = ssl.create_default_context(cafile=str(certificate))
             self.socket = context.wrap_socket(self.socket, server_hostname=self.url.hostname)
@@ -136,6 +137,16 @@ class Wire:
         self.command("createStream", 2, None)
         self.until("_result")
         return self
+
+    def rush(self, key: str) -> None:
+        """Everything up to the wish to publish at once, without a look at the answers."""
+        self.send(bytes([VERSION]) + bytes(2 * HANDSHAKE_BYTES) + chunk(COMMAND, amf("connect", 1, {"app": "app"}))
+                  + chunk(COMMAND, amf("createStream", 2, None)) + chunk(COMMAND, amf("publish", 3, None, key, "live"), stream=1))
+
+    def status_of_rush(self) -> dict:
+        """The status that the server answers with."""
+        self.take(1 + 2 * HANDSHAKE_BYTES)
+        return self.until("onStatus")[3]
 
     def publish(self, key: str) -> dict:
         """Gives the status that the server answers with."""

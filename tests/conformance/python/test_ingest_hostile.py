@@ -275,7 +275,7 @@ def test_t53_a_publisher_that_sends_what_is_no_media_ends_alone(server, control,
 
 
 def test_t53_keys_are_not_to_be_guessed(server, control, ingest):
-    """That one address tries only so many is a test of the crate: nobody here is fast enough on a busy machine."""
+    """That one address tries only so many is seen in `test_ingest_doors`, whose encoders do not wait for answers."""
     rng = random.Random(5)
     head = ingest.key.rsplit("_", 1)[0]
     said = set()
