@@ -140,8 +140,8 @@ pub(crate) struct Settings {
     )]
     pub(crate) ephemeral: Option<bool>,
 
-    /// File to write once the server is ready: JSON with the addresses that are really open, `http` (a URL) and
-    /// `media` (a list).
+    /// File to write once the server is ready: JSON with the addresses that are really open, `http` (a URL), `media` (a list),
+    /// and `rtmp` and `rtmps` where there are such ports.
     #[arg(
         id = "ready_file",
         long = "ready-file",

@@ -101,7 +101,7 @@ fn ingest_lines(ingest: &IngestUrls) -> String {
     format!(
         "
 An encoder as a publisher: a stream key, then OBS (Settings > Stream > Custom: server {server}, no B-frames) or FFmpeg:
-  aws ivs-realtime create-ingest-configuration {insecure} --stage-arn $STAGE_ARN --query ingestConfiguration.streamKey
+  aws ivs-realtime create-ingest-configuration {insecure} --stage-arn $STAGE_ARN --query ingestConfiguration.streamKey --output text
   ffmpeg -re -i file.mp4 -c:v libx264 -profile:v baseline -bf 0 -g 60 -pix_fmt yuv420p -b:v 2M -c:a aac -ar 48000 -ac 2 -f flv {server}$STREAM_KEY
 "
     )

@@ -49,9 +49,12 @@ pub(crate) async fn serve(config: Config, signals: &mut Signals) -> anyhow::Resu
         ready::write_file(path, &told.addresses)?;
     }
     let addresses = &told.addresses;
+    let (rtmp, rtmps) = (
+        addresses.rtmp.map(tracing::field::display),
+        addresses.rtmps.map(tracing::field::display),
+    );
     tracing::info!(
-        http = %addresses.http, media = ?addresses.media, rtmp = ?addresses.rtmp, rtmps = ?addresses.rtmps,
-        public = told.url.http(), "ready"
+        http = %addresses.http, media = ?addresses.media, rtmp, rtmps, public = told.url.http(), "ready"
     );
     if mode == Mode::Dev {
         terminal::print(&ready::banner(&told, admin_key.as_ref()));
