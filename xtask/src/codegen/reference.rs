@@ -16,7 +16,8 @@ Every operation with what it takes and gives, generated from `spec/`. The same f
 `GET /_downstage/openapi.json` of a running server.
 
 Requests are signed with AWS Signature Version 4 for the service `ivs`; bodies are JSON. Success is always 200. An error names its
-type in the header `x-amzn-ErrorType` and says why in the member `exceptionMessage`. Besides the errors listed with an operation, any
+type in the header `x-amzn-ErrorType` and says why in the member `exceptionMessage`. The AWS CLI and boto3 do not print that member: it is
+`error.response['exceptionMessage']`, and shown by `aws --debug`. Besides the errors listed with an operation, any
 of them may answer 403 (the signature does not hold, or the access key may not), 413 and 415 (the body is too large, or no plain JSON),
 429 `ThrottlingException`, 500 and 503 `InternalServerException`, and 501 `NotImplementedException` where a section says so. Lengths
 count Unicode characters; patterns hold for the whole text. A list that does not fit on one page comes with `nextToken`; ask again with
