@@ -9,10 +9,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rustls::client::verify_server_name;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{AlertDescription, InvalidMessage, ServerConfig};
 use tokio_rustls::TlsAcceptor;
@@ -124,6 +125,17 @@ impl Identity {
     pub fn expires(&self) -> Option<Timestamp> {
         let own = CertificateDer::from_pem_slice(&self.certificate).ok()?;
         validity::not_after(&own)
+    }
+
+    /// Whether it is for that host, by name or by address. A text that is neither is passed over: no client can look for it.
+    pub fn is_for(&self, host: &str) -> bool {
+        let Ok(name) = ServerName::try_from(host) else {
+            return true;
+        };
+        CertificateDer::from_pem_slice(&self.certificate).is_ok_and(|own| {
+            let own = ParsedCertificate::try_from(&own);
+            own.is_ok_and(|own| verify_server_name(&own, &name).is_ok())
+        })
     }
 
     fn certified(&self) -> Result<CertifiedKey, IdentityError> {

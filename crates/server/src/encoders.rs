@@ -10,6 +10,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use ingest::{IdentitySource, Ingest};
 use media::Media;
+use model::Now;
 use store::SharedStore;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -39,13 +40,13 @@ pub(crate) struct Bound {
 }
 
 impl Ports {
-    /// Binds what is configured, and reads or makes the certificate.
-    pub(crate) async fn bind(config: &Config) -> anyhow::Result<Self> {
+    /// Binds what is configured, and reads or makes the certificate, which is for `host` then.
+    pub(crate) async fn bind(config: &Config, host: &str, now: Now) -> anyhow::Result<Self> {
         let rtmp = &config.rtmp;
         let plain = bind(rtmp.listen, "RTMP").await?;
         let tls = match bind(rtmp.tls_listen, "RTMPS").await? {
             None => None,
-            Some(listener) => Some((listener, certificate::source(config)?)),
+            Some(listener) => Some((listener, certificate::source(config, host, now)?)),
         };
         let address = |listener: &TcpListener| listener.local_addr();
         let bound = Bound {

@@ -74,6 +74,26 @@ def test_t64_serve_takes_a_new_certificate_while_an_encoder_publishes(own_server
         assert not any(line in log for line in secret.splitlines() if line)
 
 
+def test_dev_makes_another_certificate_when_its_host_changes(own_server):
+    server = own_server()
+    certificates = []
+    for host in ("127.0.0.1", "studio.example", "studio.example"):
+        server.flags = ("--rtmp-host", host)
+        server.start()
+        certificates.append(server.certificate.read_text())
+        assert shown(server.rtmps) == certificates[-1].strip()
+        address, port = server.rtmps.rsplit(":", 1)
+        context = ssl.create_default_context(cafile=str(server.certificate))
+        for name in ("localhost", "127.0.0.1", host):
+            with Wire(f"rtmp://{address}:{port}/app/") as wire, context.wrap_socket(wire.socket, server_hostname=name):
+                pass
+        assert server.stop() == 0
+    first, second, third = certificates
+    assert first != second and second == third
+    log = server.log.read_text()
+    assert log.count("a certificate of RTMPS is made") == 2 and "is not for studio.example" in log
+
+
 def guess(url: str, key: str, times: int) -> Counter:
     """What so many encoders are told that come at once, from one address, with a key that is none; and hang up."""
     told = Counter()

@@ -83,7 +83,7 @@ pub(super) async fn start(config: Config) -> anyhow::Result<(Running, Told)> {
     let (listener, http, url) = listen(&config).await?;
     let (inbox, messages) = mpsc::channel(INBOX);
     let media = start_media(&config, &kept, &url, inbox.clone())?;
-    let ports = encoders::Ports::bind(&config).await?;
+    let ports = encoders::Ports::bind(&config, url.host(), (kept.clock)()).await?;
     let clocks = (Arc::clone(&kept.clock), Arc::clone(&kept.random));
     let ingest = encoders::ingest(&config, &media, Arc::clone(&shared), inbox.clone(), clocks);
     let told = Told {
