@@ -98,6 +98,7 @@ impl Pairs {
         let mut known = table.lock().await;
         if let Some(pair) = known.upgrade()
             && pair.stage == shown.stage
+            && !pair.is_closed().await
             && let Some(seat) = pair.sit(side)
         {
             return Ok(seat);
@@ -136,6 +137,15 @@ impl Pairs {
 impl Pair {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether `stage` has closed what viewers see. Its streams are about to go, and a newcomer would go with them.
+    async fn is_closed(&self) -> bool {
+        tokio::select! {
+            biased;
+            _ = self.outlet.closed() => true,
+            () = std::future::ready(()) => false,
+        }
     }
 
     fn sit(self: &Arc<Self>, side: Side) -> Option<Seat> {

@@ -1,7 +1,7 @@
 //! Pairs of streams against a stage that a test plays.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use model::{ConnectionId, IngestConfiguration, IngestStream, Protocol, SessionId};
@@ -55,13 +55,15 @@ fn admit(reply: oneshot::Sender<Reply>) {
 struct Counting {
     sent: Arc<AtomicUsize>,
     ended: Arc<AtomicUsize>,
+    is_closed: Arc<AtomicBool>,
 }
 
-struct Counted(Arc<AtomicUsize>, Arc<AtomicUsize>);
+struct Counted(Arc<AtomicUsize>, Arc<AtomicUsize>, Arc<AtomicBool>);
 
 impl Outlets for Counting {
     fn open(&self) -> Box<dyn Outlet> {
-        Box::new(Counted(Arc::clone(&self.sent), Arc::clone(&self.ended)))
+        let [sent, ended] = [&self.sent, &self.ended].map(Arc::clone);
+        Box::new(Counted(sent, ended, Arc::clone(&self.is_closed)))
     }
 
     fn told(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
@@ -75,6 +77,9 @@ impl Outlet for Counted {
     }
 
     fn closed(&self) -> Pin<Box<dyn Future<Output = LeftReason> + Send + '_>> {
+        if self.2.load(Ordering::Relaxed) {
+            return Box::pin(std::future::ready(LeftReason::ParticipantDisconnected));
+        }
         Box::pin(std::future::pending())
     }
 
@@ -140,6 +145,28 @@ async fn pairs_do_not_wait_for_each_other() {
     };
     let (one, other, ()) = tokio::join!(join('b'), join('c'), stage);
     assert!(one.is_ok() && other.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_joins_a_pair_that_the_stage_has_closed() {
+    let (authorities, mut asked) = authorities();
+    let (pairs, outlets) = (Pairs::default(), Counting::default());
+    let ledger = Arc::new(Ledger::new());
+    let join = |side| pairs.join(shown('b'), side, &authorities, &outlets, &ledger);
+    let stage = async {
+        admit(asked.recv().await.unwrap().1);
+        // Its stream has not heard of it yet when another one comes.
+        outlets.is_closed.store(true, Ordering::Relaxed);
+        admit(asked.recv().await.unwrap().1);
+    };
+    let streams = async {
+        let old = join(Side::First).await.ok().unwrap();
+        let new = join(Side::Second).await.ok().unwrap();
+        assert!(!Arc::ptr_eq(old.outlet(), new.outlet()));
+    };
+    let both = async { tokio::join!(streams, stage) };
+    let asked = tokio::time::timeout(Duration::from_secs(1), both).await;
+    asked.expect("the stage is asked again");
 }
 
 #[tokio::test]
