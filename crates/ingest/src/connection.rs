@@ -181,7 +181,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             if let Some(fault) = fault {
                 return End::Cut(Cut::from(&fault));
             }
-            let mut next = self.wire.heard() + limits.liveness_timeout;
+            let mut next = self.silent_at(&limits, began);
             let media = (began + limits.media_timeout).min(next);
             if publish.missing().is_some() {
                 next = media;
@@ -229,6 +229,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         Ok(false)
     }
 
+    /// When it will have been silent for too long. A publisher waits to be let in, and nothing is expected of it meanwhile.
+    fn silent_at(&self, limits: &Limits, began: Instant) -> Instant {
+        self.wire.heard().max(began) + limits.liveness_timeout
+    }
+
     /// What has taken too long.
     fn overdue(
         &self,
@@ -243,7 +248,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 reason,
             })
         };
-        if now >= self.wire.heard() + limits.liveness_timeout {
+        if now >= self.silent_at(limits, began) {
             return timed_out(late("nothing has come", limits.liveness_timeout));
         }
         if self
@@ -274,11 +279,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let ledger = &self.shared.ledger;
         ledger.refused(configuration.as_ref(), &reason, address, at);
         let (code, what) = (reason.code, &reason.what);
-        match &configuration {
-            Some(configuration) => {
-                tracing::info!(%configuration, %address, code, what, "an encoder is refused");
-            }
-            None => tracing::info!(%address, code, what, "an encoder is refused"),
+        if let Some(configuration) = &configuration {
+            tracing::info!(%configuration, %address, code, what, "an encoder is refused");
+        } else {
+            tracing::info!(%address, code, what, "an encoder is refused");
         }
         self.close(&reason).await;
     }

@@ -124,6 +124,22 @@ async fn r29_an_encoder_that_comes_back_at_once_is_the_same_participant() {
 }
 
 #[tokio::test]
+async fn an_encoder_that_was_not_let_in_for_long_was_not_silent() {
+    let scene = Scene::with(Limits {
+        liveness_timeout: Duration::from_secs(2),
+        ..Limits::default()
+    });
+    // Whoever comes now waits until its predecessor has gone.
+    *scene.outlets.lag.lock().unwrap() = Duration::from_millis(2_500);
+    Encoder::published(scene.rtmp, KEY).await.end().await;
+    let mut encoder = Encoder::published(scene.rtmp, KEY).await;
+    encoder.begin().await;
+    encoder.group().await;
+    until(|| scene.outlets.begun().len() == 1).await;
+    assert_eq!(scene.refusals("TIMED_OUT"), 0);
+}
+
+#[tokio::test]
 async fn r29_an_encoder_that_comes_back_before_the_stage_has_heard_of_its_end_is_let_in() {
     let scene = Scene::new();
     *scene.outlets.lag.lock().unwrap() = Duration::from_millis(300);
