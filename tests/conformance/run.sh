@@ -6,11 +6,14 @@ cd "$(dirname "$0")/python" || exit 1
 : "${DOWNSTAGE_BIN:?names the binary under test}" "${DOWNSTAGE_VENV:?names the Python environment}"
 report=$(mktemp)
 trap 'rm -f "$report"' EXIT
-"$DOWNSTAGE_VENV/bin/python" -m pytest -p no:cacheprovider "$@" | tee "$report"
+"$DOWNSTAGE_VENV/bin/python" -m pytest -p no:cacheprovider --color=no "$@" | tee "$report"
 status=${PIPESTATUS[0]}
-passed=$(grep -oE '[0-9]+ passed' "$report" | tail -n 1 | cut -d' ' -f1)
-failed=$(grep -oE '[0-9]+ failed' "$report" | tail -n 1 | cut -d' ' -f1)
-errors=$(grep -oE '[0-9]+ errors?' "$report" | tail -n 1 | cut -d' ' -f1)
+# What tests print may hold such words too.
+closing=$(grep -E '^=+ .* in [0-9.]+s' "$report" | tail -n 1)
+count() { grep -oE "[0-9]+ $1" <<<"$closing" | cut -d' ' -f1; }
+passed=$(count passed)
+failed=$(count failed)
+errors=$(count 'errors?')
 failed=$((${failed:-0} + ${errors:-0}))
 # A run that broke down before its tests is a failure too.
 ((status && !failed)) && failed=1
