@@ -219,11 +219,11 @@ def test_a_bucket_of_tokens_is_not_taken_for_the_rate(own_server, browser, tmp_p
             spare = Spare()
             behind.limit(3_000, network.BUCKET)
             up = wait_for_width(page, WIDTHS["f"])
-            again = settle(page)
+            order = widths(page)
         finally:
             chromium.close()
         camera.context.close()
-    print(f"\nwidths by second: {again['order']}; narrow until {narrow['at']:.1f} s, up after {up:.2f} s; {freezes(first, narrow)}")
+    print(f"\nwidths by second: {order}; narrow until {narrow['at']:.1f} s, up after {up:.2f} s; {freezes(first, narrow)}")
     # Where the middle layer nearly takes all there is, it may come and go; the top one may not come again.
     later = [width for at, width in narrow["order"] if at > first["at"]]
     assert WIDTHS["f"] not in later, f"the top layer does not fit into 400 kbit/s: {narrow['order']}"
@@ -256,11 +256,10 @@ def test_loss_is_mended_and_a_blackout_survived(server, stage, browser):
         light = time.monotonic() - begin
         top = wait_for_width(page, WIDTHS["f"])
         recovered = spare.keeps("after the blackout", light + top, RECOVERY_S + 1)
-        again = settle(page)
         print(
             f"\n3 % lost: {freezes(clean, lossy)}, {video['packetsLost']} packets lost, {video['retransmittedPacketsReceived']} sent again, "
             f"{video['nackCount']} NACKs; after the blackout 15 pictures in {light:.2f} s, the top layer {top:.2f} s later; "
-            f"then {freezes(dark, again)}; of {way.forwarded + way.dropped} datagrams {way.dropped} dropped"
+            f"then {freezes(dark, samples(page)[-1])}; of {way.forwarded + way.dropped} datagrams {way.dropped} dropped"
         )
     assert video["retransmittedPacketsReceived"] > 0
     assert lossy["framesDecoded"] - clean["framesDecoded"] > 20, "pictures go on in spite of loss"
