@@ -6,6 +6,8 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+# How long it may take to start and to do what it is told, on a machine that may be busy.
+PATIENCE_MS = 100_000
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -38,11 +40,12 @@ class Browser:
 
     def launch(self, executable: str):
         """Starts a Chromium by a program that takes its arguments; who calls closes it."""
-        return self.playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        return self.playwright.chromium.launch(executable_path=executable, args=ARGUMENTS, timeout=PATIENCE_MS)
 
     def page(self, origin: str, chromium=None, **options) -> Page:
         """A page of the server's origin that can publish and subscribe; of another Chromium, if one is given."""
         context = (chromium or self.chromium).new_context(permissions=["camera", "microphone"], **options)
+        context.set_default_timeout(PATIENCE_MS)
         context.add_init_script(SCRIPT)
         page = context.new_page()
         page.goto(f"{origin}/healthz")

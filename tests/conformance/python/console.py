@@ -4,8 +4,10 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from browser import PATIENCE_MS
+
 # What the pages show comes when the server, the browser and an encoder have had their turns on a machine that may be busy.
-expect.set_options(timeout=40_000)
+expect.set_options(timeout=PATIENCE_MS)
 
 ROOT = Path(__file__).parents[3]
 AXE = ROOT / "js/console/node_modules/axe-core/axe.min.js"
@@ -47,6 +49,7 @@ class Console:
         context = browser.chromium.new_context(
             permissions=["camera", "microphone"], viewport={"width": width, "height": 900}, color_scheme=theme, **options
         )
+        context.set_default_timeout(PATIENCE_MS)
         self.page: Page = context.new_page()
         self.problems: list[str] = []
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))

@@ -120,12 +120,12 @@ class Firefox:
             assert self.process.poll() is None, f"Firefox ended: {(self.folder / 'firefox.log').read_text()[-2000:]}"
             return port_file.read_text().strip() if port_file.exists() else ""
 
-        number = int(until("Firefox listens", port, 60))
-        self.socket = self.behind.within(lambda: socket.create_connection(("127.0.0.1", number), timeout=90))
+        number = int(until("Firefox listens", port, 100))
+        self.socket = self.behind.within(lambda: socket.create_connection(("127.0.0.1", number), timeout=120))
         self.stream = self.socket.makefile("rb")
         self._receive()
         self.call("WebDriver:NewSession", capabilities={})
-        self.call("WebDriver:SetTimeouts", script=60_000, pageLoad=30_000)
+        self.call("WebDriver:SetTimeouts", script=100_000, pageLoad=100_000)
         self.first = self.call("WebDriver:GetWindowHandle")["value"]
 
     def _receive(self):

@@ -54,7 +54,7 @@ def samples(page) -> list[dict]:
     return page.evaluate("() => peers.viewer.samples")
 
 
-def wait_for_width(page, width, seconds=40) -> float:
+def wait_for_width(page, width, seconds=100) -> float:
     """Waits until pictures of that width play; gives the seconds that it took."""
     begin = time.monotonic()
     until(f"pictures {width} wide, after {[each['width'] for each in samples(page)]}", lambda: samples(page)[-1]["width"] == width if samples(page) else False, seconds)
