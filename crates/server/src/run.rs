@@ -121,7 +121,7 @@ impl StageLoop {
             | Input::Publish { .. }
             | Input::Subscribe { .. }
             | Input::Ingest { .. }
-            | Input::Replicate { .. } => {
+            | Input::Replicate(_) => {
                 if self.writer.is_pressed() {
                     tracing::debug!("a newcomer is refused: too much waits for the store");
                     return;
@@ -138,14 +138,14 @@ impl StageLoop {
             | Input::Closed { .. }
             | Input::Mute { .. }
             | Input::Exchange { .. }
-            | Input::StopReplication { .. }
+            | Input::StopReplication(_)
             | Input::PutOut { .. }
             | Input::Shutdown => {}
         }
         // What the API reads next, it reads from the store.
         let is_read_next = matches!(
             input,
-            Input::AllStagesDeleted | Input::Replicate { .. } | Input::StopReplication { .. }
+            Input::AllStagesDeleted | Input::Replicate(_) | Input::StopReplication(_)
         );
         let asker = if is_read_next {
             Asker::WhenWritten(reply)

@@ -160,28 +160,9 @@ pub enum Input {
         grant: Grant,
     },
     /// The API has a publishing participant appear on another stage too.
-    Replicate {
-        /// Where it is.
-        source: StageArn,
-        /// Where it is to appear.
-        destination: StageArn,
-        /// Who.
-        participant: ParticipantId,
-        /// How long after the end of its publish it may publish again and appear again. What is longer than
-        /// [`limits::RECONNECT_WINDOW_MAX`] counts as that.
-        window: Duration,
-        /// What it has there beside the attributes of its token, and in place of those of the same name.
-        attributes: BTreeMap<String, String>,
-    },
+    Replicate(Replicate),
     /// The API ends that.
-    StopReplication {
-        /// Where the participant is.
-        source: StageArn,
-        /// Where it appears.
-        destination: StageArn,
-        /// Who.
-        participant: ParticipantId,
-    },
+    StopReplication(ReplicationKey),
     /// The shell puts a participant out by its socket: everything of it is closed. Nothing keeps it from coming back.
     PutOut {
         /// The socket.
@@ -191,6 +172,29 @@ pub enum Input {
     },
     /// The process shuts down: everybody leaves, every session ends.
     Shutdown,
+}
+
+/// Which replication.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicationKey {
+    /// Where the participant is.
+    pub source: StageArn,
+    /// Where it appears.
+    pub destination: StageArn,
+    /// Who.
+    pub participant: ParticipantId,
+}
+
+/// A replication that is to begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replicate {
+    /// Who is to appear where.
+    pub of: ReplicationKey,
+    /// How long after the end of its publish the participant may publish again and appear again. What is longer than
+    /// [`limits::RECONNECT_WINDOW_MAX`] counts as that.
+    pub window: Duration,
+    /// What it has there beside the attributes of its token, and in place of those of the same name.
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// Where an ingest configuration publishes, and with which streams.

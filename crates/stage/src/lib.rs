@@ -38,7 +38,7 @@ mod timers;
 mod turn;
 
 pub use absentees::Absentees;
-pub use input::{Attachment, CloseCause, Input, Mute, Settings};
+pub use input::{Attachment, CloseCause, Input, Mute, Replicate, ReplicationKey, Settings};
 pub use machine::Stages;
 pub use output::{
     ExchangeFault, LeftReason, Output, Refusal, ReplicationFault, Reply, Roster, RosterEntry,

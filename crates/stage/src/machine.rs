@@ -120,8 +120,13 @@ impl Stages {
                 let exchanged = self.exchange(connection, &grant, now);
                 return exchanged.unwrap_or_else(Reply::Refused);
             }
-            input @ (Input::Replicate { .. } | Input::StopReplication { .. }) => {
-                return self.replicate_or_stop(input, now);
+            Input::Replicate(wish) => {
+                let begun = self.replicate(wish, now);
+                return begun.unwrap_or_else(Reply::Refused);
+            }
+            Input::StopReplication(of) => {
+                let ended = self.stop_replication(of, now);
+                return ended.unwrap_or_else(Reply::Refused);
             }
             Input::Knock { grant } => return self.knock(&grant, now),
             Input::StageOpened { stage, banned } => self.open_stage(stage, banned),

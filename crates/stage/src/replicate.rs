@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use model::{IngestConfigurationArn, Now, ParticipantId, StageArn, limits};
 
@@ -10,75 +9,30 @@ use crate::participant::is_full;
 use crate::publish::Publish;
 use crate::replicas::{Incoming, Outgoing, Route, Standing};
 use crate::session::Session;
-use crate::{Input, LeftReason, Refusal, ReplicationFault, Reply, Stages};
-
-/// What the API asks for.
-struct Wish {
-    source: StageArn,
-    destination: StageArn,
-    participant: ParticipantId,
-    window: Duration,
-    attributes: BTreeMap<String, String>,
-}
+use crate::{LeftReason, Refusal, Replicate, ReplicationFault, ReplicationKey, Reply, Stages};
 
 impl Stages {
-    /// The API starts or stops a replication; every other input is somebody else's.
-    pub(crate) fn replicate_or_stop(&mut self, input: Input, now: Now) -> Reply {
-        let done = if let Input::Replicate {
-            source,
-            destination,
-            participant,
-            window,
-            attributes,
-        } = input
-        {
-            let wish = Wish {
-                source,
-                destination,
-                participant,
-                window,
-                attributes,
-            };
-            self.replicate(wish, now)
-        } else if let Input::StopReplication {
-            source,
-            destination,
-            participant,
-        } = input
-        {
-            self.stop_replication(&source, &destination, participant, now)
-        } else {
-            Ok(Reply::Done)
-        };
-        done.unwrap_or_else(Reply::Refused)
-    }
-
     /// A participant appears on another stage, which gets a session if it has none.
-    fn replicate(&mut self, wish: Wish, now: Now) -> Result<Reply, Refusal> {
+    pub(crate) fn replicate(&mut self, wish: Replicate, now: Now) -> Result<Reply, Refusal> {
         if self.is_shutting_down {
             return Err(Refusal::ShuttingDown);
         }
-        let Wish {
-            source,
-            destination,
-            participant,
+        let Replicate {
+            of,
             window,
             attributes,
         } = wish;
-        if source == destination {
+        if of.source == of.destination {
             return Err(Refusal::Replication(ReplicationFault::SameStage));
         }
-        let route = self.route(&source, &destination, participant)?;
+        let route = self.route(of)?;
         self.check_source(&route)?;
         self.check_destination(&route)?;
         let (stages, mut turn) = self.split(now);
-        let session = stages
-            .get_mut(&source)
-            .and_then(|stage| stage.session.as_ref());
-        let source_session = session.map(Session::id);
+        let source_session = session_of(stages, &route.source).map(|session| session.id());
         let source_session =
             source_session.ok_or(Refusal::Replication(ReplicationFault::ParticipantNotFound))?;
-        if let Some(stage) = stages.get_mut(&destination) {
+        if let Some(stage) = stages.get_mut(&route.destination) {
             let session = stage.session(&mut turn);
             let incoming = Incoming {
                 source: Arc::clone(&route.source),
@@ -90,7 +44,7 @@ impl Stages {
                 session: session.id(),
                 window: window.min(limits::RECONNECT_WINDOW_MAX),
             };
-            if let Some(session) = session_of(stages, &source) {
+            if let Some(session) = session_of(stages, &route.source) {
                 session.begin_replication(&route, outgoing, &mut turn);
             }
         }
@@ -98,20 +52,18 @@ impl Stages {
     }
 
     /// Ends a replication. One that has ended already is no fault.
-    fn stop_replication(
+    pub(crate) fn stop_replication(
         &mut self,
-        source: &StageArn,
-        destination: &StageArn,
-        participant: ParticipantId,
+        of: ReplicationKey,
         now: Now,
     ) -> Result<Reply, Refusal> {
         if self.is_shutting_down {
             return Err(Refusal::ShuttingDown);
         }
-        let route = self.route(source, destination, participant)?;
+        let route = self.route(of)?;
         let (stages, mut turn) = self.split(now);
         let id = &route.participant;
-        let session = session_of(stages, source).filter(|session| {
+        let session = session_of(stages, &route.source).filter(|session| {
             let own = session.outgoing.get(id);
             own.is_some_and(|own| own.contains_key(&route.destination))
                 || session.past.contains(id, &route.destination)
@@ -122,16 +74,16 @@ impl Stages {
     }
 
     /// The key of a replication between two stages that exist.
-    fn route(
-        &self,
-        source: &StageArn,
-        destination: &StageArn,
-        participant: ParticipantId,
-    ) -> Result<Route, Refusal> {
-        let from = self.by_arn.get(source);
+    fn route(&self, of: ReplicationKey) -> Result<Route, Refusal> {
+        let ReplicationKey {
+            source,
+            destination,
+            participant,
+        } = of;
+        let from = self.by_arn.get(&source);
         let from = from.ok_or(Refusal::Replication(ReplicationFault::SourceNotFound))?;
         // A stage of somebody else's is told from none by nothing.
-        let to = self.by_arn.get(destination).filter(|_| {
+        let to = self.by_arn.get(&destination).filter(|_| {
             (&destination.account, &destination.region) == (&source.account, &source.region)
         });
         let to = to.ok_or(Refusal::Replication(ReplicationFault::DestinationNotFound))?;

@@ -123,31 +123,9 @@ pub enum Act {
         reason: LeftReason,
     },
     /// The API has somebody appear on another stage.
-    Replicate {
-        /// The client whose stage and participant count, or whoever was replicated before; nobody: those that are named.
-        pick: Option<u16>,
-        /// From which stage.
-        from: u8,
-        /// To which.
-        to: u8,
-        /// Whom.
-        who: u8,
-        /// How long it may be away.
-        window: Duration,
-        /// What its user is called there; 0: as at the source.
-        name: u8,
-    },
+    Replicate(Start),
     /// The API ends that.
-    StopReplication {
-        /// The recorded replication that counts; none: that which is named.
-        pick: Option<u16>,
-        /// From which stage.
-        from: u8,
-        /// To which.
-        to: u8,
-        /// Whom.
-        who: u8,
-    },
+    StopReplication(Stop),
     /// Time passes, and the machine is called whenever it asked to be.
     Pass(Duration),
     /// Time passes, and the machine is not called.
@@ -158,4 +136,34 @@ pub enum Act {
     Shutdown,
     /// The process dies and another one starts from what is stored.
     Crash,
+}
+
+/// A replication that is to begin.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// The client whose stage and participant count, or whoever was replicated before; nobody: those that are named.
+    pub pick: Option<u16>,
+    /// From which stage.
+    pub from: u8,
+    /// To which.
+    pub to: u8,
+    /// Whom.
+    pub who: u8,
+    /// How long it may be away.
+    pub window: Duration,
+    /// What its user is called there; 0: as at the source.
+    pub name: u8,
+}
+
+/// A replication that is to end.
+#[derive(Clone, Copy, Debug)]
+pub struct Stop {
+    /// The recorded replication that counts; none: that which is named.
+    pub pick: Option<u16>,
+    /// From which stage.
+    pub from: u8,
+    /// To which.
+    pub to: u8,
+    /// Whom.
+    pub who: u8,
 }

@@ -77,6 +77,12 @@ pub enum Answer {
     Refused(Refusal),
 }
 
+impl From<Result<(), Refusal>> for Answer {
+    fn from(done: Result<(), Refusal>) -> Self {
+        done.map_or_else(Self::Refused, |()| Self::Done)
+    }
+}
+
 /// What a participant's record should say.
 #[derive(Clone, Debug)]
 pub struct Person {

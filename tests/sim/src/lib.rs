@@ -12,7 +12,7 @@ mod ledger;
 mod reference;
 mod world;
 
-pub use act::{Act, Door, Key, Token};
+pub use act::{Act, Door, Key, Start, Stop, Token};
 pub use expected::{Answer, Expected, Line, Person};
 pub use ledger::Ledger;
 pub use reference::Reference;

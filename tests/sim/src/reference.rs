@@ -231,9 +231,8 @@ impl Reference {
                 };
                 self.remove(&BTreeMap::from([(*connection, None)]), error, now);
             }
-            Input::Replicate { .. } | Input::StopReplication { .. } => {
-                return self.replicate_or_stop(input, now);
-            }
+            Input::Replicate(wish) => return self.start_replication(wish, now).into(),
+            Input::StopReplication(of) => return self.stop_replication(of, now).into(),
             Input::Mute { connection, mute } => self.mute(*connection, *mute),
             Input::Shutdown => self.shut_down(now),
         }

@@ -9,10 +9,13 @@ use model::{
     Issuer, Now, Participant, ParticipantId, ParticipantState, Protocol, Record, SessionId,
     StageArn,
 };
-use stage::{Attachment, CloseCause, Input, Output, Reply, RosterEntry, Settings, Stages};
+use stage::{
+    Attachment, CloseCause, Input, Output, Replicate, ReplicationKey, Reply, RosterEntry, Settings,
+    Stages,
+};
 
 use crate::expected::{Answer, Expected, Line};
-use crate::{Act, Door, Key, Ledger, Reference, Token};
+use crate::{Act, Door, Key, Ledger, Reference, Start, Stop, Token};
 
 /// The wall clock's reading when a world begins: an ordinary day in 2027.
 const START_SECOND: i64 = 1_800_000_000;
@@ -116,17 +119,7 @@ impl World {
                 self.tell(&input);
                 self.knocking = false;
             }
-            Act::Attach(configuration, stage) => {
-                let unless = stage.map(|(stage, legs)| Attachment {
-                    stage: stage_arn(stage),
-                    legs: legs_of(configuration, legs),
-                });
-                let configuration = configuration_arn(configuration);
-                self.tell(&Input::IngestDetached {
-                    configuration,
-                    unless,
-                });
-            }
+            Act::Attach(configuration, stage) => self.attach(configuration, stage),
             Act::Up { pick, open } => {
                 if let Some(connection) = self.pick(pick, open) {
                     self.tell(&Input::Connected { connection });
@@ -157,7 +150,8 @@ impl World {
                     self.close(connection, cause);
                 }
             }
-            Act::Replicate { .. } | Act::StopReplication { .. } => self.replicate_or_stop(act),
+            Act::Replicate(start) => self.replicate(start),
+            Act::StopReplication(stop) => self.stop_replication(stop),
             Act::Pass(time) => self.pass(time),
             Act::Sleep(time) => self.now = self.now.plus(time),
             Act::Step(seconds) => {
@@ -176,6 +170,18 @@ impl World {
         self.tell(&Input::Disconnect { stage, participant });
     }
 
+    fn attach(&mut self, configuration: u8, stage: Option<(u8, u8)>) {
+        let unless = stage.map(|(stage, legs)| Attachment {
+            stage: stage_arn(stage),
+            legs: legs_of(configuration, legs),
+        });
+        let configuration = configuration_arn(configuration);
+        self.tell(&Input::IngestDetached {
+            configuration,
+            unless,
+        });
+    }
+
     fn exchange(&mut self, connection: ConnectionId, token: Token, own: bool) {
         let mut grant = self.grant(token);
         if let Some(client) = self.open.get(&connection).filter(|_| own) {
@@ -185,41 +191,43 @@ impl World {
         self.tell(&Input::Exchange { connection, grant });
     }
 
-    fn replicate_or_stop(&mut self, act: Act) {
-        if let Act::Replicate {
+    fn replicate(&mut self, start: Start) {
+        let Start {
             pick,
             from,
             to,
             who,
             window,
             name,
-        } = act
-        {
-            let named = (stage_arn(from), participant_id(who));
-            let (source, participant) = self.pick_source(pick, &named.0).unwrap_or(named);
-            let over = (name > 0).then(|| ("name".to_owned(), word("name", name)));
-            self.tell(&Input::Replicate {
+        } = start;
+        let named = (stage_arn(from), participant_id(who));
+        let (source, participant) = self.pick_source(pick, &named.0).unwrap_or(named);
+        let over = (name > 0).then(|| ("name".to_owned(), word("name", name)));
+        self.tell(&Input::Replicate(Replicate {
+            of: ReplicationKey {
                 source,
                 destination: stage_arn(to),
                 participant,
-                window,
-                attributes: over.into_iter().collect(),
-            });
-        } else if let Act::StopReplication {
+            },
+            window,
+            attributes: over.into_iter().collect(),
+        }));
+    }
+
+    fn stop_replication(&mut self, stop: Stop) {
+        let Stop {
             pick,
             from,
             to,
             who,
-        } = act
-        {
-            let named = (stage_arn(from), stage_arn(to), participant_id(who));
-            let (source, destination, participant) = self.pick_replica(pick).unwrap_or(named);
-            self.tell(&Input::StopReplication {
-                source,
-                destination,
-                participant,
-            });
-        }
+        } = stop;
+        let named = || ReplicationKey {
+            source: stage_arn(from),
+            destination: stage_arn(to),
+            participant: participant_id(who),
+        };
+        let of = self.pick_replica(pick).unwrap_or_else(named);
+        self.tell(&Input::StopReplication(of));
     }
 
     fn close(&mut self, connection: ConnectionId, cause: CloseCause) {
@@ -550,14 +558,14 @@ impl World {
     }
 
     /// A replication that was recorded, over or not.
-    fn pick_replica(&self, pick: Option<u16>) -> Option<(StageArn, StageArn, ParticipantId)> {
+    fn pick_replica(&self, pick: Option<u16>) -> Option<ReplicationKey> {
         let replicas = self.ledger.replicas();
         let replica = replicas.get(usize::from(pick?) % replicas.len().max(1))?;
-        Some((
-            replica.source_stage.clone(),
-            replica.destination_stage.clone(),
-            replica.participant.clone(),
-        ))
+        Some(ReplicationKey {
+            source: replica.source_stage.clone(),
+            destination: replica.destination_stage.clone(),
+            participant: replica.participant.clone(),
+        })
     }
 
     fn pick(&self, pick: u16, open: bool) -> Option<ConnectionId> {

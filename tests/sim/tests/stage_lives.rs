@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use model::{ErrorCode, IngestPart};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
-use sim::{Act, Door, Key, Token, World};
+use sim::{Act, Door, Key, Start, Stop, Token, World};
 use stage::{CloseCause, ExchangeFault, LeftReason, Mute, Refusal, ReplicationFault, Settings};
 
 /// Limits so small that random acts run into each of them.
@@ -189,15 +189,16 @@ fn replicating_act() -> BoxedStrategy<Act> {
     let stop = (pick(), mostly_at_home(), mostly_at_home(), 0..9_u8);
     prop_oneof![
         60 => act(mostly_at_home),
-        14 => start.prop_map(|(pick, from, to, who, window, name)| Act::Replicate {
+        14 => start.prop_map(|(pick, from, to, who, window, name)| Act::Replicate(Start {
             pick,
             from,
             to,
             who,
             window: Duration::from_millis(window),
             name,
-        }),
-        3 => stop.prop_map(|(pick, from, to, who)| Act::StopReplication { pick, from, to, who }),
+        })),
+        3 => stop
+            .prop_map(|(pick, from, to, who)| Act::StopReplication(Stop { pick, from, to, who })),
     ]
     .boxed()
 }

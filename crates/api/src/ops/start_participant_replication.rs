@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use model::ParticipantId;
-use stage::{Input, Refusal, Reply};
+use stage::{Input, Refusal, Replicate, ReplicationKey, Reply};
 use wire::error::StartParticipantReplicationError;
 use wire::input::StartParticipantReplicationInput;
 use wire::output::StartParticipantReplicationOutput;
@@ -47,15 +47,16 @@ impl Op for StartParticipantReplication {
         // The model's range is 0 to 300.
         let seconds = u64::try_from(input.reconnect_window_seconds.unwrap_or(0)).unwrap_or(0);
         let line = call.app.stage_line()?;
-        let reply = line
-            .tell(Input::Replicate {
+        let wish = Replicate {
+            of: ReplicationKey {
                 source,
                 destination,
                 participant,
-                window: Duration::from_secs(seconds),
-                attributes,
-            })
-            .await?;
+            },
+            window: Duration::from_secs(seconds),
+            attributes,
+        };
+        let reply = line.tell(Input::Replicate(wish)).await?;
         match reply {
             Reply::Refused(Refusal::Replication(fault)) => Err(fault.into()),
             // Only that they are shutting down.

@@ -4,7 +4,7 @@
 //! was does not exist.
 
 use model::ParticipantId;
-use stage::{Input, Refusal, ReplicationFault, Reply};
+use stage::{Input, Refusal, ReplicationFault, ReplicationKey, Reply};
 use wire::error::StopParticipantReplicationError;
 use wire::input::StopParticipantReplicationInput;
 use wire::output::StopParticipantReplicationOutput;
@@ -36,13 +36,12 @@ impl Op for StopParticipantReplication {
         let participant =
             ParticipantId::parse(&input.participant_id).map_err(|_| Absent::ParticipantOnSource)?;
         let line = call.app.stage_line()?;
-        let reply = line
-            .tell(Input::StopReplication {
-                source: source.clone(),
-                destination: destination.clone(),
-                participant: participant.clone(),
-            })
-            .await?;
+        let of = ReplicationKey {
+            source: source.clone(),
+            destination: destination.clone(),
+            participant: participant.clone(),
+        };
+        let reply = line.tell(Input::StopReplication(of)).await?;
         match reply {
             // The stages forget what is long over, and all of it in a crash; the store does not.
             Reply::Refused(Refusal::Replication(fault @ ReplicationFault::NeverReplicated)) => {

@@ -20,7 +20,8 @@ use model::{
     ParticipantId, ParticipantState, Protocol, Record, Replica, Replication, SessionId, StageArn,
 };
 use stage::{
-    Attachment, CloseCause, Input, LeftReason, Mute, Output, Reply, Roster, Settings, Stages,
+    Attachment, CloseCause, Input, LeftReason, Mute, Output, Replicate, ReplicationKey, Reply,
+    Roster, Settings, Stages,
 };
 
 /// Seconds since the Unix epoch at which every table begins.
@@ -320,23 +321,25 @@ pub(crate) fn replicate_with(
     attributes: &[(&str, &str)],
 ) -> Act {
     let attributes = attributes.iter();
-    Act::Tell(Box::new(Input::Replicate {
-        source: arn(from),
-        destination: arn(to),
-        participant: participant_id(who),
+    Act::Tell(Box::new(Input::Replicate(Replicate {
+        of: replication(from, to, who),
         window: Duration::from_secs(window),
         attributes: attributes
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect(),
-    }))
+    })))
 }
 
-pub(crate) fn stop(from: &str, to: &str, who: &str) -> Act {
-    Act::Tell(Box::new(Input::StopReplication {
+fn replication(from: &str, to: &str, who: &str) -> ReplicationKey {
+    ReplicationKey {
         source: arn(from),
         destination: arn(to),
         participant: participant_id(who),
-    }))
+    }
+}
+
+pub(crate) fn stop(from: &str, to: &str, who: &str) -> Act {
+    Act::Tell(Box::new(Input::StopReplication(replication(from, to, who))))
 }
 
 /// The API deletes that stage.

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use model::{EventName, Now, ParticipantId, StageArn};
-use stage::{Input, LeftReason, Refusal, ReplicationFault};
+use stage::{LeftReason, Refusal, Replicate, ReplicationFault, ReplicationKey};
 
 use super::{Connection, Kind, Reference, deadline};
-use crate::expected::{Answer, Line};
+use crate::expected::Line;
 
 /// A replication that goes on.
 #[derive(Clone, Debug)]
@@ -23,13 +23,6 @@ pub(super) struct Replication {
     pub(super) give_up: Option<Instant>,
 }
 
-/// What the API asks for.
-struct Asked<'a> {
-    source: &'a StageArn,
-    destination: &'a StageArn,
-    who: &'a ParticipantId,
-}
-
 impl Connection {
     /// Whether it is a publish that peers see, and its own.
     pub(super) fn may_be_replicated(&self) -> bool {
@@ -38,86 +31,54 @@ impl Connection {
 }
 
 impl Reference {
-    pub(super) fn replicate_or_stop(&mut self, input: &Input, now: Now) -> Answer {
-        let done = if let Input::Replicate {
-            source,
-            destination,
-            participant: who,
+    pub(super) fn start_replication(&mut self, wish: &Replicate, now: Now) -> Result<(), Refusal> {
+        let Replicate {
+            of: asked,
             window,
             attributes,
-        } = input
-        {
-            let asked = Asked {
-                source,
-                destination,
-                who,
-            };
-            self.start_replication(&asked, *window, attributes, now)
-        } else if let Input::StopReplication {
-            source,
-            destination,
-            participant: who,
-        } = input
-        {
-            let asked = Asked {
-                source,
-                destination,
-                who,
-            };
-            self.stop_replication(&asked, now)
-        } else {
-            Ok(())
-        };
-        done.map_or_else(Answer::Refused, |()| Answer::Done)
-    }
-
-    fn start_replication(
-        &mut self,
-        asked: &Asked<'_>,
-        window: Duration,
-        attributes: &BTreeMap<String, String>,
-        now: Now,
-    ) -> Result<(), Refusal> {
+        } = wish;
         if self.is_shutting_down {
             return Err(Refusal::ShuttingDown);
         }
         if let Some(fault) = self.why_not(asked) {
             return Err(Refusal::Replication(fault));
         }
-        let source = self.active(asked.source).expect("the participant is there");
-        let destination = self.active_or_new(asked.destination, now);
+        let source = self
+            .active(&asked.source)
+            .expect("the participant is there");
+        let destination = self.active_or_new(&asked.destination, now);
         self.replications.push(Replication {
             source,
             destination,
-            who: asked.who.clone(),
-            window,
+            who: asked.participant.clone(),
+            window: *window,
             attributes: attributes.clone(),
             give_up: None,
         });
         let newest = self.replications.len() - 1;
-        let past = (source, asked.who.clone(), asked.destination.clone());
+        let past = (source, asked.participant.clone(), asked.destination.clone());
         self.past_replications.insert(past);
-        self.note_source(source, asked.who);
+        self.note_source(source, &asked.participant);
         self.write_replication(newest, EventName::ReplicationStarted, now);
         Ok(())
     }
 
     /// The first reason against a replication.
-    fn why_not(&self, asked: &Asked<'_>) -> Option<ReplicationFault> {
+    fn why_not(&self, asked: &ReplicationKey) -> Option<ReplicationFault> {
         use ReplicationFault::{
             AlreadyReplicated, Banned, DestinationFull, DestinationNotFound, IsReplica,
             NotPublishing, ParticipantNotFound, Present, SameStage, SourceNotFound,
             TooManyReplicas,
         };
-        let Asked {
+        let ReplicationKey {
             source,
             destination,
-            who,
+            participant: who,
         } = asked;
         if source == destination {
             return Some(SameStage);
         }
-        if !self.stages.contains_key(*source) {
+        if !self.stages.contains_key(source) {
             return Some(SourceNotFound);
         }
         if !self.is_at_home_of(source, destination) {
@@ -126,12 +87,12 @@ impl Reference {
         let Some(from) = self.active(source) else {
             return Some(ParticipantNotFound);
         };
-        if !self.sessions[from].people.contains_key(*who) || self.is_leg(from, who) {
+        if !self.sessions[from].people.contains_key(who) || self.is_leg(from, who) {
             return Some(ParticipantNotFound);
         }
         let to = self.active(destination);
         let own = self.replications.iter();
-        let own: Vec<&Replication> = own.filter(|r| r.source == from && r.who == **who).collect();
+        let own: Vec<&Replication> = own.filter(|r| r.source == from && r.who == *who).collect();
         if own.iter().any(|r| Some(r.destination) == to) {
             return Some(AlreadyReplicated);
         }
@@ -144,7 +105,7 @@ impl Reference {
         if own.len() >= self.settings.replicas_per_participant_max as usize {
             return Some(TooManyReplicas);
         }
-        if self.stages[*destination].contains(*who) {
+        if self.stages[destination].contains(who) {
             return Some(Banned);
         }
         if to.is_some_and(|to| self.is_connected(to, who) || self.is_replicated(to, who)) {
@@ -183,25 +144,29 @@ impl Reference {
         own + replicas.filter(|r| r.destination == session).count()
     }
 
-    fn stop_replication(&mut self, asked: &Asked<'_>, now: Now) -> Result<(), Refusal> {
+    pub(super) fn stop_replication(
+        &mut self,
+        asked: &ReplicationKey,
+        now: Now,
+    ) -> Result<(), Refusal> {
         if self.is_shutting_down {
             return Err(Refusal::ShuttingDown);
         }
-        if !self.stages.contains_key(asked.source) {
+        if !self.stages.contains_key(&asked.source) {
             return Err(Refusal::Replication(ReplicationFault::SourceNotFound));
         }
-        if !self.is_at_home_of(asked.source, asked.destination) {
+        if !self.is_at_home_of(&asked.source, &asked.destination) {
             return Err(Refusal::Replication(ReplicationFault::DestinationNotFound));
         }
-        let Some(source) = self.active(asked.source) else {
+        let Some(source) = self.active(&asked.source) else {
             return Err(Refusal::Replication(ReplicationFault::NeverReplicated));
         };
-        let past = (source, asked.who.clone(), asked.destination.clone());
+        let past = (source, asked.participant.clone(), asked.destination.clone());
         if !self.past_replications.contains(&past) {
             return Err(Refusal::Replication(ReplicationFault::NeverReplicated));
         }
-        let to = self.active(asked.destination);
-        let who = asked.who.clone();
+        let to = self.active(&asked.destination);
+        let who = asked.participant.clone();
         self.stop_replications(LeftReason::Unknown, now, |r| {
             r.source == source && Some(r.destination) == to && r.who == who
         });

@@ -10,7 +10,7 @@ use std::time::Duration;
 use model::EventName::{Joined, PublishStarted, ReplicationStarted, SubscribeStarted};
 use model::{EventName, ParticipantId, StageArn};
 use serde_json::{Value, json};
-use stage::{Input, Reply};
+use stage::{Input, Replicate, ReplicationKey, Reply};
 
 use crate::events::Socket;
 use crate::feeds::{Viewer, publisher};
@@ -38,6 +38,14 @@ const REPLICATED: [EventName; 5] = [
 struct Stages {
     world: World,
     there: StageArn,
+}
+
+fn key(source: &StageArn, destination: &StageArn, participant: &str) -> ReplicationKey {
+    ReplicationKey {
+        source: source.clone(),
+        destination: destination.clone(),
+        participant: ParticipantId::parse(participant).unwrap(),
+    }
 }
 
 impl Stages {
@@ -70,13 +78,11 @@ impl Stages {
     async fn replicate_to(&self, there: &StageArn, participant: &str, window: Duration) {
         let reply = self
             .world
-            .tell(Input::Replicate {
-                source: self.world.arn.clone(),
-                destination: there.clone(),
-                participant: ParticipantId::parse(participant).unwrap(),
+            .tell(Input::Replicate(Replicate {
+                of: key(&self.world.arn, there, participant),
                 window,
                 attributes: BTreeMap::from([("seat".to_owned(), "guest".to_owned())]),
-            })
+            }))
             .await;
         assert_eq!(reply, Reply::Done);
     }
@@ -87,14 +93,8 @@ impl Stages {
     }
 
     async fn stop(&self, participant: &str) {
-        let reply = self
-            .world
-            .tell(Input::StopReplication {
-                source: self.world.arn.clone(),
-                destination: self.there.clone(),
-                participant: ParticipantId::parse(participant).unwrap(),
-            })
-            .await;
+        let of = key(&self.world.arn, &self.there, participant);
+        let reply = self.world.tell(Input::StopReplication(of)).await;
         assert_eq!(reply, Reply::Done);
     }
 
@@ -181,14 +181,12 @@ fn one_feed_gets_publishers_of_its_own_stage_and_of_two_others_from_three_worker
             others.push(publish(world, &token, offering).await);
             world.expect_events(name, &REPLICATED[..2]).await;
         }
-        let cem = Input::Replicate {
-            source: beyond,
-            destination: stages.there.clone(),
-            participant: ParticipantId::parse("cem").unwrap(),
+        let cem = Replicate {
+            of: key(&beyond, &stages.there, "cem"),
             window: Duration::ZERO,
             attributes: BTreeMap::new(),
         };
-        assert_eq!(world.tell(cem).await, Reply::Done);
+        assert_eq!(world.tell(Input::Replicate(cem)).await, Reply::Done);
         let mut dan = stages.follow("dan", [3, 3], json!({})).await;
         let names = ["ana", "ben", "cem"];
         let all = names.map(|name| [("audio", name), ("video", name)]);
@@ -231,14 +229,12 @@ fn two_hosts_are_replicated_to_each_other_s_stages() {
         let offering = Offering::udp(Role::Publisher).await;
         let _ben = publish(world, &stages.token("ben"), offering).await;
         world.expect_events("ben", &REPLICATED[..2]).await;
-        let back = Input::Replicate {
-            source: stages.there.clone(),
-            destination: world.arn.clone(),
-            participant: ParticipantId::parse("ben").unwrap(),
+        let back = Replicate {
+            of: key(&stages.there, &world.arn, "ben"),
             window: Duration::ZERO,
             attributes: BTreeMap::new(),
         };
-        assert_eq!(world.tell(back).await, Reply::Done);
+        assert_eq!(world.tell(Input::Replicate(back)).await, Reply::Done);
         let both = [
             ("audio", "ana"),
             ("audio", "ben"),
