@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use model::{AccountId, IdError, Now, Region, ResourceArn, Stage, StageArn};
 use stage::{Input, Reply};
@@ -18,6 +19,9 @@ use crate::{AccessKey, Settings, StageSender};
 
 /// Writes that are carried through at a time; the store does one after the other anyhow.
 const WRITES_MAX: u32 = 1_024;
+
+/// How long a caller waits until what the stages did is stored: as long as for a write of the API's own.
+const STORED_WITHIN: Duration = Duration::from_secs(10);
 
 /// The API's state.
 pub(crate) struct App {
@@ -163,6 +167,13 @@ impl StageLine {
         told.map_err(|_| ServerFault::StagesUnreachable)?;
         answer.await.map_err(|_| ServerFault::StagesUnreachable)
     }
+
+    /// Tells the stages something to which they reply when it is stored. If that takes too long, it has happened all the same, and is
+    /// stored once the store works again.
+    pub(crate) async fn tell_stored(&self, input: Input) -> Result<Reply, ServerFault> {
+        let told = tokio::time::timeout(STORED_WITHIN, self.tell(input)).await;
+        told.unwrap_or(Err(ServerFault::StoreTooSlow))
+    }
 }
 
 impl Call {
@@ -226,5 +237,23 @@ pub(crate) fn is_there<T, E: Declared>(
     match written {
         Err(StoreError::NotFound) => Err(absent.into()),
         other => Ok(other?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn t59_who_waits_for_the_store_does_not_wait_for_ever() {
+        let (stages, mut inbox) = mpsc::channel(1);
+        let start = Instant::now();
+        let told = StageLine(stages).tell_stored(Input::Shutdown).await;
+        assert!(matches!(told, Err(ServerFault::StoreTooSlow)), "{told:?}");
+        assert_eq!(start.elapsed(), STORED_WITHIN);
+        assert!(inbox.recv().await.is_some());
     }
 }

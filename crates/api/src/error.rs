@@ -170,6 +170,8 @@ pub(crate) enum ServerFault {
     BucketsUnavailable(#[source] Box<dyn Error + Send + Sync>),
     #[error("the stages cannot be reached: their queue is full or closed")]
     StagesUnreachable,
+    #[error("what the stages did is not stored in time")]
+    StoreTooSlow,
     #[error("the operation was cut short")]
     Interrupted,
 }
@@ -319,9 +321,10 @@ impl ServerFault {
     /// The answer to the caller.
     pub(crate) fn reply(&self) -> Reply {
         let (status, message) = match self {
-            Self::StoreUnavailable(_) | Self::BucketsUnavailable(_) | Self::StagesUnreachable => {
-                (503, "the service is not available at the moment")
-            }
+            Self::StoreUnavailable(_)
+            | Self::BucketsUnavailable(_)
+            | Self::StagesUnreachable
+            | Self::StoreTooSlow => (503, "the service is not available at the moment"),
             Self::StoreUnexpected(_) | Self::Interrupted => (500, "the service failed"),
         };
         let name = ErrorShape::InternalServer.name();

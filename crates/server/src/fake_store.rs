@@ -1,6 +1,7 @@
 //! A store for tests of what writes to one: it notes what it is given, and its expiry never ends.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -20,6 +21,8 @@ use tokio::sync::Notify;
 #[derive(Default)]
 pub(crate) struct Fake {
     pub(crate) written: Mutex<Vec<Record>>,
+    /// Whether it refuses records.
+    pub(crate) refuses: AtomicBool,
     /// Records were written.
     pub(crate) wrote: Notify,
     /// A sign of life was written.
@@ -33,6 +36,9 @@ macro_rules! fake_store {
         #[async_trait]
         impl Store for Fake {
             async fn records_apply(&self, records: &[Record]) -> Result<(), StoreError> {
+                if self.refuses.load(Ordering::Relaxed) && !records.is_empty() {
+                    return Err(StoreError::NotFound);
+                }
                 self.written.lock().unwrap().extend_from_slice(records);
                 self.wrote.notify_one();
                 Ok(())

@@ -138,6 +138,7 @@ impl StageLoop {
             | Input::Closed { .. }
             | Input::Mute { .. }
             | Input::Exchange { .. }
+            | Input::ReplicationAnswered(_)
             | Input::StopReplication(_)
             | Input::PutOut { .. }
             | Input::Shutdown => {}

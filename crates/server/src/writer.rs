@@ -113,8 +113,8 @@ impl Writer {
         }
     }
 
-    /// Hands a batch over and answers the asker when it and everything before it is written or known to be lost. Never
-    /// waits itself.
+    /// Hands a batch over and answers the asker when it is written and everything before it is written or known to be lost. If
+    /// it is lost itself, there is no answer. Never waits itself.
     pub(crate) fn write_and_answer(
         &self,
         records: Vec<Record>,
@@ -195,7 +195,7 @@ impl WriterTask {
                 tokio::time::sleep_until(last + GROUP_WINDOW).await;
                 self.queue.take(&mut group);
             }
-            self.write_group(&group).await;
+            self.write_group(&mut group).await;
             group.iter_mut().for_each(Batch::written);
             self.counters
                 .waiting
@@ -205,7 +205,7 @@ impl WriterTask {
         }
     }
 
-    async fn write_group(&self, group: &[Batch]) {
+    async fn write_group(&self, group: &mut [Batch]) {
         let all = group.iter().flat_map(|batch| batch.records.iter().cloned());
         let Err(error) = self.write(all.collect()).await else {
             return;
@@ -217,6 +217,7 @@ impl WriterTask {
         );
         for batch in group {
             if let Err(error) = self.write(batch.records.clone()).await {
+                batch.asker = None;
                 self.counters
                     .dropped
                     .fetch_add(batch.records.len() as u64, Ordering::Relaxed);
@@ -336,6 +337,21 @@ mod tests {
         assert_eq!(numbers(&store)[0], 0);
         drop(writer);
         tasks.join_next().await.unwrap().unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn t59_who_waits_for_what_cannot_be_stored_is_not_told_that_it_is() {
+        let (store, counters, writer, task) = pair();
+        store.refuses.store(true, Ordering::Relaxed);
+        let (lost, nothing) = oneshot::channel();
+        let (asker, reply) = oneshot::channel();
+        writer.write_and_answer(vec![record(0)], lost, Reply::Done);
+        writer.write_and_answer(Vec::new(), asker, Reply::Done);
+        drop(writer);
+        task.run().await;
+        assert!(nothing.await.is_err());
+        assert_eq!(reply.await, Ok(Reply::Done));
+        assert_eq!(counters.dropped.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test(start_paused = true)]

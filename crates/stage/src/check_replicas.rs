@@ -45,10 +45,6 @@ impl Stages {
         session.check_records();
         session.outgoing.values().map(BTreeMap::len).sum()
     }
-
-    fn session(&self, stage: &model::StageArn) -> Option<&Session> {
-        self.by_arn.get(stage)?.session.as_ref()
-    }
 }
 
 impl Session {

@@ -161,7 +161,9 @@ pub enum Input {
     },
     /// The API has a publishing participant appear on another stage too.
     Replicate(Replicate),
-    /// The API ends that.
+    /// Whoever asked for a replication knows that it runs. Until then the same start once more is the same one, and after it a conflict.
+    ReplicationAnswered(ReplicationKey),
+    /// The API ends one.
     StopReplication(ReplicationKey),
     /// The shell puts a participant out by its socket: everything of it is closed. Nothing keeps it from coming back.
     PutOut {

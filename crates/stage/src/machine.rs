@@ -124,6 +124,7 @@ impl Stages {
                 let begun = self.replicate(wish, now);
                 return begun.unwrap_or_else(Reply::Refused);
             }
+            Input::ReplicationAnswered(of) => self.replication_answered(&of),
             Input::StopReplication(of) => {
                 let ended = self.stop_replication(of, now);
                 return ended.unwrap_or_else(Reply::Refused);

@@ -63,13 +63,33 @@ impl Session {
         }
         turn.timers.cancel(&Alarm::Reconnect(route.clone()));
         turn.effects.routes.insert(route.clone());
-        self.past.note(id, &route.destination);
+        self.past.note(id, &route.destination, session.clone());
         self.note_source(id, turn);
         self.record_replica(route, session.clone(), false, turn);
         let entry = Entry::ReplicationStopped(StageArn::clone(&route.destination), session);
         self.chronicle.write(id, entry, turn);
         self.note_absence(id);
         self.rest_if_idle(turn);
+    }
+
+    /// Records once more how a replication stands that goes on or is over.
+    pub(crate) fn restate_replication(&self, route: &Route, turn: &mut Turn<'_>) {
+        let id = &route.participant;
+        let own = self.outgoing.get(id);
+        let active = own.and_then(|own| own.get(&route.destination));
+        let session = active.map(|outgoing| &outgoing.session);
+        let session = session.or_else(|| self.past.get(id, &route.destination));
+        if let Some(session) = session.cloned() {
+            self.restate(id, turn);
+            self.record_replica(route, session, active.is_some(), turn);
+        }
+    }
+
+    /// Records once more what is known of a participant, if anything is.
+    pub(crate) fn restate(&self, id: &ParticipantId, turn: &mut Turn<'_>) {
+        if let Some(participant) = self.participants.get(id) {
+            turn.record(Record::Participant(participant.clone()));
+        }
     }
 
     /// All replications of a participant end.

@@ -9,7 +9,7 @@
 //! effects, and `replicate` shows the destination how the participant stands. What the source does is in `outgoing`, and what the
 //! destination does in `incoming`.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub(crate) struct Outgoing {
     pub(crate) session: SessionId,
     /// How long the participant may be without a publish.
     pub(crate) window: Duration,
+    /// Whether whoever asked for it has been told that it runs.
+    pub(crate) is_answered: bool,
 }
 
 /// A replication at its destination.
@@ -78,11 +80,11 @@ pub(crate) struct Presence {
     pub(crate) mute: Mute,
 }
 
-/// Replications of a session that are over, the newest of them: stopping one again is no error.
+/// Replications of a session that are over, the newest of them, each with the destination's session: stopping one again is no error.
 #[derive(Debug)]
 pub(crate) struct Past {
     max: usize,
-    known: BTreeSet<(ParticipantId, Arc<StageArn>)>,
+    known: BTreeMap<(ParticipantId, Arc<StageArn>), SessionId>,
     by_end: VecDeque<(ParticipantId, Arc<StageArn>)>,
 }
 
@@ -91,15 +93,20 @@ impl Past {
     pub(crate) fn new(max: u32) -> Self {
         Self {
             max: usize::try_from(max).unwrap_or(usize::MAX),
-            known: BTreeSet::new(),
+            known: BTreeMap::new(),
             by_end: VecDeque::new(),
         }
     }
 
     /// Notes that one is over.
-    pub(crate) fn note(&mut self, participant: &ParticipantId, destination: &Arc<StageArn>) {
+    pub(crate) fn note(
+        &mut self,
+        participant: &ParticipantId,
+        destination: &Arc<StageArn>,
+        session: SessionId,
+    ) {
         let key = (participant.clone(), Arc::clone(destination));
-        if self.known.insert(key.clone()) {
+        if self.known.insert(key.clone(), session).is_none() {
             self.by_end.push_back(key);
         }
         while self.by_end.len() > self.max
@@ -109,14 +116,14 @@ impl Past {
         }
     }
 
-    /// Whether the participant was replicated there.
-    pub(crate) fn contains(
+    /// To which session of that stage the participant was replicated last.
+    pub(crate) fn get(
         &self,
         participant: &ParticipantId,
         destination: &Arc<StageArn>,
-    ) -> bool {
+    ) -> Option<&SessionId> {
         let key = (participant.clone(), Arc::clone(destination));
-        self.known.contains(&key)
+        self.known.get(&key)
     }
 }
 
@@ -146,10 +153,10 @@ mod tests {
             ("c", &["b", "c"]),
             ("a", &["a", "c"]),
         ] {
-            past.note(&who, &stage(name));
+            past.note(&who, &stage(name), SessionId::from_random([0; 13]));
             let names = ["a", "b", "c"].into_iter();
             let found: Vec<_> = names
-                .filter(|name| past.contains(&who, &stage(name)))
+                .filter(|name| past.get(&who, &stage(name)).is_some())
                 .collect();
             assert_eq!(found, known);
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::{IngestConfigurationArn, Now, ParticipantId, StageArn, limits};
 
@@ -12,7 +13,8 @@ use crate::session::Session;
 use crate::{LeftReason, Refusal, Replicate, ReplicationFault, ReplicationKey, Reply, Stages};
 
 impl Stages {
-    /// A participant appears on another stage, which gets a session if it has none.
+    /// A participant appears on another stage, which gets a session if it has none. The start of what runs already is no fault as long as
+    /// whoever asked for it may not know.
     pub(crate) fn replicate(&mut self, wish: Replicate, now: Now) -> Result<Reply, Refusal> {
         if self.is_shutting_down {
             return Err(Refusal::ShuttingDown);
@@ -25,7 +27,12 @@ impl Stages {
         if of.source == of.destination {
             return Err(Refusal::Replication(ReplicationFault::SameStage));
         }
+        let window = window.min(limits::RECONNECT_WINDOW_MAX);
         let route = self.route(of)?;
+        if self.is_repeated(&route, window, &attributes) {
+            self.restate(&route, now);
+            return Ok(Reply::Done);
+        }
         self.check_source(&route)?;
         self.check_destination(&route)?;
         let (stages, mut turn) = self.split(now);
@@ -42,13 +49,54 @@ impl Stages {
             session.expect_replica(&route.participant, incoming, &mut turn);
             let outgoing = Outgoing {
                 session: session.id(),
-                window: window.min(limits::RECONNECT_WINDOW_MAX),
+                window,
+                is_answered: false,
             };
             if let Some(session) = session_of(stages, &route.source) {
                 session.begin_replication(&route, outgoing, &mut turn);
             }
         }
         Ok(Reply::Done)
+    }
+
+    /// Whether exactly that runs, and nobody has been told so.
+    fn is_repeated(
+        &self,
+        route: &Route,
+        window: Duration,
+        attributes: &BTreeMap<String, String>,
+    ) -> bool {
+        let id = &route.participant;
+        let own = self.session(&route.source);
+        let own = own.and_then(|session| session.outgoing.get(id)?.get(&route.destination));
+        let replica = self.session(&route.destination);
+        let replica = replica.and_then(|session| session.incoming.get(id));
+        own.is_some_and(|own| !own.is_answered && own.window == window)
+            && replica.is_some_and(|replica| replica.attributes == *attributes)
+    }
+
+    /// Records once more how a replication stands: whoever repeats what it asked for may do so because the records were lost.
+    fn restate(&mut self, route: &Route, now: Now) {
+        let (stages, mut turn) = self.split(now);
+        if let Some(session) = session_of(stages, &route.source) {
+            session.restate_replication(route, &mut turn);
+        }
+        if let Some(session) = session_of(stages, &route.destination) {
+            session.restate(&route.participant, &mut turn);
+        }
+    }
+
+    /// Whoever asked for a replication knows that it runs.
+    pub(crate) fn replication_answered(&mut self, of: &ReplicationKey) {
+        let stage = self.by_arn.get_mut(&of.source);
+        let session = stage.and_then(|stage| stage.session.as_mut());
+        let own = session.and_then(|session| {
+            let own = session.outgoing.get_mut(&of.participant)?;
+            own.get_mut(&of.destination)
+        });
+        if let Some(own) = own {
+            own.is_answered = true;
+        }
     }
 
     /// Ends a replication. One that has ended already is no fault.
@@ -63,14 +111,22 @@ impl Stages {
         let route = self.route(of)?;
         let (stages, mut turn) = self.split(now);
         let id = &route.participant;
-        let session = session_of(stages, &route.source).filter(|session| {
-            let own = session.outgoing.get(id);
-            own.is_some_and(|own| own.contains_key(&route.destination))
-                || session.past.contains(id, &route.destination)
-        });
+        let session = session_of(stages, &route.source);
         let session = session.ok_or(Refusal::Replication(ReplicationFault::NeverReplicated))?;
-        session.end_replication(&route, &mut turn);
+        let own = session.outgoing.get(id);
+        if own.is_some_and(|own| own.contains_key(&route.destination)) {
+            session.end_replication(&route, &mut turn);
+        } else if session.past.get(id, &route.destination).is_some() {
+            self.restate(&route, now);
+        } else {
+            return Err(Refusal::Replication(ReplicationFault::NeverReplicated));
+        }
         Ok(Reply::Done)
+    }
+
+    /// The active session of a stage.
+    pub(crate) fn session(&self, stage: &StageArn) -> Option<&Session> {
+        self.by_arn.get(stage)?.session.as_ref()
     }
 
     /// The key of a replication between two stages that exist.

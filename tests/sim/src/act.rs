@@ -124,7 +124,9 @@ pub enum Act {
     },
     /// The API has somebody appear on another stage.
     Replicate(Start),
-    /// The API ends that.
+    /// Whoever has asked for a replication before asks for the same once more: the newest start, or an older one.
+    ReplicateAgain(u16),
+    /// The API ends one.
     StopReplication(Stop),
     /// Time passes, and the machine is called whenever it asked to be.
     Pass(Duration),
@@ -153,6 +155,8 @@ pub struct Start {
     pub window: Duration,
     /// What its user is called there; 0: as at the source.
     pub name: u8,
+    /// Whether whoever asked for it hears of it.
+    pub is_answered: bool,
 }
 
 /// A replication that is to end.

@@ -232,6 +232,7 @@ impl Reference {
                 self.remove(&BTreeMap::from([(*connection, None)]), error, now);
             }
             Input::Replicate(wish) => return self.start_replication(wish, now).into(),
+            Input::ReplicationAnswered(of) => self.replication_answered(of),
             Input::StopReplication(of) => return self.stop_replication(of, now).into(),
             Input::Mute { connection, mute } => self.mute(*connection, *mute),
             Input::Shutdown => self.shut_down(now),

@@ -1,6 +1,6 @@
 //! The machine, the ledger and the reference side by side, on one clock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -23,6 +23,9 @@ const START_SECOND: i64 = 1_800_000_000;
 /// The participant of each configuration; those of its two streams follow. Some of them are participants with tokens too.
 const FIRST_OF_CONFIGURATIONS: [u8; 2] = [3, 6];
 
+/// Starts of replications that may be repeated.
+const STARTS_MAX: usize = 3;
+
 /// One simulated process with its store, its clients and its clocks.
 #[derive(Debug)]
 pub struct World {
@@ -41,6 +44,8 @@ pub struct World {
     leaving: Option<ConnectionId>,
     /// Whether the newest connection is asking to be let in.
     knocking: bool,
+    /// Replications that were asked for, the newest first.
+    starts: VecDeque<Replicate>,
     /// How many connections there ever were.
     minted: u64,
     /// How many processes there were.
@@ -75,6 +80,7 @@ impl World {
             open: BTreeMap::new(),
             leaving: None,
             knocking: false,
+            starts: VecDeque::new(),
             minted: 0,
             processes: 0,
             heartbeat: wall,
@@ -151,6 +157,12 @@ impl World {
                 }
             }
             Act::Replicate(start) => self.replicate(start),
+            Act::ReplicateAgain(pick) => {
+                let pick = usize::from(pick) % self.starts.len().max(1);
+                if let Some(start) = self.starts.get(pick).cloned() {
+                    self.tell(&Input::Replicate(start));
+                }
+            }
             Act::StopReplication(stop) => self.stop_replication(stop),
             Act::Pass(time) => self.pass(time),
             Act::Sleep(time) => self.now = self.now.plus(time),
@@ -199,11 +211,12 @@ impl World {
             who,
             window,
             name,
+            is_answered,
         } = start;
         let named = (stage_arn(from), participant_id(who));
         let (source, participant) = self.pick_source(pick, &named.0).unwrap_or(named);
         let over = (name > 0).then(|| ("name".to_owned(), word("name", name)));
-        self.tell(&Input::Replicate(Replicate {
+        let start = Replicate {
             of: ReplicationKey {
                 source,
                 destination: stage_arn(to),
@@ -211,7 +224,13 @@ impl World {
             },
             window,
             attributes: over.into_iter().collect(),
-        }));
+        };
+        self.tell(&Input::Replicate(start.clone()));
+        if is_answered {
+            self.tell(&Input::ReplicationAnswered(start.of.clone()));
+        }
+        self.starts.push_front(start);
+        self.starts.truncate(STARTS_MAX);
     }
 
     fn stop_replication(&mut self, stop: Stop) {

@@ -185,18 +185,21 @@ fn replicating_act() -> BoxedStrategy<Act> {
         0..9_u8,
         window,
         0..3_u8,
+        any::<bool>(),
     );
     let stop = (pick(), mostly_at_home(), mostly_at_home(), 0..9_u8);
     prop_oneof![
         60 => act(mostly_at_home),
-        14 => start.prop_map(|(pick, from, to, who, window, name)| Act::Replicate(Start {
+        14 => start.prop_map(|(pick, from, to, who, window, name, is_answered)| Act::Replicate(Start {
             pick,
             from,
             to,
             who,
             window: Duration::from_millis(window),
             name,
+            is_answered,
         })),
+        4 => any::<u16>().prop_map(Act::ReplicateAgain),
         3 => stop
             .prop_map(|(pick, from, to, who)| Act::StopReplication(Stop { pick, from, to, who })),
     ]

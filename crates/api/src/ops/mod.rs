@@ -186,7 +186,8 @@ fn log(fault: &ServerFault) {
     match fault {
         ServerFault::StoreUnavailable(_)
         | ServerFault::BucketsUnavailable(_)
-        | ServerFault::StagesUnreachable => {
+        | ServerFault::StagesUnreachable
+        | ServerFault::StoreTooSlow => {
             tracing::warn!(source, "{fault}");
         }
         ServerFault::StoreUnexpected(_) | ServerFault::Interrupted => {

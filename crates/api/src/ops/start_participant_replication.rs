@@ -2,7 +2,8 @@
 //!
 //! Both stages are the caller's own, of the caller's region, and its key may do this on both. The stages decide whether it may be, and
 //! the answer comes when what they did is stored: what the API is asked next, it knows. Nothing has to be carried through for a caller that
-//! hangs up: once the stages have the request they store what comes of it themselves.
+//! hangs up or waits in vain: once the stages have the request they store what comes of it themselves. A caller that does not learn
+//! how it ended may ask for the same again. Only to one that knows that the replication runs the same start is a conflict.
 
 use std::time::Duration;
 
@@ -47,21 +48,24 @@ impl Op for StartParticipantReplication {
         // The model's range is 0 to 300.
         let seconds = u64::try_from(input.reconnect_window_seconds.unwrap_or(0)).unwrap_or(0);
         let line = call.app.stage_line()?;
+        let of = ReplicationKey {
+            source,
+            destination,
+            participant,
+        };
         let wish = Replicate {
-            of: ReplicationKey {
-                source,
-                destination,
-                participant,
-            },
+            of: of.clone(),
             window: Duration::from_secs(seconds),
             attributes,
         };
-        let reply = line.tell(Input::Replicate(wish)).await?;
+        let reply = line.tell_stored(Input::Replicate(wish)).await?;
         match reply {
             Reply::Refused(Refusal::Replication(fault)) => Err(fault.into()),
             // Only that they are shutting down.
             Reply::Refused(_) => Err(ServerFault::StagesUnreachable.into()),
             Reply::Done | Reply::Joined { .. } | Reply::Admitted { .. } | Reply::Exchanged => {
+                // Stages that are gone by now can be asked no more.
+                let _ = line.tell(Input::ReplicationAnswered(of)).await;
                 Ok(StartParticipantReplicationOutput {}.to_json())
             }
         }

@@ -41,7 +41,7 @@ impl Op for StopParticipantReplication {
             destination: destination.clone(),
             participant: participant.clone(),
         };
-        let reply = line.tell(Input::StopReplication(of)).await?;
+        let reply = line.tell_stored(Input::StopReplication(of)).await?;
         match reply {
             // The stages forget what is long over, and all of it in a crash; the store does not.
             Reply::Refused(Refusal::Replication(fault @ ReplicationFault::NeverReplicated)) => {

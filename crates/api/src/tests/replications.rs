@@ -1,7 +1,7 @@
 //! Replications as their stages' owner sees them, with hosts that publish.
 
 use model::{ConnectionId, Grant};
-use stage::CloseCause;
+use stage::{CloseCause, Replicate, ReplicationKey};
 
 use super::encoders::Encoder;
 use super::*;
@@ -615,6 +615,57 @@ async fn t16_starts_stops_and_deletes_at_once_leave_each_side_as_the_other() {
         let (started, stopped) = (count("REPLICATION_STARTED"), count("REPLICATION_STOPPED"));
         assert_eq!(started - stopped, active);
     }
+}
+
+/// Tells the stages what a call tells them whose caller hangs up.
+async fn hang_up(world: &World, input: Input) {
+    let (reply, _) = oneshot::channel();
+    world.stages.send((input, reply)).await.unwrap();
+}
+
+#[tokio::test]
+async fn t59_who_did_not_learn_that_it_started_or_stopped_may_ask_again() {
+    let world = World::new().await;
+    let host = Host::publishing(&world, 1).await;
+    let to = world.stage(ANA).await;
+    let body = host.replication(&to);
+    let ask = async |operation: &str, body: &Value| {
+        let answer = world.call(ANA, operation, body.clone()).await;
+        (answer.status, answer.error().to_owned())
+    };
+    let fine = (200, String::new());
+    let conflict = (409, "ConflictException".to_owned());
+    let state = async || host.replicas(&world).await[0]["replicationState"].clone();
+    let start = "StartParticipantReplication";
+    let of = ReplicationKey {
+        source: StageArn::parse(&host.stage).unwrap(),
+        destination: StageArn::parse(&to).unwrap(),
+        participant: ParticipantId::parse(&host.id).unwrap(),
+    };
+    let wish = Replicate {
+        of: of.clone(),
+        window: Duration::ZERO,
+        attributes: BTreeMap::new(),
+    };
+    hang_up(&world, Input::Replicate(wish)).await;
+    // Not what it asked for.
+    let mut other = body.clone();
+    other["reconnectWindowSeconds"] = json!(1);
+    assert_eq!(ask(start, &other).await, conflict);
+    assert_eq!(ask(start, &body).await, fine);
+    assert_eq!(state().await, "ACTIVE");
+    // It knows now.
+    assert_eq!(ask(start, &body).await, conflict);
+    let stop = "StopParticipantReplication";
+    hang_up(&world, Input::StopReplication(of)).await;
+    assert_eq!(ask(stop, &body).await, fine);
+    assert_eq!(state().await, "STOPPED");
+    assert_eq!(ask(start, &body).await, fine);
+    assert_eq!(state().await, "ACTIVE");
+    let told = events(&world, &host.stage, &host.id).await;
+    let names: Vec<_> = told.iter().map(|event| &event["name"]).skip(2).collect();
+    let (started, stopped) = ("REPLICATION_STARTED", "REPLICATION_STOPPED");
+    assert_eq!(names, [started, stopped, started]);
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use stage::Settings;
 
 use crate::replications::{away, replicated, table, two_stages};
 use crate::steps::{
-    Act, after, check_with, closed, join, publish, record, record_on, replicate, stop, subscribe,
-    up, who,
+    Act, after, answered, check_with, closed, join, publish, record, record_on, replicate,
+    replicate_with, stop, subscribe, up, who,
 };
 
 #[test]
@@ -37,6 +37,11 @@ fn a_start_that_cannot_be_is_refused_by_name_and_changes_nothing() {
             ),
             (
                 replicate("first", "second", "ana", 0),
+                "refused Replication(AlreadyReplicated)",
+            ),
+            (answered("first", "second", "ana"), ""),
+            (
+                replicate("first", "second", "ana", 60),
                 "refused Replication(AlreadyReplicated)",
             ),
             (
@@ -72,6 +77,94 @@ fn a_start_that_cannot_be_is_refused_by_name_and_changes_nothing() {
                 "refused ShuttingDown",
             ),
             (stop("first", "second", "ana"), "refused ShuttingDown"),
+        ],
+    );
+}
+
+#[test]
+fn a_start_that_nobody_has_been_told_of_is_the_same_when_it_is_repeated() {
+    let runs = [
+        "ana first 1 to second 2 goes on",
+        "ana first 1 to second 2 is over",
+    ];
+    table(
+        replicated(60),
+        [
+            (replicate("first", "second", "ana", 60), ""),
+            (Act::Replicas, runs[0]),
+            // What is not the same is another one.
+            (
+                replicate("first", "second", "ana", 61),
+                "refused Replication(AlreadyReplicated)",
+            ),
+            (
+                replicate_with("first", "second", "ana", 60, &[("team", "red")]),
+                "refused Replication(AlreadyReplicated)",
+            ),
+            // Away, it goes on too.
+            (
+                closed(2),
+                "ana PUBLISH_STOPPED; replica ana PUBLISH_STOPPED; replica ana LEFT; roster [] to c1; \
+                 roster second [] to c3",
+            ),
+            (replicate("first", "second", "ana", 60), ""),
+            (answered("first", "second", "ana"), ""),
+            (
+                replicate("first", "second", "ana", 60),
+                "refused Replication(AlreadyReplicated)",
+            ),
+            (
+                stop("first", "second", "ana"),
+                "ana REPLICATION_STOPPED second 2",
+            ),
+            (Act::Replicas, runs[1]),
+            (stop("first", "second", "ana"), ""),
+            (Act::Replicas, runs[1]),
+            // What was answered is over: this is another one.
+            (publish(5, who("ana").signed()), "admitted 1"),
+            (up(5), "ana PUBLISH_STARTED; roster [ana] to c1"),
+            (
+                replicate("first", "second", "ana", 0),
+                "ana REPLICATION_STARTED second 2; replica ana JOINED; replica ana PUBLISH_STARTED; \
+                 roster second [ana of first] to c3",
+            ),
+            (replicate("first", "second", "ana", 0), ""),
+        ],
+    );
+}
+
+#[test]
+fn what_is_repeated_is_recorded_once_more_as_it_stands() {
+    table(
+        replicated(0),
+        [
+            (Act::Lose, ""),
+            (replicate("first", "second", "ana", 0), ""),
+            (Act::Replicas, "ana first 1 to second 2 goes on"),
+            (
+                record("ana"),
+                "CONNECTED since 0 published publishing WHIP replicated",
+            ),
+            (
+                record_on("second", "ana"),
+                "CONNECTED since 0 published publishing WHIP replica of first 1",
+            ),
+            (
+                stop("first", "second", "ana"),
+                "ana REPLICATION_STOPPED second 2; replica ana PUBLISH_STOPPED; replica ana LEFT; \
+                 roster second [] to c3",
+            ),
+            (Act::Lose, ""),
+            (stop("first", "second", "ana"), ""),
+            (Act::Replicas, "ana first 1 to second 2 is over"),
+            (
+                record("ana"),
+                "CONNECTED since 0 published publishing WHIP was replicated",
+            ),
+            (
+                record_on("second", "ana"),
+                "DISCONNECTED since 0 published WHIP was replica of first 1",
+            ),
         ],
     );
 }

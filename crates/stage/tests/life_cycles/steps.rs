@@ -59,6 +59,8 @@ pub(crate) enum Act {
     RecordOn(&'static str, &'static str),
     /// Asks for the newest records of all replications.
     Replicas,
+    /// All records of participants and replications so far are lost.
+    Lose,
     /// The shell puts out the participant whose socket it is.
     PutOut(u64, LeftReason),
     Disconnect(&'static str),
@@ -338,6 +340,13 @@ fn replication(from: &str, to: &str, who: &str) -> ReplicationKey {
     }
 }
 
+/// Whoever asked for that replication has its answer.
+pub(crate) fn answered(from: &str, to: &str, who: &str) -> Act {
+    Act::Tell(Box::new(Input::ReplicationAnswered(replication(
+        from, to, who,
+    ))))
+}
+
 pub(crate) fn stop(from: &str, to: &str, who: &str) -> Act {
     Act::Tell(Box::new(Input::StopReplication(replication(from, to, who))))
 }
@@ -455,6 +464,7 @@ impl Run {
             Act::Record(who) => return vec![self.describe("first", who)],
             Act::RecordOn(stage, who) => return vec![self.describe(stage, who)],
             Act::Replicas => return self.replica_words(),
+            Act::Lose => return self.lose(),
             Act::Tell(input) => *input,
             Act::Open(banned) => Input::StageOpened {
                 stage: arn("first"),
@@ -518,6 +528,12 @@ impl Run {
         };
         self.machine.handle(input, self.now);
         self.take(1)
+    }
+
+    fn lose(&mut self) -> Vec<String> {
+        self.participants.clear();
+        self.replicas.clear();
+        Vec::new()
     }
 
     fn pass(&mut self, time: Duration) -> Vec<String> {

@@ -19,6 +19,8 @@ pub(super) struct Replication {
     pub(super) who: ParticipantId,
     window: Duration,
     attributes: BTreeMap<String, String>,
+    /// Whether whoever asked for it knows.
+    is_answered: bool,
     /// When the participant has been without a publish for too long.
     pub(super) give_up: Option<Instant>,
 }
@@ -40,6 +42,14 @@ impl Reference {
         if self.is_shutting_down {
             return Err(Refusal::ShuttingDown);
         }
+        let running = self.running(asked);
+        let is_repeated = running.is_some_and(|at| {
+            let running = &self.replications[at];
+            !running.is_answered && running.window == *window && running.attributes == *attributes
+        });
+        if is_repeated {
+            return Ok(());
+        }
         if let Some(fault) = self.why_not(asked) {
             return Err(Refusal::Replication(fault));
         }
@@ -53,6 +63,7 @@ impl Reference {
             who: asked.participant.clone(),
             window: *window,
             attributes: attributes.clone(),
+            is_answered: false,
             give_up: None,
         });
         let newest = self.replications.len() - 1;
@@ -61,6 +72,21 @@ impl Reference {
         self.note_source(source, &asked.participant);
         self.write_replication(newest, EventName::ReplicationStarted, now);
         Ok(())
+    }
+
+    /// Whoever asked for a replication knows that it runs.
+    pub(super) fn replication_answered(&mut self, of: &ReplicationKey) {
+        if let Some(running) = self.running(of) {
+            self.replications[running].is_answered = true;
+        }
+    }
+
+    /// Where in the list a replication is that goes on.
+    fn running(&self, of: &ReplicationKey) -> Option<usize> {
+        let (from, to) = (self.active(&of.source)?, self.active(&of.destination)?);
+        let is_it =
+            |r: &Replication| (r.source, r.destination) == (from, to) && r.who == of.participant;
+        self.replications.iter().position(is_it)
     }
 
     /// The first reason against a replication.
