@@ -101,6 +101,7 @@ fake_store! {
     fn participant_list(stage: &StageArn, session: &SessionId, filter: &ParticipantFilter, page: &PageRequest) -> Page<Participant>;
     fn participant_get(stage: &StageArn, session: &SessionId, participant: &ParticipantId) -> Option<Participant>;
     fn participant_known(stage: &StageArn, participant: &ParticipantId) -> Option<CameBy>;
+    fn participant_session(stage: &StageArn, participant: &ParticipantId) -> Option<SessionId>;
     fn participant_ban(stage: &StageArn, participant: &ParticipantId, at: Timestamp) -> ();
     fn replica_list(source: &StageArn, session: &SessionId, participant: &ParticipantId, page: &PageRequest) -> Page<Replica>;
     fn replica_known(source: &StageArn, destination: &StageArn, participant: &ParticipantId) -> bool;

@@ -79,6 +79,7 @@ operations! {
     ParticipantList = "participant_list",
     ParticipantGet = "participant_get",
     ParticipantKnown = "participant_known",
+    ParticipantSession = "participant_session",
     ParticipantBan = "participant_ban",
     ReplicaList = "replica_list",
     ReplicaKnown = "replica_known",

@@ -374,6 +374,12 @@ pub trait Store: Send + Sync {
         stage: &StageArn,
         participant: &ParticipantId,
     ) -> Result<Option<CameBy>, StoreError>;
+    /// The newest session of the stage in which the participant has a record.
+    async fn participant_session(
+        &self,
+        stage: &StageArn,
+        participant: &ParticipantId,
+    ) -> Result<Option<SessionId>, StoreError>;
     /// Bans a participant id from a stage for good; again is fine. `NotFound` if the stage is gone.
     async fn participant_ban(
         &self,

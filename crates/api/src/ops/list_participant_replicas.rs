@@ -1,10 +1,11 @@
 //! ListParticipantReplicas: where a participant of a stage appears too, or did, by the ARN of the destination.
 //!
-//! It lists what began in the stage's newest session, which is the active one while there is one. The model declares no
-//! ResourceNotFoundException: a stage that does not exist is a ValidationException, and a participant of whom nothing is known has an empty list.
+//! It lists what began in the newest session of the stage in which the participant is or was: what is over stays to be seen when the next session has begun
+//! without it. The model declares no ResourceNotFoundException: a stage that does not exist is a ValidationException, and a
+//! participant of whom nothing is known has an empty list, as it has of events.
 
 use model::ParticipantId;
-use store::{Page, PageRequest};
+use store::Page;
 use wire::error::ListParticipantReplicasError;
 use wire::input::ListParticipantReplicasInput;
 use wire::output::ListParticipantReplicasOutput;
@@ -16,12 +17,6 @@ use crate::cursor::List;
 use crate::error::Failure;
 use crate::ops::Op;
 use crate::shape;
-
-/// The newest session of a stage.
-const NEWEST: PageRequest = PageRequest {
-    after: None,
-    limit: 1,
-};
 
 pub(crate) struct ListParticipantReplicas;
 
@@ -41,8 +36,14 @@ impl Op for ListParticipantReplicas {
     async fn run(call: &Call, input: Self::Input) -> Result<Vec<u8>, Failure<Self::Error>> {
         let settings = &call.app.settings;
         let stage = call.own_stage(&input.source_stage_arn).await?.arn;
-        let newest = settings.store.session_list(&stage, &NEWEST).await?;
-        let session = newest.items.into_iter().next().map(|session| session.id);
+        let participant = ParticipantId::parse(&input.participant_id).ok();
+        let session = match &participant {
+            Some(participant) => {
+                let store = &settings.store;
+                store.participant_session(&stage, participant).await?
+            }
+            None => None,
+        };
         // A list of another session is another list.
         let list = List::new(
             Self::OPERATION,
@@ -58,14 +59,14 @@ impl Op for ListParticipantReplicas {
             input.max_results,
             input.next_token.as_deref(),
         )?;
-        let found = match (session, ParticipantId::parse(&input.participant_id)) {
-            (Some(session), Ok(participant)) => {
+        let found = match (session, participant) {
+            (Some(session), Some(participant)) => {
                 settings
                     .store
                     .replica_list(&stage, &session, &participant, &page)
                     .await?
             }
-            (None, _) | (_, Err(_)) => Page {
+            (None, _) | (_, None) => Page {
                 items: Vec::new(),
                 next: None,
             },
@@ -175,7 +176,7 @@ mod tests {
     #[tokio::test]
     async fn t13_a_cursor_of_replicas_is_for_its_stage_participant_session_account_and_operation() {
         let world = World::new().await;
-        let host = Host::publishing(&world, 1).await;
+        let mut host = Host::publishing(&world, 1).await;
         for _ in 0..2 {
             let body = host.replication(&world.stage(ANA).await);
             let started = world.call(ANA, "StartParticipantReplication", body).await;
@@ -217,24 +218,54 @@ mod tests {
             .call(ANA, "ListParticipantReplicas", body.clone())
             .await;
         assert_eq!(answer.status, 200);
-        // The next session has a list of its own.
+        // Its next session has a list of its own.
         host.leave(&world).await;
-        world.advance(Duration::from_mins(10));
-        world.wake().await;
-        let all = json!({ "sourceStageArn": host.stage, "participantId": host.id });
-        let over = world
-            .call(ANA, "ListParticipantReplicas", all.clone())
-            .await
-            .json();
-        let states = over["replicas"].as_array().unwrap().iter();
-        let states: Vec<_> = states
-            .map(|replica| replica["replicationState"].clone())
-            .collect();
-        assert_eq!(states, ["STOPPED", "STOPPED"]);
-        Host::publishing_on(&world, &host.stage, 2).await;
-        let answer = world.call(ANA, "ListParticipantReplicas", all).await;
-        assert_eq!(answer.json(), json!({ "replicas": [] }));
+        end_sessions(&world).await;
+        host.publish(&world, 2).await;
         let answer = world.call(ANA, "ListParticipantReplicas", body).await;
         assert_eq!(answer.verdict(), refused);
+    }
+
+    /// Time passes until nobody's session goes on.
+    async fn end_sessions(world: &World) {
+        world.advance(Duration::from_mins(10));
+        world.wake().await;
+    }
+
+    #[tokio::test]
+    async fn what_is_over_is_listed_until_its_participant_is_in_another_session() {
+        let world = World::new().await;
+        let mut host = Host::publishing(&world, 1).await;
+        let mut there = Vec::new();
+        for _ in 0..2 {
+            there.push(world.stage(ANA).await);
+            host.start(&world, &there[there.len() - 1]).await;
+        }
+        host.leave(&world).await;
+        let all = host.replicas(&world).await;
+        let states = all.as_array().unwrap().iter();
+        let states: Vec<_> = states.map(|each| &each["replicationState"]).collect();
+        assert_eq!(states, ["STOPPED", "STOPPED"]);
+        end_sessions(&world).await;
+        assert_eq!(host.replicas(&world).await, all);
+        // The next session is another's, and has replications of its own.
+        let other = Host::publishing_on(&world, &host.stage, 2).await;
+        other.start(&world, &there[0]).await;
+        assert_eq!(host.replicas(&world).await, all);
+        let mut body =
+            json!({ "sourceStageArn": host.stage, "participantId": host.id, "maxResults": 1 });
+        let mut seen = Vec::new();
+        for _ in 0..2 {
+            let page = world
+                .call(ANA, "ListParticipantReplicas", body.clone())
+                .await;
+            let page = page.json();
+            seen.extend(page["replicas"].as_array().unwrap().clone());
+            body["nextToken"] = page["nextToken"].clone();
+        }
+        assert_eq!((json!(seen), &body["nextToken"]), (all, &Value::Null));
+        // It is back, and nowhere else.
+        host.publish(&world, 3).await;
+        assert_eq!(host.replicas(&world).await, json!([]));
     }
 }

@@ -92,6 +92,7 @@ macro_rules! suite {
             participant: a_participant_is_known_on_its_stage_only,
             participant: how_a_participant_came_to_a_stage_is_known_over_all_sessions,
             participant: bans_last_and_repeat,
+            participant: the_newest_session_of_a_participant_is_found_on_its_stage,
             replica: replications_of_a_participant_are_listed_by_destination,
             replica: a_replication_that_begins_anew_takes_the_place_of_the_older_one,
             replica: replications_go_with_their_source_and_stay_without_their_destination,

@@ -277,6 +277,38 @@ pub(crate) async fn how_a_participant_came_to_a_stage_is_known_over_all_sessions
     assert_eq!(known().await, Some(CameBy::Token));
 }
 
+pub(crate) async fn the_newest_session_of_a_participant_is_found_on_its_stage(store: &dyn Store) {
+    let one = insert(store, "one").await;
+    let two = insert(store, "two").await;
+    let batch = [
+        started(&one, 1, at(0)),
+        joined(&one, 1, "ana", at(1)),
+        joined(&one, 1, "ben", at(1)),
+        ended(&one, 1, at(2)),
+        started(&two, 2, at(9)),
+        joined(&two, 2, "cem", at(9)),
+        started(&one, 3, at(5)),
+        joined(&one, 3, "ana", at(6)),
+        ended(&one, 3, at(7)),
+        // Nobody of them is in the newest one.
+        started(&one, 4, at(8)),
+        joined(&one, 4, "dan", at(8)),
+    ];
+    store.records_apply(&batch).await.unwrap();
+    for (stage, id, expected) in [
+        (&one, "ana", Some(3)),
+        (&one, "ben", Some(1)),
+        (&one, "dan", Some(4)),
+        (&one, "cem", None),
+        (&two, "cem", Some(2)),
+        (&two, "ana", None),
+        (&arn("absent"), "ana", None),
+    ] {
+        let found = store.participant_session(stage, &person(id)).await.unwrap();
+        assert_eq!(found, expected.map(session_id), "{id} on {stage}");
+    }
+}
+
 /// Through the configuration of this id, which is of the account and region of every stage here.
 fn ingest(id: &str, redundant: bool) -> Ingest {
     let configuration = ingest_in("111122223333", "us-west-2", id).arn;

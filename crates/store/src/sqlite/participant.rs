@@ -205,6 +205,28 @@ pub(super) async fn known(
     }))
 }
 
+/// The newest session of a stage in which a participant is. Of the session that has the maximum SQLite returns the other columns too. It takes
+/// the tables of a CROSS JOIN in their order: a participant has fewer sessions than a stage.
+pub(super) const SESSION: &str = concat!(
+    "SELECT session.id, max(session.start) \
+     FROM participant CROSS JOIN session ON session.key = participant.session \
+     WHERE participant.id = ?4 AND session.stage = ",
+    stage_key!()
+);
+
+/// The newest session of the stage in which the participant is.
+pub(super) async fn session(
+    db: &Db,
+    stage: &StageArn,
+    participant: &ParticipantId,
+) -> Result<Option<SessionId>, StoreError> {
+    let id: Option<String> = for_arn!(query_scalar(SESSION), stage)
+        .bind(participant.as_str())
+        .fetch_one(&db.readers)
+        .await?;
+    id.map(|id| parse_id(SessionId::parse(&id))).transpose()
+}
+
 /// Bans a participant from a stage; the first ban's time stays.
 pub(super) async fn ban(connection: &mut SqliteConnection, ban: Ban) -> Result<(), StoreError> {
     add_ban(connection, &ban).await.map(drop)

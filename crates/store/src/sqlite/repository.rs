@@ -371,6 +371,15 @@ impl Store for Sqlite {
         reads!(self, ParticipantKnown, span => participant::known(stage, participant))
     }
 
+    async fn participant_session(
+        &self,
+        stage: &StageArn,
+        participant: &ParticipantId,
+    ) -> Result<Option<SessionId>, StoreError> {
+        let span = debug_span!("db.participant.session", stage = %stage.id, %participant);
+        reads!(self, ParticipantSession, span => participant::session(stage, participant))
+    }
+
     async fn participant_ban(
         &self,
         stage: &StageArn,

@@ -50,6 +50,7 @@ async fn no_list_or_lookup_scans_or_sorts_a_table() {
         participant::LIST_BY_USER,
         participant::LIST_BY_PUBLISHED,
         participant::LIST_BY_STATE,
+        participant::SESSION,
         replica::LIST,
         replica::KNOWN,
         event::LIST,
