@@ -80,8 +80,8 @@ impl Forward {
                 packetiser.picture(*layer, &nals, *is_key, *at, now);
                 count(&flow.pictures);
             }
-            Unit::Opus { packet, at } => {
-                packetiser.opus(packet, *at, now);
+            Unit::Opus { packet, level, at } => {
+                packetiser.opus(packet, *level, *at, now);
                 count(&flow.opus_packets);
             }
         }

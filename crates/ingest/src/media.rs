@@ -17,6 +17,7 @@ mod encode;
 mod figures;
 mod follow;
 mod held;
+mod level;
 mod meter;
 mod resample;
 mod splice;
@@ -86,6 +87,8 @@ pub enum Unit {
     Opus {
         /// The packet.
         packet: Bytes,
+        /// How loud it is, in -dBov from 0 to 127 (RFC 6464 section 3).
+        level: u8,
         /// Media time of its first sample, as a decoder gives it: the delay of all codecs is taken off.
         at: Duration,
     },

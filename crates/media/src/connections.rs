@@ -225,6 +225,9 @@ impl Connections {
     /// On which stage a live peer is.
     pub(crate) fn stage_of(&self, connection: ConnectionId) -> Option<StageArn> {
         self.with(|state| {
+            if let Some(inlet) = state.inlets.get(&connection) {
+                return Some(inlet.begun.as_ref()?.1.clone());
+            }
             let Phase::Live { session, .. } = state.peers.get(&connection)?.phase else {
                 return None;
             };
@@ -313,7 +316,7 @@ impl Connections {
             }
             if let Some(entry) = state.inlets.remove(&connection) {
                 entry.left(reason);
-                if let Some(worker) = entry.worker {
+                if let Some((worker, _)) = entry.begun {
                     (self.close_peer)(worker, connection);
                 }
             }

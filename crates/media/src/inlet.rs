@@ -78,7 +78,11 @@ impl Inlet {
             return Err(InletFault::OutOfTurn);
         }
         let send = || worker.try_order(order);
-        match self.plane.connections.inlet_send(connection, home, send) {
+        match self
+            .plane
+            .connections
+            .inlet_send(connection, (home, stage), send)
+        {
             Some(Ok(())) => {
                 *begun = Some(home);
                 Ok(())

@@ -374,7 +374,7 @@ pub enum Output {
         /// What there is now.
         layers: Layers,
     },
-    /// A publisher has begun or stopped to speak, by the audio levels that it sends (RFC 6464).
+    /// A publisher has begun or stopped to speak, by the audio levels that its packets carry (RFC 6464).
     Voice {
         /// Which publisher.
         connection: ConnectionId,

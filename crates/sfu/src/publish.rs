@@ -459,7 +459,8 @@ impl Publisher {
         if packet.track == Track::AUDIO {
             // Who speaks is told by one worker alone.
             if let Some(level) = packet.extensions.audio_level.filter(|_| !self.is_mirror) {
-                self.voice.level(level & 0x7f, now);
+                let at = if self.is_inlet { packet.captured } else { now };
+                self.voice.level(level & 0x7f, at, now);
             }
             return;
         }

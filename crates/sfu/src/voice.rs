@@ -1,4 +1,4 @@
-//! Whether a publisher speaks, by the audio levels that it sends (RFC 6464).
+//! Whether a publisher speaks, by the levels of its sound (RFC 6464): those that it sends, or those that were measured for it.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -15,6 +15,13 @@ const HOLD: Duration = Duration::from_millis(600);
 const LEVELS_MAX: usize = 64;
 /// Silence (RFC 6464 section 3).
 const SILENCE: u8 = 127;
+
+/// What the header extension holds for sound of a level in -dBov (RFC 6464 section 3) whose publisher does not say whether it is a
+/// voice: what is loud enough to begin speech counts as one.
+pub(crate) fn octet(level: u8) -> u8 {
+    let voice = if level <= LOUD { 0x80 } else { 0 };
+    voice | level.min(SILENCE)
+}
 
 /// The levels of one publisher.
 #[derive(Debug)]
@@ -41,17 +48,20 @@ impl Default for Voice {
 }
 
 impl Voice {
-    /// Takes the level of one packet, in -dBov: 0 is loudest.
-    pub(crate) fn level(&mut self, level: u8, now: Instant) {
+    /// Takes the level of one packet, in -dBov: 0 is loudest. `at` is when the sound was made, as far as that is known: packets
+    /// that have been held back on their way come at once, and sound no different for it.
+    pub(crate) fn level(&mut self, level: u8, at: Instant, now: Instant) {
         let level = level.min(SILENCE);
         self.expire(now);
-        if self.levels.len() >= LEVELS_MAX {
+        while let Some((first, _)) = self.levels.front()
+            && (at.saturating_duration_since(*first) > WINDOW || self.levels.len() >= LEVELS_MAX)
+        {
             self.levels.pop_front();
         }
-        self.levels.push_back((now, level));
+        self.levels.push_back((at, level));
         self.mean = self.mean();
         let known = self.levels.front().map_or(Duration::ZERO, |(first, _)| {
-            now.saturating_duration_since(*first)
+            at.saturating_duration_since(*first)
         });
         if self.mean > LOUD {
             return;
@@ -81,16 +91,8 @@ impl Voice {
         Some(loud + HOLD)
     }
 
-    /// Forgets what is too old. Silence may also be the absence of packets (DTX, a muted track).
+    /// Ends speech that has not been heard for too long. Silence may also be the absence of packets (DTX, a muted track).
     fn expire(&mut self, now: Instant) {
-        while let Some((at, _)) = self.levels.front()
-            && now.saturating_duration_since(*at) > WINDOW
-        {
-            self.levels.pop_front();
-        }
-        if self.levels.is_empty() {
-            self.mean = SILENCE;
-        }
         let is_over = self
             .loud
             .is_none_or(|loud| now.saturating_duration_since(loud) >= HOLD);
@@ -134,7 +136,7 @@ mod tests {
             while time < end {
                 let now = begin + Duration::from_millis(time);
                 if *level != 255 && time % 20 == 0 {
-                    voice.level(*level, now);
+                    voice.level(*level, now, now);
                 }
                 let is_due = voice.due(now).is_some_and(|due| due <= now);
                 let change = voice.change(now);
@@ -176,14 +178,44 @@ mod tests {
     }
 
     #[test]
+    fn speech_that_comes_in_bursts_is_heard_as_it_was_spoken() {
+        let begin = beginning();
+        let mut voice = Voice::default();
+        let mut told = Vec::new();
+        let mut say = |levels: std::ops::Range<u64>, level, lag: u64| {
+            let come = begin + Duration::from_millis(20 * levels.end + lag);
+            for at in levels {
+                voice.level(level, begin + Duration::from_millis(20 * at), come);
+            }
+            told.extend(voice.change(come));
+        };
+        // A knock, and 400 ms of speech at once, time and again.
+        say(0..3, 20, 500);
+        for burst in 1..20 {
+            say(20 * burst..20 * burst + 20, 30, 500);
+        }
+        assert_eq!(told, [(true, 30)]);
+        let quiet = begin + Duration::from_secs(10);
+        assert_eq!(
+            voice.change(quiet).map(|(is_speaking, _)| is_speaking),
+            Some(false)
+        );
+    }
+
+    #[test]
+    fn what_is_loud_enough_for_speech_is_marked_as_voice() {
+        let octets = [0, 45, 46, 127, 255].map(octet);
+        assert_eq!(octets, [0x80, 0xad, 46, 127, 127]);
+    }
+
+    #[test]
     fn the_level_is_the_mean_of_the_window() {
         let now = beginning();
         let mut voice = Voice::default();
         for at in 0..10 {
-            voice.level(
-                if at % 2 == 0 { 20 } else { 40 },
-                now + Duration::from_millis(20 * at),
-            );
+            let level = if at % 2 == 0 { 20 } else { 40 };
+            let at = now + Duration::from_millis(20 * at);
+            voice.level(level, at, at);
         }
         let later = now + Duration::from_millis(190);
         assert!(matches!(voice.change(later), Some((true, 25..=35))));

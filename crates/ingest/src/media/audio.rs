@@ -9,6 +9,7 @@ use super::aac::Config;
 use super::decode::{Decoder, FRAME_SAMPLES};
 use super::encode::{Encoder, PACKET_SAMPLES, SAMPLE_RATE};
 use super::follow::{Follower, Step};
+use super::level;
 use super::resample::Resampler;
 use super::splice::Splice;
 use super::{Unit, Violation};
@@ -16,10 +17,11 @@ use super::{Unit, Violation};
 /// Frames in a row that cannot be decoded until the stream is given up: about a second.
 const UNDECODABLE_MAX: u32 = 50;
 
-/// An Opus packet and the media time of its first sample.
+/// An Opus packet, how loud it is in -dBov, and the media time of its first sample.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Packet {
     pub(super) bytes: Bytes,
+    pub(super) level: u8,
     pub(super) at: Duration,
 }
 
@@ -27,6 +29,7 @@ impl Packet {
     pub(super) fn into_unit(self) -> Unit {
         Unit::Opus {
             packet: self.bytes,
+            level: self.level,
             at: self.at,
         }
     }
@@ -292,6 +295,7 @@ impl Audio {
         let Some(samples) = path.resampler.pop() else {
             return Ok(false);
         };
+        let level = level::of(samples);
         let bytes = path
             .encoder
             .encode(samples, usize::from(path.config.channels))
@@ -304,6 +308,7 @@ impl Audio {
             self.counts.packets += 1;
             self.made.push(Packet {
                 bytes,
+                level,
                 at: Duration::from_nanos(at / 3 * NANOS_PER_THREE),
             });
         }

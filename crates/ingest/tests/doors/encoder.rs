@@ -29,6 +29,8 @@ const P_SLICE: &[u8] = &[0x41, 0x9a, 0x24, 0x6c, 0x45, 0xff];
 /// AAC-LC, 48 kHz, stereo; and a frame of silence.
 const AAC_CONFIG: &[u8] = &[0x11, 0x90];
 const AAC_SILENCE: &[u8] = &[0x21, 0x10, 0x04, 0x60, 0x8c, 0x1c];
+/// Frames of a tone of that kind, in ADTS.
+const TONE: &[u8] = include_bytes!("../../fixtures/tone-48000-stereo.aac");
 /// Milliseconds of an AAC frame, about.
 const AAC_MS: u64 = 21;
 
@@ -163,6 +165,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Encoder<S> {
         self.session.send_audio(self.at_ms, &frame);
     }
 
+    /// So many frames of a tone, with pictures.
+    pub(crate) async fn tone(&mut self, frames: usize) {
+        let tone = tone();
+        for frame in tone.iter().skip(4).take(12).cycle().take(frames) {
+            let frame = Audio::Aac(frame.clone());
+            self.session.send_audio(self.at_ms, &frame);
+            self.picture(false);
+            self.pass();
+        }
+        self.flush().await;
+    }
+
     pub(crate) fn picture(&mut self, is_key: bool) {
         let slice = if is_key { IDR } else { P_SLICE };
         let length = u32::try_from(slice.len()).unwrap().to_be_bytes();
@@ -201,4 +215,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Encoder<S> {
         self.session.end();
         self.flush().await;
     }
+}
+
+fn tone() -> Vec<Bytes> {
+    const HEADER: usize = 7;
+    let mut rest = TONE;
+    let mut frames = Vec::new();
+    while !rest.is_empty() {
+        let bits = u32::from_be_bytes([0, rest[3] & 3, rest[4], rest[5]]);
+        let (frame, after) = rest.split_at(usize::try_from(bits >> 5).unwrap());
+        frames.push(Bytes::from_static(&frame[HEADER..]));
+        rest = after;
+    }
+    frames
 }

@@ -35,12 +35,19 @@ pub(crate) struct Line {
     pub(crate) begun: Mutex<Option<(StageArn, InletDescription)>>,
     /// Packets.
     pub(crate) sent: AtomicUsize,
+    /// The same.
+    pub(crate) packets: Mutex<Vec<Relayed>>,
     has_ended: AtomicBool,
 }
 
 impl Line {
     fn begin(&self, stage: &StageArn, description: InletDescription) {
         *self.begun.lock().unwrap() = Some((stage.clone(), description));
+    }
+
+    fn take(&self, packets: Relayed) {
+        self.sent.fetch_add(packets.len(), Ordering::Relaxed);
+        self.packets.lock().unwrap().push(packets);
     }
 }
 
@@ -86,6 +93,7 @@ impl Outlets for Opener {
             left: watch::Sender::new(None),
             begun: Mutex::default(),
             sent: AtomicUsize::new(0),
+            packets: Mutex::default(),
             has_ended: AtomicBool::new(false),
         });
         let mut lines = self.0.lines.lock().unwrap();
@@ -149,7 +157,7 @@ impl Outlet for Handle {
             !self.all.is_broken.load(Ordering::Relaxed),
             "broken on purpose"
         );
-        self.line.sent.fetch_add(packets.len(), Ordering::Relaxed);
+        self.line.take(packets);
         Ok(())
     }
 

@@ -97,7 +97,7 @@ pub(crate) fn identity(name: &str) -> Identity {
     clippy::disallowed_methods,
     reason = "a test over real sockets lives in real time"
 )]
-fn now() -> Now {
+pub(crate) fn now() -> Now {
     Now {
         mono: Instant::now(),
         wall: Timestamp::now(),

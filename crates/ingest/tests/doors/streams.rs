@@ -4,11 +4,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ingest::Limits;
-use model::{ErrorCode, EventName};
+use model::{ConnectionId, ErrorCode, EventName, Now};
+use sfu::Sfu;
 use stage::Input;
 
 use crate::encoder::Encoder;
-use crate::scene::{KEY, PATIENCE, Scene, configuration, participant, stage_arn, until};
+use crate::scene::{KEY, PATIENCE, Scene, configuration, now, participant, stage_arn, until};
 
 fn hasty() -> Limits {
     Limits {
@@ -64,6 +65,57 @@ async fn r24_a_stream_without_sound_or_without_pictures_is_cut_off() {
         let error = (EventName::PublishError, Some(ErrorCode::InvalidInput));
         until(|| scene.events(&participant('a')).contains(&error)).await;
     }
+}
+
+#[tokio::test]
+async fn an_encoder_speaks_while_its_sound_is_loud() {
+    let scene = Scene::new();
+    let mut encoder = Encoder::published(scene.rtmp, KEY).await;
+    encoder.begin().await;
+    encoder.group().await;
+    encoder.tone(100).await;
+    until(|| {
+        let begun = scene.outlets.begun();
+        begun
+            .first()
+            .is_some_and(|line| line.sent.load(Ordering::Relaxed) >= 180)
+    })
+    .await;
+    let line = scene.outlets.begun().remove(0);
+    let (_, description) = line.begun.lock().unwrap().clone().unwrap();
+    let packets = std::mem::take(&mut *line.packets.lock().unwrap());
+    // What has gone to the media plane, as that takes it.
+    let mut sfu = Sfu::new(sfu::Settings::default());
+    let (connection, begin) = (ConnectionId(7), now());
+    let inlet = sfu::Input::Inlet {
+        connection,
+        description,
+    };
+    sfu.handle(inlet, begin);
+    for packets in packets {
+        let input = sfu::Input::InletPackets {
+            connection,
+            packets,
+        };
+        sfu.handle(input, now());
+    }
+    let mut voices = Vec::new();
+    for after in [Duration::ZERO, Duration::from_secs(2)] {
+        let now = now();
+        sfu.handle_timeout(Now {
+            mono: now.mono + after,
+            ..now
+        });
+        while let Some(output) = sfu.poll_output() {
+            if let sfu::Output::Voice {
+                is_speaking, level, ..
+            } = output
+            {
+                voices.push((is_speaking, (8..=10).contains(&level)));
+            }
+        }
+    }
+    assert_eq!(voices, [(true, true), (false, true)]);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Publishes without a WebRTC connection, as `stage`, their workers and whoever feeds them meet in the table.
 
-use model::ConnectionId;
+use model::{ConnectionId, StageArn};
 use stage::LeftReason;
 use tokio::sync::watch;
 
@@ -9,8 +9,8 @@ use super::Connections;
 /// One of them.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// The worker that has it, once it has begun.
-    pub(super) worker: Option<usize>,
+    /// The worker that has it, and the stage that it is on, once it has begun.
+    pub(super) begun: Option<(usize, StageArn)>,
     left: watch::Sender<Option<LeftReason>>,
 }
 
@@ -26,26 +26,26 @@ impl Connections {
     pub(crate) fn inlet_open(&self) -> (ConnectionId, watch::Receiver<Option<LeftReason>>) {
         let connection = self.mint();
         let (left, receiver) = watch::channel(None);
-        let entry = Entry { worker: None, left };
+        let entry = Entry { begun: None, left };
         self.with(|state| state.inlets.insert(connection, entry));
         (connection, receiver)
     }
 
-    /// Hands one to its worker by `send`, unless it is gone or has begun. `None` then; where `send` fails it stays as it was.
+    /// Hands one that is on that stage to its worker by `send`, unless it is gone or has begun. `None` then; where `send` fails it stays as it was.
     pub(crate) fn inlet_send<E>(
         &self,
         connection: ConnectionId,
-        worker: usize,
+        (worker, stage): (usize, &StageArn),
         send: impl FnOnce() -> Result<(), E>,
     ) -> Option<Result<(), E>> {
         self.with(|state| {
             let entry = state.inlets.get_mut(&connection)?;
-            if entry.worker.is_some() {
+            if entry.begun.is_some() {
                 return None;
             }
             let handed = send();
             if handed.is_ok() {
-                entry.worker = Some(worker);
+                entry.begun = Some((worker, stage.clone()));
             }
             Some(handed)
         })
@@ -62,7 +62,7 @@ impl Connections {
             let Some(entry) = state.inlets.remove(&connection) else {
                 return false;
             };
-            if let Some(worker) = entry.worker {
+            if let Some((worker, _)) = entry.begun {
                 (self.close_peer)(worker, connection);
             }
             true

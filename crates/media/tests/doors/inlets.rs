@@ -5,12 +5,14 @@ use std::time::Duration;
 use media::{Inlet, InletFault};
 use model::EventName::{Joined, Left, PublishError, PublishStarted, PublishStopped};
 use model::{ErrorCode, IngestConfigurationArn, IngestGrant, IngestPart, ParticipantId, Protocol};
+use serde_json::json;
 use sfu::{InletDescription, InletVideo, LayerLabel, Packetiser};
 use stage::{CloseCause, Input, LeftReason, Reply};
 use tokio::task::JoinSet;
 
 use crate::media::{narrow, subscribe};
 use crate::peer::{Offering, Role};
+use crate::stage_v1::Client;
 use crate::world::{World, clock, run};
 
 /// Of 640x360, Constrained Baseline.
@@ -79,7 +81,7 @@ impl Encoder {
         let nal = [head, &vec![0xab; bytes]].concat();
         let (at, now) = (FRAME * self.frame, clock().mono);
         self.packetiser.picture(0, &[&nal], is_key, at, now);
-        self.packetiser.opus(&[0xfc; 80], at, now);
+        self.packetiser.opus(&[0xfc; 80], 20, at, now);
         self.frame += 1;
         let sent: Vec<_> = self
             .packetiser
@@ -146,9 +148,10 @@ fn viewers_of_an_inlet_on_two_workers_get_its_media_until_it_is_closed() {
             );
         }
         for viewer in &mut viewers {
-            viewer
+            let seen = viewer
                 .until(|seen| seen.audio > 20 && seen.video > 20)
                 .await;
+            assert_eq!(seen.level, Some((-20, true)));
         }
         assert!(world.media.counters().packets_relayed > 40);
         world
@@ -171,6 +174,19 @@ fn viewers_of_an_inlet_on_two_workers_get_its_media_until_it_is_closed() {
         world
             .expect_events("ana", &[Joined, PublishStarted, PublishStopped, Left])
             .await;
+    });
+}
+
+#[test]
+fn everybody_is_told_when_an_inlet_speaks_and_when_it_is_gone() {
+    run(async {
+        let world = World::with(narrow()).await;
+        let (mut dan, _) = Client::join(&world, "dan", json!({})).await;
+        let filming = film(&world, admitted(&world, "ana").await, 50);
+        let speakers = dan.find("speakers").await;
+        assert_eq!(speakers["list"], json!([{ "pid": "ana", "level": 20 }]));
+        drop(filming);
+        assert_eq!(dan.find("speakers").await["list"], json!([]));
     });
 }
 

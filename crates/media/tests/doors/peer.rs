@@ -68,6 +68,8 @@ pub(crate) struct Seen {
     pub(crate) sei: u64,
     /// Key frames that were asked for.
     pub(crate) asked: u64,
+    /// Level of the newest sound, in decibels, and whether it is a voice.
+    pub(crate) level: Option<(i8, bool)>,
 }
 
 /// A peer that has an offer and no answer yet.
@@ -471,6 +473,8 @@ impl Work {
                     &mut seen.video
                 };
                 *count += 1;
+                let values = &data.ext_vals;
+                seen.level = values.audio_level.zip(values.voice_activity).or(seen.level);
                 let mut windows = data.data.windows(SEI.len());
                 seen.sei += u64::from(windows.any(|window| window == SEI));
             }

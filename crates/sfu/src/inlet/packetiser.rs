@@ -10,6 +10,7 @@ use crate::codec::Codec;
 use crate::h264;
 use crate::packet::{Packet, Passed, Track};
 use crate::relay::Relayed;
+use crate::voice;
 
 /// Largest payload that is made, bytes. Equal ones leave together (UDP segmentation offload), and all of them fit any way.
 const PAYLOAD_BYTES_MAX: usize = 1_200;
@@ -138,14 +139,19 @@ impl Packetiser {
         }
     }
 
-    /// Takes an Opus packet; `at` is its media time, on the clock that audio and video of the source share.
-    pub fn opus(&mut self, packet: &[u8], at: Duration, now: Instant) {
+    /// Takes an Opus packet. `level` is how loud it is, in -dBov from 0 to 127 (RFC 6464 section 3); `at` is its media time, on the
+    /// clock that audio and video of the source share.
+    pub fn opus(&mut self, packet: &[u8], level: u8, at: Duration, now: Instant) {
         let moment = self.line.place(Track::AUDIO, at, now);
         if packet.is_empty() || packet.len() > OPUS_BYTES_MAX {
             return;
         }
         self.made.push(Arc::new(Packet {
             payload: packet.into(),
+            extensions: Passed {
+                audio_level: Some(voice::octet(level)),
+                ..Passed::default()
+            },
             ..self::packet(&mut self.audio, Codec::Opus, self.epoch, moment, now)
         }));
     }

@@ -155,7 +155,7 @@ proptest! {
         let now = beginning();
         packetiser.parameter_sets(layer, &refs, &refs);
         packetiser.picture(layer, &refs, true, Duration::from_millis(millis), now);
-        packetiser.opus(refs.first().unwrap_or(&&[][..]), Duration::from_millis(millis / 3), now);
+        packetiser.opus(refs.first().unwrap_or(&&[][..]), 127, Duration::from_millis(millis / 3), now);
         packetiser.next_source();
         packetiser.picture(layer, &refs, false, Duration::from_millis(millis / 7), now);
         for packet in take(&mut packetiser) {
@@ -216,7 +216,7 @@ fn run(ppm: i64, hours: u64, late: impl Fn(u64) -> Duration) -> Vec<(Duration, P
         };
         let now = zero + real + late(tick);
         packetiser.picture(0, &[&delta], false, at, now);
-        packetiser.opus(&[0x78, 1], at, now + Duration::from_millis(40));
+        packetiser.opus(&[0x78, 1], 127, at, now + Duration::from_millis(40));
         let packets = take(&mut packetiser);
         if tick % 20 == 0 {
             let [video, audio] = &packets[..] else {
@@ -264,7 +264,7 @@ fn a_jump_of_the_source_moves_sound_and_picture_together_and_no_timestamp_back()
             let of = |after: i64| if tick >= after { millis + jump } else { millis };
             let at = |millis: i64| Duration::from_millis(u64::try_from(millis).unwrap());
             packetiser.picture(0, &[&delta], false, at(of(100)), now);
-            packetiser.opus(&[0x78, 1], at(of(105)), now);
+            packetiser.opus(&[0x78, 1], 127, at(of(105)), now);
             all.extend(take(&mut packetiser));
         }
         for (kind, rate) in [(Codec::H264, 90_u32), (Codec::Opus, 48)] {
@@ -334,7 +334,7 @@ fn sound_that_belongs_before_the_first_picture_has_times_of_its_own() {
     let mut packetiser = Packetiser::new(1);
     packetiser.picture(0, &[&delta], false, 5 * FRAME, zero + 5 * FRAME);
     for at in 2..8 {
-        packetiser.opus(&[0x78, 1], at * FRAME, zero + 5 * FRAME);
+        packetiser.opus(&[0x78, 1], 127, at * FRAME, zero + 5 * FRAME);
     }
     let packets = take(&mut packetiser);
     let sounds: Vec<_> = packets[1..].iter().map(|packet| packet.timestamp).collect();
@@ -354,7 +354,7 @@ fn sound_that_comes_long_after_its_pictures_is_no_jump() {
         let video = take(&mut packetiser).remove(0);
         assert_eq!(video.timestamp, 90_000 + 1_800 * tick);
         if let Some(tick) = tick.checked_sub(100) {
-            packetiser.opus(&[0x78, 1], FRAME * tick, zero + at);
+            packetiser.opus(&[0x78, 1], 127, FRAME * tick, zero + at);
             let audio = take(&mut packetiser).remove(0);
             assert_eq!(audio.timestamp, 48_000 + 960 * tick);
         }

@@ -474,7 +474,7 @@ fn t48_a_panic_in_what_an_inlet_sends_ends_that_inlet() {
         .source
         .panics_next = true;
     let mut packetiser = crate::Packetiser::new(0);
-    packetiser.opus(&[1, 2, 3], Duration::ZERO, now.mono);
+    packetiser.opus(&[1, 2, 3], 127, Duration::ZERO, now.mono);
     let packets = packetiser.take().next().unwrap();
     sfu.handle(
         Input::InletPackets {

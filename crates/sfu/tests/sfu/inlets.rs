@@ -42,6 +42,8 @@ pub(crate) struct Encoder {
     shot: BTreeMap<(u8, u32), Vec<u8>>,
     /// Whether what is packetised reaches the worker.
     is_through: bool,
+    /// Of the sound, in -dBov.
+    level: u8,
 }
 
 /// A picture as a viewer has it.
@@ -66,6 +68,7 @@ impl Encoder {
             first: 0,
             shot: BTreeMap::new(),
             is_through: true,
+            level: 127,
         }
     }
 
@@ -107,7 +110,7 @@ impl Encoder {
         for half in 0..2 {
             let frame = (self.picture - self.first) * 2 + half;
             if frame.is_multiple_of(6) || frame % 6 < 4 {
-                self.packetiser.opus(&[0x78, 1, 2, 3], at, now);
+                self.packetiser.opus(&[0x78, 1, 2, 3], self.level, at, now);
             }
         }
         self.picture += 1;
@@ -591,6 +594,47 @@ fn viewers_are_answered_with_the_profile_of_an_inlet_or_with_what_they_have() {
         encoder.film(&mut net, Duration::from_millis(500));
         is_live(&encoder.shown(&mut net, 2), &encoder);
     }
+}
+
+#[test]
+fn an_inlet_speaks_by_the_levels_of_its_sound_and_viewers_get_them() {
+    let (mut net, mut encoder) = world(ONE, 60);
+    join(&mut net, &mut encoder, 2);
+    for (level, seconds) in [(127, 1), (30, 2), (127, 2)] {
+        encoder.level = level;
+        encoder.film(&mut net, Duration::from_secs(seconds));
+    }
+    let told: Vec<_> = net
+        .told
+        .iter()
+        .filter_map(|output| {
+            let Output::Voice {
+                connection,
+                is_speaking,
+                level,
+            } = output
+            else {
+                return None;
+            };
+            (*connection == ConnectionId(1)).then_some((*is_speaking, *level <= 45))
+        })
+        .collect();
+    assert_eq!(told, [(true, true), (false, false)]);
+    let mut levels: Vec<_> = net
+        .client(2)
+        .received_of(Audio)
+        .iter()
+        .map(|packet| {
+            let values = &packet.header.ext_vals;
+            (values.audio_level, values.voice_activity)
+        })
+        .collect();
+    levels.dedup();
+    let expected = [(-127, false), (-30, true), (-127, false)];
+    assert_eq!(
+        levels,
+        expected.map(|(level, is_voice)| (Some(level), Some(is_voice)))
+    );
 }
 
 #[test]

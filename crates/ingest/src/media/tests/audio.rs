@@ -47,6 +47,39 @@ fn a_tone_keeps_its_pitch_its_level_and_its_side() {
 }
 
 #[test]
+fn each_packet_tells_how_loud_it_is() {
+    // A sine of half of full scale is at -9; each side has its own, and both count as one.
+    for aac in [
+        fixture::tone_44100_stereo(),
+        fixture::tone_48000_stereo(),
+        fixture::tone_48000_mono(),
+    ] {
+        let packets = play(&aac, 120);
+        let (first, rest) = packets.split_at(3);
+        assert!(first.iter().all(|packet| packet.level <= 127));
+        for packet in rest {
+            assert!((8..=10).contains(&packet.level), "{}", packet.level);
+        }
+    }
+}
+
+#[test]
+fn what_fills_a_gap_is_silence() {
+    let aac = fixture::tone_48000_stereo();
+    let mut audio = audio(&aac);
+    for frame in 0..100 {
+        let gap = if frame < 50 { 0 } else { 180 };
+        audio
+            .frame(aac.endless(frame), FIRST_MS + aac.ms(frame) + gap)
+            .unwrap();
+    }
+    let levels: Vec<_> = audio.take().map(|packet| packet.level).collect();
+    let silent = levels.iter().filter(|level| **level == 127).count();
+    // At both ends of it there is sound in the same packet.
+    assert!((7..=9).contains(&silent), "{levels:?}");
+}
+
+#[test]
 fn mono_stays_mono_and_comes_out_of_both_sides() {
     let heard = Heard::new(&play(&fixture::tone_48000_mono(), 120));
     assert_eq!(heard.mono_packets, heard.packets);

@@ -66,7 +66,7 @@ async fn send(inlet: Arc<Inlet>) {
         beat.tick().await;
         let (at, now) = (interval * number, clock().mono);
         packetiser.picture(0, &[&SEI, &slice], true, at, now);
-        packetiser.opus(&[0xfc; 80], at, now);
+        packetiser.opus(&[0xfc; 80], 20, at, now);
         for packets in packetiser.take() {
             if inlet.send(packets) == Err(media::InletFault::Closed) {
                 return;
@@ -91,8 +91,12 @@ fn what_an_encoder_sends_is_seen_there() {
             let (mut ben, _) = stages.watch("ben", "obs").await;
             let seen = ben.until(|seen| seen.audio > 20 && seen.video > 20).await;
             assert!(seen.sei > 0, "{seen:?}");
+            assert_eq!(seen.level, Some((-20, true)));
             let mut dan = stages.follow("dan", [1, 1], json!({})).await;
             dan.bound(&[("audio", "obs"), ("video", "obs")]).await;
+            let (mut eve, _) = stages.socket("eve").await;
+            let speakers = eve.find("speakers").await["list"].clone();
+            assert_eq!(speakers, json!([{ "pid": "obs", "level": 20 }]));
             dan.receives("audio", "obs").await;
             dan.receives("video", "obs").await;
             drop(encoder);
