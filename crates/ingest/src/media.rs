@@ -31,6 +31,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use model::ErrorCode;
+use sfu::Room;
 
 pub use figures::{AudioFigures, Figures, VideoFigures};
 pub use stream::Stream;
@@ -44,17 +45,26 @@ pub struct Limits {
     pub bitrate_bps_max: u64,
     /// Bits in a second that Opus is encoded with.
     pub opus_bitrate_bps: u32,
-    /// Bytes of media that are held until both audio and video have come.
+    /// Bytes of a stream's media that are held until both audio and video have come.
     pub held_bytes_max: usize,
+    /// What is held of all streams together. Clones of the limits share it.
+    pub held: Room,
 }
+
+/// For how long one of both may be missing, in seconds: until the stream is given up.
+const HELD_SECONDS: u64 = 10;
+/// Bytes that are held of all streams together: 50 at the highest bitrate.
+const HELD_BYTES: usize = 512 << 20;
 
 impl Default for Limits {
     fn default() -> Self {
+        let bytes = model::limits::PUBLISH_BITRATE_BPS_MAX / 8 * HELD_SECONDS;
         Self {
             pixels_max: model::limits::PUBLISH_PIXELS_MAX,
             bitrate_bps_max: model::limits::PUBLISH_BITRATE_BPS_MAX,
             opus_bitrate_bps: 128_000,
-            held_bytes_max: 4 << 20,
+            held_bytes_max: usize::try_from(bytes).unwrap_or(usize::MAX),
+            held: Room::new(HELD_BYTES),
         }
     }
 }

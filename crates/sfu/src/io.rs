@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use model::{ConnectionId, ErrorCode, limits};
 
-use crate::{Description, InletDescription, Offer, Relayed, Tracks};
+use crate::{Description, InletDescription, Offer, Relayed, Room, Tracks};
+
+/// Bytes that are kept of all inlets together: 80 encodings at the highest bitrate for 10 s.
+const KEPT_BYTES: usize = 1 << 30;
 
 /// What an operator may tune.
 #[derive(Clone, Debug)]
@@ -26,6 +29,8 @@ pub struct Settings {
     pub publish_pixels_max: u32,
     /// Shortest time between two key frame requests to one publisher.
     pub key_frame_request_interval: Duration,
+    /// What is kept of all encodings of inlets for viewers that begin. Clones of the settings share it: it is one for a process.
+    pub kept: Room,
 }
 
 impl Default for Settings {
@@ -38,6 +43,7 @@ impl Default for Settings {
             bitrate_window: Duration::from_secs(2),
             publish_pixels_max: limits::PUBLISH_PIXELS_MAX,
             key_frame_request_interval: Duration::from_millis(500),
+            kept: Room::new(KEPT_BYTES),
         }
     }
 }

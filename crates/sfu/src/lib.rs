@@ -52,6 +52,7 @@ mod publish;
 mod red;
 mod relay;
 mod ring;
+mod room;
 mod route;
 mod rtcp;
 mod sdp;
@@ -71,3 +72,4 @@ pub use io::{
 pub use offer::{Direction, Offer, OfferError};
 pub use peers::Sfu;
 pub use relay::{Description, Relayed, Tracks};
+pub use room::{Room, Share};

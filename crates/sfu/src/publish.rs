@@ -21,6 +21,7 @@ use crate::meter::Meter;
 use crate::packet::{Packet, Track};
 use crate::payload::{self, Facts};
 use crate::ring::Ring;
+use crate::room::Share;
 use crate::simulcast;
 use crate::source::Source;
 use crate::start::Starts;
@@ -70,6 +71,8 @@ pub(crate) struct Publisher {
     is_mirror: bool,
     /// It has none, here or elsewhere: nobody can be asked for a key frame.
     is_inlet: bool,
+    /// Of an inlet: the shares of its encodings in what is kept of all.
+    shares: Vec<Share>,
     payloads: Vec<Payload>,
     /// The payload types that media came with: what a new subscriber is offered.
     audio_sent: Option<u8>,
@@ -174,6 +177,7 @@ impl Publisher {
             relayed: 0,
             is_mirror: false,
             is_inlet: false,
+            shares: Vec::new(),
             payloads: agreed
                 .iter()
                 .flat_map(|agreed| agreed.payloads.iter().cloned())

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::packet::Packet;
 use crate::payload::{self, Holds};
+use crate::room::Room;
 
 /// Most packets of a video encoding, and how long they are kept: two seconds of 4 Mbit/s.
 const VIDEO_PACKETS: usize = 1_024;
@@ -18,10 +19,11 @@ const START_AGE: Duration = Duration::from_secs(1);
 /// What of an inlet is kept for viewers that begin: its newest key frame and all that has come since, as far as that is not older
 /// than this...
 const KEPT_AGE: Duration = Duration::from_secs(10);
-/// ...nor more packets...
-const KEPT_PACKETS: usize = 8_192;
-/// ...nor more bytes of payload.
-const KEPT_BYTES: usize = 4 << 20;
+/// ...nor more than comes in this time at the highest bitrate: what a network has held back comes at once...
+const KEPT_MEDIA: Duration = Duration::from_secs(12);
+/// ...in packets of at least so many bytes on average: of two of one picture that follow on each other, the packetiser would have
+/// made one if they were not larger than 1,200 together...
+const KEPT_PACKET_BYTES: usize = 512;
 
 /// So many packets before the one with the sequence parameter set may belong to it: a delimiter and other parameter sets.
 const SETS_MAX: u64 = 8;
@@ -33,8 +35,25 @@ pub(crate) struct Ring {
     packets: VecDeque<Arc<Packet>>,
     capacity: usize,
     start: Option<Start>,
-    /// Bytes of payload, where all since the newest key frame is kept.
-    kept: Option<usize>,
+    /// Where all since the newest key frame is kept.
+    kept: Option<Kept>,
+}
+
+/// How much of an encoding of an inlet is kept.
+#[derive(Debug)]
+struct Kept {
+    /// Bytes of payload that there are, and that there may be.
+    bytes: usize,
+    bytes_max: usize,
+    /// ...nor more than a share of what there is room for.
+    room: Room,
+}
+
+impl Kept {
+    fn has_room(&self, packets: usize) -> bool {
+        self.bytes <= self.bytes_max.min(self.room.each())
+            && packets < self.bytes_max / KEPT_PACKET_BYTES
+    }
 }
 
 /// A key frame, and what has come since.
@@ -56,10 +75,16 @@ impl Ring {
         Self::new(VIDEO_PACKETS)
     }
 
-    /// For an encoding of an inlet: nobody can be asked for its key frames.
-    pub(crate) fn inlet() -> Self {
+    /// For an encoding of an inlet of that bitrate at most: nobody can be asked for its key frames. `room` has a share for it.
+    pub(crate) fn inlet(bitrate_bps_max: u64, room: Room) -> Self {
+        let bytes_max = bitrate_bps_max / 8 * KEPT_MEDIA.as_secs();
+        let kept = Kept {
+            bytes: 0,
+            bytes_max: usize::try_from(bytes_max).unwrap_or(usize::MAX),
+            room,
+        };
         Self {
-            kept: Some(0),
+            kept: Some(kept),
             ..Self::new(VIDEO_PACKETS)
         }
     }
@@ -102,8 +127,8 @@ impl Ring {
             }
         };
         self.begin(&packet);
-        if let Some(bytes) = &mut self.kept {
-            *bytes += packet.payload.len();
+        if let Some(kept) = &mut self.kept {
+            kept.bytes += packet.payload.len();
         }
         self.packets.insert(at, packet);
         self.extend();
@@ -111,12 +136,11 @@ impl Ring {
 
     /// Whether the oldest packet is kept for viewers that begin, however old it is.
     fn keeps(&self, oldest: &Packet, newest: &Packet) -> bool {
-        let (Some(bytes), Some(start)) = (self.kept, self.start) else {
+        let (Some(kept), Some(start)) = (&self.kept, self.start) else {
             return false;
         };
         key(oldest) >= (start.epoch, start.sequence)
-            && bytes <= KEPT_BYTES
-            && self.packets.len() < KEPT_PACKETS
+            && kept.has_room(self.packets.len())
             && newest.arrived.saturating_duration_since(start.arrived) <= KEPT_AGE
     }
 
@@ -124,8 +148,8 @@ impl Ring {
         let Some(gone) = self.packets.pop_front() else {
             return;
         };
-        if let Some(bytes) = &mut self.kept {
-            *bytes = bytes.saturating_sub(gone.payload.len());
+        if let Some(kept) = &mut self.kept {
+            kept.bytes = kept.bytes.saturating_sub(gone.payload.len());
             // Without its beginning the rest is of no use.
             self.start = self
                 .start
@@ -146,7 +170,7 @@ impl Ring {
         let newest = self.packets.back()?;
         let is_whole = key(newest) == (start.epoch, start.whole_to) && start.holds == Holds::ALL;
         let is_there = self.get(start.epoch, start.sequence).is_some();
-        let age_max = self.kept.map_or(START_AGE, |_| KEPT_AGE);
+        let age_max = self.kept.as_ref().map_or(START_AGE, |_| KEPT_AGE);
         let is_young = now.saturating_duration_since(start.arrived) <= age_max;
         (is_whole && is_there && is_young).then_some((start.epoch, start.sequence))
     }
@@ -306,6 +330,12 @@ mod tests {
         })
     }
 
+    /// For 8.5 Mbit/s, in a room of so many bytes.
+    fn inlet(bytes: usize) -> (Ring, Room) {
+        let room = Room::new(bytes);
+        (Ring::inlet(8_500_000, room.clone()), room)
+    }
+
     #[test]
     fn a_start_is_the_parameter_sets_and_all_that_follows() {
         let now = beginning();
@@ -405,7 +435,7 @@ mod tests {
         let now = beginning();
         let at = |tenths: u64| now + Duration::from_millis(100 * tenths);
         let large = [DELTA, &[7; 1_000]].concat();
-        let mut ring = Ring::inlet();
+        let (mut ring, _) = inlet(1 << 30);
         ring.insert(packet_at(1, 0, 1, WHOLE, at(0)));
         for number in 2..100 {
             ring.insert(packet(0, number, DELTA, at(number)));
@@ -421,8 +451,8 @@ mod tests {
         ring.insert(packet(0, 102, DELTA, at(201)));
         assert_eq!(ring.start(at(201)), None);
         assert!(ring.get(0, 100).is_none());
-        for (payload, count) in [(DELTA, 8_200), (&large, 4_300)] {
-            let mut ring = Ring::inlet();
+        for (payload, count) in [(DELTA, 25_000), (&large, 12_800)] {
+            let (mut ring, _) = inlet(1 << 30);
             ring.insert(packet_at(1, 0, 1, WHOLE, now));
             for number in 2..count {
                 ring.insert(packet(0, number, payload, now));
@@ -432,6 +462,54 @@ mod tests {
             // The next one is as good as the first.
             ring.insert(packet_at(2, 0, count, WHOLE, now));
             assert_eq!(ring.start(now), Some((0, count)));
+        }
+    }
+
+    #[test]
+    fn of_an_inlet_ten_seconds_of_the_highest_bitrate_are_kept() {
+        let now = beginning();
+        // As packets of full size, and as the smallest that a packetiser makes of it.
+        for bytes in [1_200, 602] {
+            let (mut ring, _) = inlet(1 << 30);
+            ring.insert(packet_at(1, 0, 1, WHOLE, now));
+            let payload = [DELTA, &vec![7; bytes - 2]].concat();
+            let count = 8_500_000 / 8 * 10 / bytes;
+            let step = Duration::from_secs(10) / u32::try_from(count).unwrap();
+            let mut at = now;
+            for number in 0..count {
+                at += step;
+                let sequence = u64::try_from(number).unwrap() + 2;
+                ring.insert(packet(0, sequence, &payload, at));
+            }
+            assert_eq!(ring.start(at), Some((0, 1)), "{bytes}");
+            assert_eq!(ring.packets.len(), count + 1);
+        }
+    }
+
+    #[test]
+    fn inlets_share_the_room_and_who_takes_more_than_a_share_waits_for_the_next_key_frame() {
+        let now = beginning();
+        let large = [DELTA, &[7; 1_000]].concat();
+        let (mut ring, room) = inlet(4_000_000);
+        let _own = room.share();
+        let mut insert = |sequence: u64| {
+            let is_key = matches!(sequence, 1 | 3_002);
+            let payload = if is_key { WHOLE } else { &large };
+            let timestamp = u32::from(is_key) * u32::try_from(sequence).unwrap();
+            ring.insert(packet_at(timestamp, 0, sequence, payload, now));
+            ring.start(now)
+        };
+        for sequence in 1..=3_000 {
+            assert_eq!(insert(sequence), Some((0, 1)));
+        }
+        let other = room.share();
+        assert_eq!(insert(3_001), None);
+        for sequence in 3_002..=4_900 {
+            assert_eq!(insert(sequence), Some((0, 3_002)));
+        }
+        drop(other);
+        for sequence in 4_901..=6_000 {
+            assert_eq!(insert(sequence), Some((0, 3_002)));
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use model::ErrorCode;
 use rtmp::flv;
-use sfu::{InletDescription, InletVideo, LayerLabel};
+use sfu::{InletDescription, InletVideo, LayerLabel, Share};
 
 use super::audio::Audio;
 use super::held::Held;
@@ -40,6 +40,8 @@ pub struct Stream {
     /// Numbers of the tracks in the order of layers, once the stream is ready.
     layers: Option<Vec<u8>>,
     held: Held,
+    /// The part of all that is held, until the stream is ready.
+    share: Option<Share>,
     units: VecDeque<Unit>,
     seen: Option<Instant>,
 }
@@ -67,6 +69,7 @@ impl Stream {
             tracks: Vec::new(),
             layers: None,
             held: Held::default(),
+            share: Some(limits.held.share()),
             units: VecDeque::new(),
             seen: None,
             limits,
@@ -328,7 +331,10 @@ impl Stream {
 
     /// Until both audio and video have come, no more is held than is allowed.
     fn trim_held(&mut self) {
-        if self.held.bytes() > self.limits.held_bytes_max {
+        let Some(share) = &self.share else {
+            return;
+        };
+        if self.held.bytes() > self.limits.held_bytes_max.min(share.bytes()) {
             self.held = Held::default();
             self.tracks
                 .iter_mut()
@@ -356,6 +362,7 @@ impl Stream {
         self.units
             .extend(std::mem::take(&mut self.held).into_units(&numbers));
         self.layers = Some(numbers);
+        self.share = None;
     }
 
     fn find(&self, number: u8) -> Option<&Metered> {

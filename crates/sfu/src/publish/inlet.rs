@@ -53,14 +53,16 @@ impl Publisher {
             is_inlet: true,
             ..Self::new(agreed, settings)
         };
-        inlet.keep_from_key_frames();
+        inlet.keep_from_key_frames(settings);
+        // Mirrors keep the same packets.
+        inlet.shares = inlet.video.iter().map(|_| settings.kept.share()).collect();
         inlet
     }
 
     /// Keeps of each encoding all that has come since its newest key frame, which nobody can be asked for.
-    pub(super) fn keep_from_key_frames(&mut self) {
+    pub(super) fn keep_from_key_frames(&mut self, settings: &Settings) {
         for stream in &mut self.video {
-            stream.ring = Ring::inlet();
+            stream.ring = Ring::inlet(settings.publish_bitrate_bps_max, settings.kept.clone());
         }
     }
 

@@ -36,7 +36,7 @@ impl Publisher {
             ..Self::new(&described.agreed, settings)
         };
         if mirror.is_inlet {
-            mirror.keep_from_key_frames();
+            mirror.keep_from_key_frames(settings);
         }
         mirror.layers = described.layers;
         for packet in described.start {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use model::ErrorCode;
 use rtmp::flv::{Audio, Video};
+use sfu::Room;
 
 use super::super::{Limits, Unit, Violation};
 use super::fixture;
@@ -119,12 +120,8 @@ fn r24_audio_before_the_first_picture_is_left_out() {
     assert!(first >= Duration::from_millis(3_033), "{first:?}");
 }
 
-#[test]
-fn what_is_held_until_the_stream_begins_has_a_bound() {
-    let mut scene = Scene::with(Limits {
-        held_bytes_max: 10_000,
-        ..Limits::default()
-    });
+/// A key frame and nine pictures of 3,000 bytes before the sound, which are more than is held, and another key frame after it.
+fn is_lost_before_the_sound(mut scene: Scene) {
     scene
         .configure_video(0, &h264::sps(66, 1_280, 720))
         .unwrap();
@@ -141,6 +138,51 @@ fn what_is_held_until_the_stream_begins_has_a_bound() {
     assert!(!scene.stream.is_ready());
     scene.key(0, 400).unwrap();
     assert_eq!(scene.pictures(), [(0, true, FIRST + 400)]);
+}
+
+#[test]
+fn what_is_held_until_the_stream_begins_has_a_bound() {
+    is_lost_before_the_sound(Scene::with(Limits {
+        held_bytes_max: 10_000,
+        ..Limits::default()
+    }));
+}
+
+#[test]
+fn what_streams_hold_together_has_a_bound_which_those_that_have_begun_leave_to_others() {
+    let limits = Limits {
+        held: Room::new(20_000),
+        ..Limits::default()
+    };
+    let mut other = Scene::with(limits.clone());
+    is_lost_before_the_sound(Scene::with(limits.clone()));
+    other.configure_audio().unwrap();
+    other
+        .configure_video(0, &h264::sps(66, 1_280, 720))
+        .unwrap();
+    other.key(0, 0).unwrap();
+    assert!(other.stream.is_ready());
+    assert_eq!(limits.held.share().bytes(), 20_000);
+}
+
+#[test]
+fn a_stream_of_the_highest_bitrate_is_held_for_as_long_as_its_sound_may_be_missing() {
+    let mut scene = Scene::new();
+    scene
+        .configure_video(0, &h264::sps(66, 1_280, 720))
+        .unwrap();
+    scene.key(0, 0).unwrap();
+    let mut large = h264::p_slice().to_vec();
+    large.resize(34_000, 0x55);
+    let large = Bytes::from(large);
+    for picture in 1..300 {
+        scene.pass(33);
+        scene
+            .picture(0, picture * 33, 0, std::slice::from_ref(&large))
+            .unwrap();
+    }
+    scene.configure_audio().unwrap();
+    assert_eq!(scene.pictures().len(), 300);
 }
 
 #[test]
