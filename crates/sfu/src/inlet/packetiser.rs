@@ -132,10 +132,7 @@ impl Packetiser {
                 is_start: is_start && at == 0,
                 ..packet(&mut layer.numbers, Codec::H264, self.epoch, moment, now)
             };
-            self.made.push(Arc::new(Packet {
-                payload: payload.into(),
-                ..packet
-            }));
+            self.made.push(Arc::new(Packet { payload, ..packet }));
         }
     }
 
@@ -215,7 +212,9 @@ fn ticks(media: Duration, rate: u32) -> u32 {
 /// The payloads of one picture: small NAL units together, large ones in parts of one size.
 #[derive(Debug, Default)]
 struct Payloads<'a> {
-    made: Vec<Vec<u8>>,
+    made: Vec<Arc<[u8]>>,
+    /// Where parts get their heads; shared memory cannot grow.
+    part: Vec<u8>,
     small: Vec<&'a [u8]>,
     /// What they take together in one payload.
     bytes: usize,
@@ -236,7 +235,7 @@ impl<'a> Payloads<'a> {
         self.small.push(nal);
     }
 
-    fn finish(mut self) -> Vec<Vec<u8>> {
+    fn finish(mut self) -> Vec<Arc<[u8]>> {
         self.flush();
         self.made
     }
@@ -246,8 +245,8 @@ impl<'a> Payloads<'a> {
         let bytes = std::mem::take(&mut self.bytes);
         match small.as_slice() {
             [] => {}
-            [nal] => self.made.push(nal.to_vec()),
-            nals => self.made.push(h264::aggregate_of(nals, bytes)),
+            [nal] => self.made.push(Arc::from(*nal)),
+            nals => self.made.push(h264::aggregate_of(nals, bytes).into()),
         }
     }
 
@@ -259,10 +258,11 @@ impl<'a> Payloads<'a> {
         let size = body.len().div_ceil(count.max(1)).max(1);
         let parts = body.len().div_ceil(size);
         for (at, part) in body.chunks(size).enumerate() {
-            let mut payload = Vec::with_capacity(FRAGMENT_BYTES + part.len());
-            payload.extend(h264::fragment_head(*header, at == 0, at + 1 == parts));
-            payload.extend_from_slice(part);
-            self.made.push(payload);
+            self.part.clear();
+            self.part
+                .extend(h264::fragment_head(*header, at == 0, at + 1 == parts));
+            self.part.extend_from_slice(part);
+            self.made.push(Arc::from(self.part.as_slice()));
         }
     }
 }
