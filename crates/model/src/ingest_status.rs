@@ -49,7 +49,7 @@ pub struct IngestStream {
     pub height: u32,
     /// Pictures of one layer in a second.
     pub frames_per_second: f64,
-    /// Milliseconds from one key frame to the next.
+    /// Milliseconds from one key frame to the next, or since the newest where that is long; 0 while it is not known.
     pub key_frame_interval_ms: u32,
     /// Bits per second as they come, of all layers together.
     pub video_bitrate_bps: u64,

@@ -18,7 +18,7 @@ pub struct VideoFigures {
     pub height: u32,
     /// Pictures of the largest layer in a second.
     pub frames_per_second: f64,
-    /// Milliseconds between the newest two key frames of the largest layer.
+    /// Milliseconds between the newest two key frames of the largest layer, or since the newest where that is long.
     pub key_frame_interval_ms: u32,
     /// Bits per second as they come, of all layers together.
     pub bitrate_bps: u64,

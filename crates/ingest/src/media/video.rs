@@ -14,6 +14,8 @@ use super::{Limits, Unit, Violation};
 const PROFILES: [u8; 4] = [66, 77, 88, 100];
 /// Presentation may be this far from decoding, in milliseconds: more is no reordering, but a mistake.
 const COMPOSITION_MS_MAX: i64 = 10_000;
+/// Milliseconds between key frames at most, as the service asks of encoders (IVS user guide, "Stream Ingest").
+const KEY_INTERVAL_MS_USUAL: i64 = 2_000;
 /// Composition times are rounded to milliseconds, each by itself.
 const ROUNDING_MS: i64 = 1;
 /// NAL units without a picture that are kept for the next one.
@@ -230,8 +232,15 @@ impl Track {
         self.largest
     }
 
+    /// From key frame to key frame, and from the newest one on where no other has come for longer than is usual: of an encoder that
+    /// sends one and no other, nothing would be known at all.
     pub(super) fn key_interval_ms(&self) -> u32 {
-        self.key_interval_ms
+        let open_ms = self.key_ms.map_or(0, |key_ms| self.presented_ms - key_ms);
+        if open_ms <= KEY_INTERVAL_MS_USUAL {
+            return self.key_interval_ms;
+        }
+        let open_ms = u32::try_from(open_ms).unwrap_or(u32::MAX);
+        self.key_interval_ms.max(open_ms)
     }
 
     pub(super) fn pictures(&self) -> u64 {

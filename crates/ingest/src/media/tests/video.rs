@@ -404,3 +404,21 @@ fn malformed_video_ends_the_stream_with_a_reason() {
         );
     }
 }
+
+#[test]
+fn an_encoder_that_sends_no_second_key_frame_is_told_by_its_interval() {
+    let mut scene = Scene::begun();
+    let interval = |scene: &Scene| scene.stream.figures(scene.now).video.key_frame_interval_ms;
+    for second in 1..=9 {
+        scene.pass(1_000);
+        scene.p(0, second * 1_000).unwrap();
+        let told = if second > 2 { second * 1_000 } else { 0 };
+        assert_eq!(u64::from(interval(&scene)), told);
+    }
+    scene.pass(1_000);
+    scene.key(0, 10_000).unwrap();
+    assert_eq!(interval(&scene), 10_000);
+    scene.pass(1_000);
+    scene.p(0, 11_000).unwrap();
+    assert_eq!(interval(&scene), 10_000);
+}
