@@ -165,7 +165,7 @@ fn packetise(packetiser: &mut Packetiser, unit: &Unit, start: Instant) -> usize 
             let nals: Vec<&[u8]> = nals.iter().map(AsRef::as_ref).collect();
             packetiser.picture(*layer, &nals, *is_key, *at, start + *at);
         }
-        Unit::Opus { packet, at } => packetiser.opus(packet, *at, start + *at),
+        Unit::Opus { packet, level, at } => packetiser.opus(packet, *level, *at, start + *at),
     }
     packetiser.take().count()
 }
