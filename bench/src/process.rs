@@ -29,26 +29,43 @@ pub(crate) fn cpu(process: u32) -> anyhow::Result<Duration> {
 
 /// The same of those threads whose name is wanted.
 pub(crate) fn cpu_of(process: u32, is_wanted: impl Fn(&str) -> bool) -> anyhow::Result<Duration> {
+    let total = sum_of(process, "schedstat", is_wanted, |text| {
+        text.split_whitespace().next()
+    })?;
+    Ok(Duration::from_nanos(total))
+}
+
+/// How often those threads have gone to sleep so far: as often they had to be woken.
+pub(crate) fn sleeps_of(process: u32, is_wanted: impl Fn(&str) -> bool) -> anyhow::Result<u64> {
+    sum_of(process, "status", is_wanted, |text| {
+        let mut lines = text.lines();
+        lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))
+    })
+}
+
+/// The sum of a number that the kernel tells of each of the wanted threads.
+fn sum_of(
+    process: u32,
+    file: &str,
+    is_wanted: impl Fn(&str) -> bool,
+    find: impl Fn(&str) -> Option<&str>,
+) -> anyhow::Result<u64> {
     let mut total = 0;
     for task in std::fs::read_dir(format!("/proc/{process}/task"))? {
         let task = task?.path();
         // A thread may end between the listing and the reading.
         let (Ok(name), Ok(text)) = (
             std::fs::read_to_string(task.join("comm")),
-            std::fs::read_to_string(task.join("schedstat")),
+            std::fs::read_to_string(task.join(file)),
         ) else {
             continue;
         };
-        if !is_wanted(name.trim_end()) {
-            continue;
+        if is_wanted(name.trim_end()) {
+            let number = find(&text).with_context(|| format!("{file} has its number"))?;
+            total += number.trim().parse::<u64>()?;
         }
-        let first = text
-            .split_whitespace()
-            .next()
-            .context("schedstat has three numbers")?;
-        total += first.parse::<u64>()?;
     }
-    Ok(Duration::from_nanos(total))
+    Ok(total)
 }
 
 /// Ticks of the clock in which the kernel tells the time of a whole process (`USER_HZ`, the same on all of Linux).

@@ -1,9 +1,11 @@
 //! Publishers by RTMP: what each costs and where, how many a core takes, and how long media is under way.
 //!
 //! The server's own threads tell the parts that a running server shows: tokio's do sockets, TLS, RTMP and AAC to Opus, the media worker
-//! forwards. What tokio's do is split by doing each stage of it alone over the same bytes, in the same round (`stages`).
+//! forwards. What tokio's do is split by doing each stage of it alone over the same bytes, in the same round (`stages`), and all of them
+//! as the media of so many publishers comes (`paced`).
 
 mod flow;
+mod paced;
 mod stages;
 mod table;
 
@@ -70,6 +72,7 @@ pub(crate) fn run(options: &Ingest) -> anyhow::Result<()> {
     };
     let mut flows: Vec<Flow> = Vec::new();
     let mut all_stages: Vec<Stages> = Vec::new();
+    let mut paced = Vec::new();
     for round in 0..options.rounds {
         let stages = stages::measure(options.seconds)?;
         println!(
@@ -77,6 +80,13 @@ pub(crate) fn run(options: &Ingest) -> anyhow::Result<()> {
             table::stages_line(&stages)
         );
         all_stages.push(stages);
+        let in_time = paced::measure(options.publishers, options.seconds)?;
+        println!(
+            "round {round}, stages in real time: {:.0} us of a second of each of {} publishers",
+            crate::micros(in_time),
+            options.publishers,
+        );
+        paced.push(in_time);
         for &viewers in &options.viewers {
             for &protocol in &options.protocols {
                 let case = Case {
@@ -90,7 +100,7 @@ pub(crate) fn run(options: &Ingest) -> anyhow::Result<()> {
             }
         }
     }
-    table::print_costs(options, &flows, &all_stages);
+    table::print_costs(options, &flows, &all_stages, &paced);
     table::print_latencies(options, &flows);
     for &protocol in &options.protocols {
         println!("\n### Publishers for one core, {}\n", protocol.name());

@@ -1,7 +1,7 @@
 //! The stages of ingest, each alone, over the bytes that an encoder sends: no sockets, no tasks, no other threads.
 //!
 //! Each stage gets what the one before has made. CPU time is that of this process around a whole pass, so that looking at the clock costs
-//! nothing.
+//! nothing. `paced` does all of them as a server has to: message by message, when each comes.
 
 use std::time::{Duration, Instant};
 
@@ -42,13 +42,13 @@ pub(super) fn measure(seconds: u64) -> anyhow::Result<Stages> {
         audio: true,
         ..Source::default()
     };
-    let (messages, mut session) = record(&source, Duration::from_secs(seconds))?;
+    let (messages, mut session) = record(&source, 0, Duration::from_secs(seconds))?;
     let each = |time: Duration| time / u32::try_from(seconds).unwrap_or(u32::MAX);
 
     let mut events = Vec::with_capacity(messages.len());
     let demux = timed(|| {
-        for bytes in &messages {
-            session.receive(bytes)?;
+        for message in &messages {
+            session.receive(&message.bytes)?;
             events.extend(std::iter::from_fn(|| session.poll_event()));
         }
         Ok(())
@@ -77,15 +77,26 @@ pub(super) fn measure(seconds: u64) -> anyhow::Result<Stages> {
 }
 
 /// CPU time of this process for some work.
-fn timed(work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Duration> {
+pub(super) fn timed(work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Duration> {
     let id = std::process::id();
     let before = process::cpu(id)?;
     work()?;
     Ok(process::cpu(id)?.saturating_sub(before))
 }
 
-/// What an encoder sends after the server's consent, message by message, and a server's session that waits for it.
-fn record(source: &Source, length: Duration) -> anyhow::Result<(Vec<Bytes>, server::Session)> {
+/// A message as it comes from the socket.
+pub(super) struct Message {
+    /// When the encoder sends it, since it began.
+    pub(super) at: Duration,
+    pub(super) bytes: Bytes,
+}
+
+/// What the encoder of that number sends after the server's consent, and a server's session that waits for it.
+pub(super) fn record(
+    source: &Source,
+    number: usize,
+    length: Duration,
+) -> anyhow::Result<(Vec<Message>, server::Session)> {
     let target = Target {
         app: "app".to_owned(),
         tc_url: String::new(),
@@ -107,12 +118,14 @@ fn record(source: &Source, length: Duration) -> anyhow::Result<(Vec<Bytes>, serv
         }
     }
     ensure!(client.is_publishing(), "the publish has begun");
-    let mut encoder = EncoderSource::new(source, 0);
+    let mut encoder = EncoderSource::new(source, number);
     encoder.begin(&mut client);
     let mut messages = Vec::new();
     while encoder.due() < length {
-        encoder.send(&mut client, encoder.due());
-        messages.push(client.poll_transmit().context("a message has bytes")?);
+        let at = encoder.due();
+        encoder.send(&mut client, at);
+        let bytes = client.poll_transmit().context("a message has bytes")?;
+        messages.push(Message { at, bytes });
     }
     Ok((messages, server))
 }
@@ -137,23 +150,29 @@ fn without_sound(events: &[Event]) -> Vec<Event> {
 fn understand(events: Vec<Event>, start: Instant, units: &mut Vec<Unit>) -> anyhow::Result<()> {
     let mut stream = Stream::new(Limits::default());
     for event in events {
-        match event {
-            Event::Audio { at_ms, audio } => {
-                stream.audio(audio, at_ms, start + Duration::from_millis(at_ms))?;
-            }
-            Event::Video { at_ms, video } => {
-                stream.video(video, at_ms, start + Duration::from_millis(at_ms))?;
-            }
-            Event::Metadata(_) | Event::Publish(_) | Event::Ended => {}
-        }
+        take(&mut stream, event, start)?;
         units.extend(std::iter::from_fn(|| stream.poll()));
     }
     ensure!(stream.is_ready(), "audio and video have come");
     Ok(())
 }
 
+/// Hands a stream what has come, at its time.
+pub(super) fn take(stream: &mut Stream, event: Event, start: Instant) -> anyhow::Result<()> {
+    match event {
+        Event::Audio { at_ms, audio } => {
+            stream.audio(audio, at_ms, start + Duration::from_millis(at_ms))?;
+        }
+        Event::Video { at_ms, video } => {
+            stream.video(video, at_ms, start + Duration::from_millis(at_ms))?;
+        }
+        Event::Metadata(_) | Event::Publish(_) | Event::Ended => {}
+    }
+    Ok(())
+}
+
 /// Gives how many groups of packets there were.
-fn packetise(packetiser: &mut Packetiser, unit: &Unit, start: Instant) -> usize {
+pub(super) fn packetise(packetiser: &mut Packetiser, unit: &Unit, start: Instant) -> usize {
     match unit {
         Unit::ParameterSets { layer, sps, pps } => packetiser.parameter_sets(*layer, sps, pps),
         Unit::Picture {

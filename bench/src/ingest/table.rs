@@ -72,7 +72,7 @@ impl Spread {
 
 /// Prints what a publisher costs, by parts.
 #[expect(clippy::print_stdout, reason = "the table is the product")]
-pub(super) fn print_costs(options: &Ingest, flows: &[Flow], stages: &[Stages]) {
+pub(super) fn print_costs(options: &Ingest, flows: &[Flow], stages: &[Stages], paced: &[Duration]) {
     println!("\n### CPU time of the server for each second of one publisher\n");
     println!("| part | median (min..max) | of a core |");
     println!("|---|---|---|");
@@ -98,7 +98,9 @@ pub(super) fn print_costs(options: &Ingest, flows: &[Flow], stages: &[Stages]) {
     row("pictures: checks and times", stage(|stages| stages.video));
     row("packets, before encryption", stage(|stages| stages.packets));
     let sum = stage(|one| one.demux + one.transcoding + one.video + one.packets);
-    row("socket and task: what remains of RTMP", less(alone, sum));
+    let paced = Spread::of(paced.iter().copied().map(micros));
+    row("the same in real time: caches are cold", less(paced, sum));
+    row("socket and task: what remains of RTMP", less(alone, paced));
     row("all of the above", alone);
     row(
         "TLS: RTMPS less RTMP",
