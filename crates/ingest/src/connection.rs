@@ -1,5 +1,6 @@
 //! The life of one connection: a handshake, a wish to publish, the stream, and perhaps another.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -160,9 +161,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     async fn streaming(&mut self, publish: &mut Publish, asked: Instant) -> End {
         let limits = self.shared.limits.clone();
         let mut draining = self.visitor.draining.clone();
+        // Made once, and not for each turn: there are eighty turns in a second, and these are seldom ready.
+        let mut drain = pin!(drain_begins(&mut draining));
         let closing = publish.closing();
+        let mut closing = pin!(closing.closed());
         let began = Instant::now();
         let mut report = began + REPORT_INTERVAL;
+        let mut alarm = pin!(sleep_until(report));
         let mut drained = None;
         let mut fault = None;
         loop {
@@ -173,7 +178,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     // Whom `stage` closes while media is on its way is told that, and not that nobody takes it.
                     return tokio::select! {
                         biased;
-                        reason = closing.closed() => closed(reason, asked),
+                        reason = &mut closing => closed(reason, asked),
                         () = std::future::ready(()) => End::Cut(cut),
                     };
                 }
@@ -190,10 +195,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             for deadline in [stuck, drained, Some(report)].into_iter().flatten() {
                 next = next.min(deadline);
             }
+            // It is the next report's nearly always, whatever else has moved.
+            if alarm.deadline() != next {
+                alarm.as_mut().reset(next);
+            }
             tokio::select! {
                 biased;
-                reason = closing.closed() => return closed(reason, asked),
-                () = drain_begins(&mut draining), if drained.is_none() => {
+                reason = &mut closing => return closed(reason, asked),
+                () = &mut drain, if drained.is_none() => {
                     drained = Some(Instant::now() + DRAIN_PATIENCE);
                 }
                 turn = self.wire.turn() => match turn {
@@ -201,7 +210,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     Turn::Gone => return End::Gone,
                     Turn::Fault(broken) => fault = Some(broken),
                 },
-                () = sleep_until(next) => {}
+                () = &mut alarm => {}
             }
             let now = Instant::now();
             if now >= report {
