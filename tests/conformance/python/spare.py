@@ -26,8 +26,12 @@ class Spare:
         return idle / total if total else 1.0
 
     def keeps(self, what: str, took: float, bound: float) -> bool:
-        """Whether `took` is less than its bound. Where others kept the machine busy nobody can say, and a line says so."""
-        if took < bound or self.share() >= LEAST:
-            return took < bound
-        print(f"\n{what}: {took:g} and not below {bound:g}, with {self.share():.0%} of the machine to spare: not judged", end="")
+        """Whether `took` is less than its bound, where there was a processor to spare."""
+        return took < bound or self.was_none(f"{what}: {took:g} and not below {bound:g}")
+
+    def was_none(self, what: str) -> bool:
+        """Whether others kept the machine so busy that nobody can be blamed for `what`; a line says so."""
+        if self.share() >= LEAST:
+            return False
+        print(f"\n{what}, with {self.share():.0%} of the machine to spare: not judged", end="")
         return True

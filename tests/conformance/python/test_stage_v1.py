@@ -33,7 +33,7 @@ def wait_for_pictures(page, sizes: dict[str, tuple[int, int]], count=20, name="f
         return found
 
     try:
-        return until("pictures of everybody", look, 40)
+        return until("pictures of everybody", look, 100)
     except AssertionError:
         seen = {
             pid: {kind: (each.get("framesDecoded"), each.get("frameWidth"), each.get("packetsReceived")) for kind, each in of.items()}
