@@ -9,12 +9,14 @@ mod coverage;
 mod cursors;
 mod encoders;
 mod faults;
+mod hosts;
 mod life;
 mod logs;
 mod policies;
 mod provoke;
 mod races;
 mod rates;
+mod replication_threats;
 mod replications;
 mod resources;
 mod scene;
@@ -55,7 +57,7 @@ use tokio::task::JoinSet;
 use tower::Service;
 use wire::Operation;
 
-pub(crate) use replications::Host;
+pub(crate) use hosts::Host;
 pub(crate) use resources::{P256, block, pem};
 
 use crate::{
