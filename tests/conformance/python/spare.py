@@ -1,5 +1,6 @@
 """What is promised of times holds where there is a processor for it: whether there was one while something was measured."""
 
+import warnings
 from pathlib import Path
 
 STAT = Path("/proc/stat")
@@ -30,8 +31,8 @@ class Spare:
         return took < bound or self.was_none(f"{what}: {took:g} and not below {bound:g}")
 
     def was_none(self, what: str) -> bool:
-        """Whether others kept the machine so busy that nobody can be blamed for `what`; a line says so."""
+        """Whether others kept the machine so busy that nobody can be blamed for `what`; the run's summary says so."""
         if self.share() >= LEAST:
             return False
-        print(f"\n{what}, with {self.share():.0%} of the machine to spare: not judged", end="")
+        warnings.warn(f"{what}, with {self.share():.0%} of the machine to spare: not judged", stacklevel=3)
         return True
