@@ -60,10 +60,10 @@ impl Forward {
         }
     }
 
-    /// Sends a unit to the viewers. A full queue loses it; the outlet goes on with the next key frame by itself.
-    pub(crate) fn unit(&mut self, unit: &Unit, now: Instant) -> Result<(), OutletFault> {
+    /// Takes a unit for the viewers, who get it with the next [`Self::send`].
+    pub(crate) fn unit(&mut self, unit: &Unit, now: Instant) {
         let Some(packetiser) = &mut self.packetiser else {
-            return Ok(());
+            return;
         };
         let flow = &self.ledger.flow;
         match unit {
@@ -85,10 +85,18 @@ impl Forward {
                 count(&flow.opus_packets);
             }
         }
+    }
+
+    /// Sends what was taken, in as few parts as it takes: the outlet has room for a number of them. A full queue loses them; the
+    /// outlet goes on with the next key frame by itself.
+    pub(crate) fn send(&mut self) -> Result<(), OutletFault> {
+        let Some(packetiser) = &mut self.packetiser else {
+            return Ok(());
+        };
         for packets in packetiser.take() {
             match self.outlet.send(packets) {
                 Ok(()) => {}
-                Err(OutletFault::Full) => count(&flow.dropped),
+                Err(OutletFault::Full) => count(&self.ledger.flow.dropped),
                 Err(fault @ OutletFault::Gone) => return Err(fault),
             }
         }

@@ -172,9 +172,13 @@ impl Publish {
         }
         while let Some(unit) = self.media.poll() {
             match &mut self.sink {
-                Sink::Whole(forward) => forward.unit(&unit, now)?,
-                Sink::Leg { seat, .. } => seat.unit(&unit, &self.entry, now)?,
+                Sink::Whole(forward) => forward.unit(&unit, now),
+                Sink::Leg { seat, .. } => seat.unit(&unit, &self.entry, now),
             }
+        }
+        match &mut self.sink {
+            Sink::Whole(forward) => forward.send()?,
+            Sink::Leg { seat, .. } => seat.send()?,
         }
         Ok(())
     }

@@ -187,7 +187,7 @@ impl State {
         }
     }
 
-    fn unit(&mut self, side: Side, unit: &Unit, now: Instant) -> Result<Verdict, OutletFault> {
+    fn unit(&mut self, side: Side, unit: &Unit, now: Instant) -> Verdict {
         let was_active = self.choice.active();
         let verdict = match unit {
             Unit::ParameterSets { layer, sps, pps } => {
@@ -203,7 +203,7 @@ impl State {
             Unit::Opus { .. } => self.choice.audio(side, now),
         };
         match verdict {
-            Verdict::Drop => return Ok(verdict),
+            Verdict::Drop => return verdict,
             Verdict::Pass => {}
             Verdict::Begin => {
                 self.forward.next_source();
@@ -214,8 +214,8 @@ impl State {
                 self.leg(side).sets = sets;
             }
         }
-        self.forward.unit(unit, now)?;
-        Ok(verdict)
+        self.forward.unit(unit, now);
+        verdict
     }
 }
 
@@ -250,12 +250,13 @@ impl Seat {
         Ok(())
     }
 
-    /// Something of the stream has come; viewers get it if it is the active one, which the ledger knows of at once.
-    pub(crate) fn unit(&self, unit: &Unit, entry: &Entry, now: Instant) -> Result<(), OutletFault> {
+    /// Something of the stream has come; viewers get it with the next [`Self::send`] if it is the active one, which the ledger
+    /// knows of at once.
+    pub(crate) fn unit(&self, unit: &Unit, entry: &Entry, now: Instant) {
         let Some(mut state) = self.lock() else {
-            return Ok(());
+            return;
         };
-        let verdict = state.unit(self.side, unit, now)?;
+        let verdict = state.unit(self.side, unit, now);
         if verdict == Verdict::Begin {
             entry.shown();
             state.active = Some(entry.id());
@@ -266,7 +267,11 @@ impl Seat {
             }
             state.shown = Some(self.side);
         }
-        Ok(())
+    }
+
+    /// Sends what viewers get of what has come.
+    pub(crate) fn send(&self) -> Result<(), OutletFault> {
+        self.lock().map_or(Ok(()), |mut state| state.forward.send())
     }
 
     /// What viewers see.

@@ -200,10 +200,12 @@ async fn a_stream_that_ends_late_leaves_its_successor_alone() {
     let [of_old, of_new] = [(); 2].map(|()| ledger.admitted(&shown('b').configuration, hidden()));
 
     old.begin(description()).ok().unwrap();
-    old.unit(&key_frame(0), &of_old, start).unwrap();
+    old.unit(&key_frame(0), &of_old, start);
+    old.send().unwrap();
     assert_eq!(outlets.sent.load(Ordering::Relaxed), 0);
     new.begin(description()).ok().unwrap();
-    new.unit(&key_frame(0), &of_new, start).unwrap();
+    new.unit(&key_frame(0), &of_new, start);
+    new.send().unwrap();
     let sent = outlets.sent.load(Ordering::Relaxed);
     assert!(sent > 0);
     assert_eq!(active(&ledger), [false, true]);
@@ -212,7 +214,8 @@ async fn a_stream_that_ends_late_leaves_its_successor_alone() {
     drop(old);
     assert_eq!(outlets.ended.load(Ordering::Relaxed), 0);
     assert_eq!(active(&ledger), [false, true]);
-    new.unit(&key_frame(40), &of_new, start).unwrap();
+    new.unit(&key_frame(40), &of_new, start);
+    new.send().unwrap();
     assert!(outlets.sent.load(Ordering::Relaxed) > sent);
     new.end(CloseCause::Client);
     assert_eq!(active(&ledger), [false, false]);

@@ -119,6 +119,25 @@ async fn an_encoder_speaks_while_its_sound_is_loud() {
 }
 
 #[tokio::test]
+async fn what_was_held_until_the_sound_came_goes_on_in_few_parts() {
+    let scene = Scene::new();
+    let mut encoder = Encoder::published(scene.rtmp, KEY).await;
+    encoder.begin_video();
+    for number in 0..400 {
+        encoder.picture(number == 0);
+        encoder.pass();
+    }
+    encoder.begin_audio();
+    encoder.audio();
+    encoder.flush().await;
+    until(|| !scene.outlets.begun().is_empty()).await;
+    let line = scene.outlets.begun().remove(0);
+    until(|| line.sent.load(Ordering::Relaxed) >= 400).await;
+    let parts = line.packets.lock().unwrap().len();
+    assert!(parts <= 20, "{parts}");
+}
+
+#[tokio::test]
 async fn r24_sound_may_come_later_than_pictures() {
     let scene = Scene::new();
     let mut encoder = Encoder::published(scene.rtmp, KEY).await;

@@ -12,8 +12,9 @@ use super::inbox::Inbox;
 
 /// Most parcels in the line: 30 publishers in a second, each with its audio and video.
 const PARCELS_MAX: usize = 4_096;
-/// Most packets of one publisher in the line: a key frame of the largest picture, and some seconds of the highest bitrate.
-const PACKETS_MAX: usize = 4_096;
+/// Most packets of one publisher in the line: ten seconds of the highest bitrate come at once where they were held until the sound
+/// came, at worst in packets of half the largest size.
+const PACKETS_MAX: usize = 18_432;
 /// Most parcels of one publisher in the line.
 const PARCELS_EACH_MAX: usize = 512;
 /// Parcels taken per turn.
@@ -136,5 +137,58 @@ impl Tap {
     /// Whether packets wait.
     pub(super) fn is_busy(&self) -> bool {
         self.length.load(Ordering::Acquire) > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use mio::{Poll, Token, Waker};
+    use model::limits;
+    use sfu::Packetiser;
+
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "where simulated time begins")]
+    fn beginning() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn ten_seconds_of_the_highest_bitrate_have_room_where_they_come_at_once() {
+        let poll = Poll::new().unwrap();
+        let inbox = Inbox::new(Waker::new(poll.registry(), Token(0)).unwrap());
+        let (line, tap) = line(Arc::new(inbox));
+        let waiting = Arc::new(Waiting::default());
+        let (mut packetiser, now) = (Packetiser::new(1), beginning());
+        let bytes = usize::try_from(limits::PUBLISH_BITRATE_BPS_MAX / 8 / 30).unwrap();
+        let picture = [&[0x41, 0xe0][..], &vec![0xab; bytes - 2]].concat();
+        for number in 0..300 {
+            let at = Duration::from_secs(1) / 30 * number;
+            packetiser.picture(0, &[&picture], false, at, now);
+        }
+        let mut count = 0;
+        for packets in packetiser.take() {
+            count += packets.len();
+            line.put(ConnectionId(1), packets, &waiting).unwrap();
+        }
+        let mut taken = 0;
+        while tap.is_busy() {
+            taken += tap
+                .take()
+                .iter()
+                .map(|(_, packets)| packets.len())
+                .sum::<usize>();
+        }
+        assert_eq!(taken, count);
+        // There is an end to it, and a slow worker makes room again.
+        packetiser.picture(0, &[&picture], false, Duration::from_secs(10), now);
+        let parcel = packetiser.take().next().unwrap();
+        let put = || line.put(ConnectionId(1), parcel.clone(), &waiting);
+        assert!((0..PARCELS_EACH_MAX).all(|_| put().is_ok()));
+        assert_eq!(put(), Err(Full));
+        tap.take();
+        assert_eq!(put(), Ok(()));
     }
 }
