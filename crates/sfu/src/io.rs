@@ -9,7 +9,7 @@ use model::{ConnectionId, ErrorCode, limits};
 
 use crate::{Description, InletDescription, Offer, Relayed, Room, Tracks};
 
-/// Bytes that are kept of all inlets together: 80 encodings at the highest bitrate for 10 s.
+/// Bytes that are kept of all inlets together: as much as 84 encodings at the highest bitrate may.
 const KEPT_BYTES: usize = 1 << 30;
 
 /// What an operator may tune.
