@@ -71,6 +71,8 @@ def test_guests_see_an_encoder_beside_each_other_and_a_whip_publisher(server, st
         for name in ("one", "two"):
             assert seen[name]["video"]["mimeType"] == "video/H264"
             until(f"{name} is heard", lambda: guest.received()[name]["audio"].get("totalAudioEnergy", 1) > 0)
+        speaks = "({ last }) => (last.stageActiveSpeakersChanged?.[0] ?? []).map(({ participant }) => participant.userId)"
+        until("both encoders are heard speaking", lambda: {"one", "two"} <= set(guest.call(speaks)))
         infos = guest.call("({ stage, streams }) => [...streams.values()].map(([{ participantInfo }]) => participantInfo.userId).sort()")
         assert infos == ["one", "two", "whip"]
     for name in ("one", "two"):
